@@ -1,0 +1,399 @@
+"""`./soundlake`: the verbs."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.table import Table
+from soundlake.charts import COLUMNS, ChartListError, parse_chart_list
+
+from cli import (
+    app_secrets,
+    athena,
+    chart_lists,
+    deploy,
+    local_lake,
+    logs,
+    machines,
+    render,
+    services,
+    status,
+    summary,
+)
+from cli import world as worlds
+from cli.errors import Misuse, Trouble, sentence
+from cli.follow import Outcome
+from cli.home import World, starting
+from cli.target import CHART_LIST, Target, choose
+
+_FILE = click.Path(path_type=Path)
+
+
+def stack_options[Verb: Callable[..., Any]](verb: Verb) -> Verb:
+    """Add the options that name a deployed stack."""
+    for option in (
+        click.option("--stage", help="The deployed stack's stage: dev (default) or prod."),
+        click.option("--region", help="The AWS region."),
+        click.option("--profile", help="The AWS profile whose credentials to use."),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def service_options[Verb: Callable[..., Any]](verb: Verb) -> Verb:
+    """Add the options of the services on this machine."""
+    for option in (
+        click.option(
+            "--spotify-port",
+            type=click.IntRange(1, 65535),
+            default=services.SPOTIFY_PORT,
+            envvar="SOUNDLAKE_SPOTIFY_PORT",
+            show_default=True,
+            help="Where the local Spotify listens.",
+        ),
+        click.option(
+            "--port",
+            type=click.IntRange(1, 65535),
+            default=services.AWS_PORT,
+            envvar="SOUNDLAKE_PORT",
+            show_default=True,
+            help="Where the embedded AWS listens.",
+        ),
+        click.option(
+            "--world",
+            "csv",
+            type=_FILE,
+            help="A CSV file of one real day's charts; without it, a made-up world.",
+        ),
+    ):
+        verb = option(verb)
+    return verb
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Keep your Spotify history and the world's charts in a data lake of your own.
+
+    Commands speak to the lake on this machine (`up` starts it), or with --profile, --region or
+    --stage to a stack deployed in AWS.
+    """
+
+
+@main.command()
+@service_options
+def up(csv: Path | None, port: int, spotify_port: int) -> None:
+    """Start the local services and deploy the lake to them."""
+    console = Console()
+    with starting():
+        lake = local_lake.up(_plan(csv, port, spotify_port), console)
+    took = sum(lake.seconds.values())
+    console.print(f"[green]✓[/] The lake is up at {lake.state.endpoint} ({took:.1f} s).")
+    console.print(_about(lake.facts), soft_wrap=True, highlight=False)
+    console.print("Next: ./soundlake run all, or ./soundlake status.", highlight=False)
+
+
+@main.command()
+def down() -> None:
+    """Stop the local services; the lake is kept."""
+    with starting():
+        stopped = services.down()
+    click.echo("Stopped; the lake is kept." if stopped else "Nothing was running.")
+
+
+def _plan(csv: Path | None, port: int, spotify_port: int) -> services.Plan:
+    if port == spotify_port:
+        raise Misuse(f"Both services cannot listen on port {port}; choose another for one.")
+    if csv is not None and not csv.is_file():
+        raise Misuse(f"There is no file {csv}.")
+    return services.Plan(World.of(csv), deploy.local_region(), port, spotify_port)
+
+
+def _about(facts: worlds.Facts) -> str:
+    if facts.made_up:
+        return "Its world is made up: listeners, tracks and charts come from a seed."
+    return f"Its world is the charts of {facts.today}: {facts.label}."
+
+
+@main.group()
+def run() -> None:
+    """Run the machines: capture, daily, or all."""
+
+
+@run.command()
+@stack_options
+def capture(profile: str | None, region: str | None, stage: str | None) -> None:
+    """Capture the latest plays."""
+    target = choose(profile, region, stage)
+    _finish(machines.run(target, "capture", _capture_input(_facts(target)), Console()))
+
+
+@run.command()
+@click.option("--date", "day", help="The charts' date, like 2026-11-21; default today (UTC).")
+@click.option("--charts", help="Only these, by country or chart: NO,SE,weekly-NO.")
+@stack_options
+def daily(
+    *,
+    day: str | None,
+    charts: str | None,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Read the day's charts."""
+    target = choose(profile, region, stage)
+    given = _daily_input(_facts(target), target, day, charts)
+    _finish(machines.run(target, "daily", given, Console()))
+
+
+def _facts(target: Target) -> worlds.Facts | None:
+    state = services.running() if target.local else None
+    return worlds.facts(state.spotify) if state else None
+
+
+def _capture_input(facts: worlds.Facts | None) -> dict[str, Any]:
+    """A real day's world has a time of its own; elsewhere the run's own start counts."""
+    if facts is None or facts.made_up:
+        return {}
+    return {"scheduled_time": facts.clock.isoformat(timespec="seconds").replace("+00:00", "Z")}
+
+
+def _daily_input(
+    facts: worlds.Facts | None, target: Target, day: str | None, charts: str | None
+) -> dict[str, Any]:
+    today = facts.today if facts else machines.now().date()
+    date = machines.check_date(day, today)
+    if date is None and facts and not facts.made_up:
+        date = facts.today.isoformat()
+    chosen = machines.check_charts(charts, target)
+    given: dict[str, Any] = {"date": date} if date else {}
+    return given | ({"charts": chosen} if chosen else {})
+
+
+def _finish(outcome: Outcome) -> None:
+    if not outcome.succeeded:
+        raise SystemExit(1)
+
+
+@run.command(name="all")
+@service_options
+def run_all(csv: Path | None, port: int, spotify_port: int) -> None:
+    """Start the local lake, run both machines, and sum up what happened.
+
+    At a terminal it then serves until Ctrl-C.
+    """
+    console = Console()
+    plan = _plan(csv, port, spotify_port)
+    with starting():
+        lake = local_lake.up(plan, console)
+    try:
+        report = _run_both(lake, console)
+        summary.show(report, console)
+        if sys.stdin.isatty() and console.is_terminal:
+            _serve(lake, console)
+    finally:
+        if lake.started:
+            with starting():
+                services.down(services.noted())
+    if not report.succeeded:
+        raise SystemExit(1)
+
+
+def _run_both(lake: local_lake.Lake, console: Console) -> summary.Report:
+    console.print(_about(lake.facts), soft_wrap=True, highlight=False)
+    report = summary.Report(lake.facts, seconds=dict(lake.seconds))
+    report.capture = machines.run(lake.target, "capture", _capture_input(lake.facts), console)
+    report.seconds["capture"] = report.capture.seconds
+    given = _daily_input(lake.facts, lake.target, None, None)
+    report.daily = machines.run(lake.target, "daily", given, console)
+    report.seconds["daily"] = report.daily.seconds
+    began = time.monotonic()
+    with local_lake.progress(console, "asking the lake"):
+        summary.ask(lake.target, report)
+    report.seconds["questions"] = time.monotonic() - began
+    return report
+
+
+def _serve(lake: local_lake.Lake, console: Console) -> None:
+    console.print(f"\nServing AWS at {lake.state.endpoint} until Ctrl-C. In another terminal try:")
+    for line in summary.things_to_try(lake.state.endpoint, summary.QUERIES):
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    try:
+        while lake.state.alive("aws") and lake.state.alive("spotify"):
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        console.print("\nStopped; the lake is kept, and ./soundlake up serves it again.")
+        return
+    raise Trouble("A service ended by itself; ./soundlake up starts it again.")
+
+
+@main.command()
+@click.argument("sql", required=False)
+@click.option("--csv", "form", flag_value="csv", help="Write CSV.")
+@click.option("--json", "form", flag_value="json", help="Write JSON.")
+@click.option("--saved", help="Ask one of the stack's saved queries, by name.")
+@stack_options
+def query(
+    *,
+    sql: str | None,
+    form: str | None,
+    saved: str | None,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Ask the lake in SQL (`-` reads it from standard input)."""
+    if (sql is None) == (saved is None):
+        raise Misuse('Give either one query, like "SELECT 1", or --saved NAME.')
+    target = choose(profile, region, stage)
+    result = _ask_saved(target, saved) if saved else athena.run(target, _sql(sql or ""))
+    if form == "csv":
+        render.write_csv(result, sys.stdout)
+    elif form == "json":
+        render.write_json(result, sys.stdout)
+    else:
+        render.write_table(result, Console())
+
+
+def _sql(given: str) -> str:
+    text = (sys.stdin.read() if given == "-" else given).strip().removesuffix(";")
+    if not text:
+        raise Misuse("The query is empty.")
+    return text
+
+
+def _ask_saved(target: Target, name: str) -> athena.Result:
+    known = athena.saved(target)
+    if name not in known:
+        raise Misuse(f"There is no saved query {name!r}; there are {', '.join(sorted(known))}.")
+    return athena.run(target, known[name].sql, known[name].database)
+
+
+@main.command(name="status")
+@stack_options
+def show_status(profile: str | None, region: str | None, stage: str | None) -> None:
+    """Show what runs, the last executions, and what the lake holds."""
+    status.show(choose(profile, region, stage), Console())
+
+
+@main.command(name="logs")
+@click.argument("which", required=False)
+@click.option("--since", "span", default="1h", show_default=True, help="Like 90s, 15m, 1h, 2d.")
+@click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
+@stack_options
+def show_logs(
+    *,
+    which: str | None,
+    span: str,
+    follow: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Show the functions' log lines: of a machine (capture, daily), of one function, or all."""
+    start = logs.since(span)
+    target = choose(profile, region, stage)
+    if not logs.show(target, which, start, Console(), follow=follow):
+        raise logs.none_found(which, span)
+
+
+@main.command()
+@click.option("--file", "path", type=_FILE, help="A JSON file with client_id, client_secret.")
+@click.option("--yes", is_flag=True, help="Replace what is stored without asking.")
+@stack_options
+def app(
+    *, path: Path | None, yes: bool, profile: str | None, region: str | None, stage: str | None
+) -> None:
+    """Store your Spotify app's id and secret, and perhaps a refresh token, as SecureStrings."""
+    target = choose(profile, region, stage)
+    given = app_secrets.from_file(path) if path else app_secrets.prompted()
+    for name in app_secrets.store(target, given, yes=yes):
+        click.echo(f"Stored {name}.")
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=_FILE)
+@click.option("--cadence", type=click.Choice(["daily", "weekly"]), help="Of lists of playlists.")
+@click.option("--csv", "as_csv", is_flag=True, help="Write the list as CSV.")
+@stack_options
+def charts(
+    *,
+    files: tuple[Path, ...],
+    cadence: str | None,
+    as_csv: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Check chart lists and upload them as one; without FILES, show the list in use."""
+    listed = chart_lists.read(files, cadence)
+    target = choose(profile, region, stage)
+    if listed:
+        text = chart_lists.as_csv(listed)
+        bucket = target.output("DataBucket")
+        target.s3.put_object(Bucket=bucket, Key=CHART_LIST, Body=text.encode())
+        enabled = sum(one.enabled for one in listed)
+        click.echo(f"Uploaded {len(listed)} charts, {enabled} of them enabled.")
+        return
+    stored = machines.chart_list_text(target)
+    if stored is None:
+        raise Trouble("There is no chart list yet; upload one with ./soundlake charts FILE.")
+    if as_csv:
+        click.echo(stored, nl=False)
+        return
+    _show_charts(stored)
+
+
+def _show_charts(stored: str) -> None:
+    try:
+        rows = chart_lists.rows(parse_chart_list(stored))
+    except ChartListError as error:
+        raise Trouble(f"{CHART_LIST}: {error}") from error
+    table = Table(*COLUMNS, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def entry() -> NoReturn:
+    """Run the command line; every foreseeable problem ends as one sentence."""
+    try:
+        code = main.main(prog_name="soundlake", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except machines.StillRunningError as error:
+        _end(f"\nStopped following; the {error} run goes on: see ./soundlake status.", 130)
+    except (KeyboardInterrupt, click.Abort):
+        _end("\nStopped.", 130)
+    except Trouble as error:
+        _debug()
+        _end(error.format_message(), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output left; Python would complain once more while closing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last resort, shown as a sentence
+        _debug()
+        known = sentence(error)
+        _end(known or f"Unexpected: {error!r}; SOUNDLAKE_DEBUG=1 shows where.", 1)
+
+
+def _debug() -> None:
+    if os.environ.get("SOUNDLAKE_DEBUG"):
+        traceback.print_exc()
+
+
+def _end(text: str, code: int) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    entry()

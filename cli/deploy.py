@@ -1,0 +1,195 @@
+"""Build the one template with SAM and deploy it to the embedded AWS."""
+
+import contextlib
+import hashlib
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+from cli import services
+from cli.errors import Trouble
+from cli.home import ROOT, home, read_json, write_json
+from cli.target import MACHINES, Target, finished, stack_state
+
+CONFIG: Final = ROOT / "samconfig.toml"
+SOURCES: Final = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachines")
+_ARCHITECTURES: Final = {"aarch64": "arm64", "arm64": "arm64"}
+
+Progress = Callable[[str], None]
+
+
+def architecture() -> str:
+    """Return this machine's architecture in Lambda's words."""
+    return _ARCHITECTURES.get(platform.machine().lower(), "x86_64")
+
+
+def local_region() -> str:
+    """Return the region that samconfig.toml gives to the local environment."""
+    return str(_config()["local"]["deploy"]["parameters"]["region"])
+
+
+def _config() -> Mapping[str, dict[str, dict[str, dict[str, object]]]]:
+    try:
+        return tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Trouble(f"{CONFIG.name} cannot be used: {error}.") from error
+
+
+def parameters(spotify: str) -> list[str]:
+    """Return the template's local parameters: samconfig's, for this host and these ports.
+
+    SAM's command line replaces samconfig's list as a whole, so the whole list is given.
+    """
+    listed = _config()["local"]["deploy"]["parameters"]["parameter_overrides"]
+    if not isinstance(listed, list):
+        raise Trouble(f"{CONFIG.name}: local.deploy's parameter_overrides must be a list.")
+    values = dict(str(one).partition("=")[::2] for one in listed)
+    values["Architecture"] = architecture()
+    values["SpotifyApiUrl"] = f"{spotify}/v1"
+    values["SpotifyAccountsUrl"] = spotify
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def fingerprint(given: Iterable[str], root: Path = ROOT) -> str:
+    """Return a digest of everything a deployment is made of."""
+    digest = hashlib.sha256("\n".join(given).encode())
+    digest.update(sys.version.encode())
+    for name in SOURCES:
+        top = root / name
+        files = sorted(top.rglob("*")) if top.is_dir() else [top]
+        for path in files:
+            if path.is_file() and "__pycache__" not in path.parts:
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest.update(f"{path.relative_to(root)}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def whole(target: Target) -> bool:
+    """Tell whether the stack and the parts it cannot do without are all there."""
+    status, outputs = stack_state(target)
+    if not finished(status):
+        return False
+    try:
+        for output in MACHINES.values():
+            target.states.describe_state_machine(stateMachineArn=outputs[output])
+        target.s3.head_bucket(Bucket=outputs["DataBucket"])
+        target.athena.get_work_group(WorkGroup=outputs["WorkGroup"])
+        target.glue.get_database(Name=outputs["Database"])
+    except (ClientError, KeyError):
+        return False
+    return True
+
+
+def up_to_date(target: Target, state: services.Running) -> bool:
+    """Tell whether the stack is whole and made of what lies here now."""
+    known = read_json(state.folder / "deployed.json").get("fingerprint")
+    return known == fingerprint(parameters(state.spotify)) and whole(target)
+
+
+def replaceable(target: Target) -> bool:
+    """Tell whether a deployment can begin: no stack yet, or one that may be updated."""
+    status, _ = stack_state(target)
+    return status is None or finished(status)
+
+
+def deploy(state: services.Running, progress: Progress) -> dict[str, float]:
+    """Build and deploy; return the seconds each took. Raises Trouble with SAM's last words."""
+    if not (ROOT / "template.yaml").exists():
+        raise Trouble("There is no template.yaml; run this in a complete copy of the project.")
+    given = parameters(state.spotify)
+    # Read first: what changes during the build belongs to the next deployment.
+    made_of = fingerprint(given)
+    build = home() / "build" / architecture()
+    common = ["--config-file", str(CONFIG), "--config-env", "local"]
+    log = state.folder / "sam.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    env = environment(state)
+    took = {}
+    took["build"] = _sam(
+        [
+            *("build", *common, "--template-file", str(ROOT / "template.yaml")),
+            *("--build-dir", str(build / "out"), "--cache-dir", str(build / "cache")),
+            *("--parameter-overrides", *given),
+        ],
+        env=env,
+        log=log,
+        progress=progress,
+    )
+    took["deploy"] = _sam(
+        [
+            *("deploy", *common, "--template-file", str(build / "out" / "template.yaml")),
+            *("--stack-name", state.stack, "--region", state.region),
+            *("--parameter-overrides", *given),
+        ],
+        env=env,
+        log=log,
+        progress=progress,
+    )
+    write_json(state.folder / "deployed.json", {"fingerprint": made_of})
+    return took
+
+
+def environment(state: services.Running, shell: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return SAM's environment: the embedded AWS's address, and nobody's real account."""
+    unwanted = ("AWS_", "SAM_CLI_", "PYTHON")
+    kept = {name: value for name, value in shell.items() if not name.startswith(unwanted)}
+    binaries = Path(sys.executable).parent
+    return {
+        **kept,
+        "AWS_ENDPOINT_URL": state.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": state.region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        # SAM builds with the python3.13 and pip that it finds first.
+        "PATH": f"{binaries}{os.pathsep}{shell.get('PATH', '')}",
+        "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(home() / "sam"),
+    }
+
+
+def _sam(
+    arguments: Sequence[str], *, env: Mapping[str, str], log: Path, progress: Progress
+) -> float:
+    """Run one SAM command; return the seconds it took."""
+    began = time.monotonic()
+    with log.open("ab") as output:
+        output.write(f"\n== sam {arguments[0]} ==\n".encode())
+        output.flush()
+        child = subprocess.Popen(  # noqa: S603 - our own command line
+            [sys.executable, "-m", "samcli", *arguments],
+            cwd=ROOT,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            while child.poll() is None:
+                progress(f"sam {arguments[0]}, {time.monotonic() - began:.0f} s")
+                time.sleep(0.1)
+        finally:
+            # Reached by Ctrl-C too: SAM and its builders end with us.
+            if child.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGTERM)
+                child.wait()
+    if child.returncode:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        last = "\n  ".join(lines[-8:])
+        raise Trouble(f"sam {arguments[0]} failed; the whole log is {log}. It ends:\n  {last}")
+    return time.monotonic() - began

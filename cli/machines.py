@@ -1,0 +1,170 @@
+"""Run one of the two state machines and show how it goes."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
+
+from cli.errors import Misuse, Trouble
+from cli.follow import Outcome, follow
+from cli.target import CHART_LIST, MACHINES, Target
+
+_LOCAL_SECONDS: Final = 0.2
+_AWS_SECONDS: Final = 1.0
+
+
+class StillRunningError(Exception):
+    """The person stopped following; the execution goes on."""
+
+
+def check_date(text: str | None, today: date) -> str | None:
+    """Return a date as given; raise Misuse when it is none or lies after `today`."""
+    if text is None:
+        return None
+    try:
+        wanted = date.fromisoformat(text)
+    except ValueError as error:
+        raise Misuse(f"{text!r} is not a date; write it like 2026-11-21.") from error
+    if wanted > today:
+        raise Misuse(f"{wanted} lies in the future (today is {today}, UTC); no chart has it yet.")
+    return wanted.isoformat()
+
+
+def check_charts(text: str | None, target: Target) -> list[str] | None:
+    """Return the charts or countries of a comma-separated list, checked against the chart list."""
+    if text is None:
+        return None
+    wanted = [one.strip() for one in text.split(",") if one.strip()]
+    if not wanted:
+        raise Misuse("--charts names no chart; write it like NO,SE.")
+    listed = chart_list_text(target)
+    if listed is not None:
+        try:
+            select(parse_chart_list(listed), wanted)
+        except (ChartListError, UnknownChartError) as error:
+            raise Misuse(str(error)) from error
+    return wanted
+
+
+def chart_list_text(target: Target) -> str | None:
+    """Return the stack's chart list; None when there is none yet."""
+    try:
+        answer = target.s3.get_object(Bucket=target.output("DataBucket"), Key=CHART_LIST)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            return None
+        raise
+    return answer["Body"].read().decode("utf-8", errors="replace")
+
+
+def start(target: Target, machine: str, given: Mapping[str, Any]) -> Outcome:
+    """Start a machine; raise Trouble when an earlier execution of it still runs."""
+    arn = target.output(MACHINES[machine])
+    running = target.states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")
+    for earlier in running["executions"][:1]:
+        when = earlier["startDate"].astimezone(UTC)
+        raise Trouble(
+            f"The {machine} machine is already running since {when:%H:%M:%S} UTC; wait until it "
+            "is done (./soundlake status shows it) and run this again."
+        )
+    answer = target.states.start_execution(stateMachineArn=arn, input=json.dumps(dict(given)))
+    return Outcome(machine, answer["executionArn"], started=answer["startDate"])
+
+
+def run(target: Target, machine: str, given: Mapping[str, Any], console: Console) -> Outcome:
+    """Start a machine and follow it to its end, showing each chart as it finishes.
+
+    Raises StillRunningError on Ctrl-C.
+    """
+    outcome = start(target, machine, given)
+    with _display(outcome, console) as seen:
+        try:
+            interval = _LOCAL_SECONDS if target.local else _AWS_SECONDS
+            follow(target.states, outcome, seen=seen, interval=interval)
+        except KeyboardInterrupt:
+            raise StillRunningError(machine) from None
+    console.print(verdict(outcome), highlight=False, soft_wrap=True)
+    return outcome
+
+
+def verdict(outcome: Outcome) -> str:
+    """Return one line about how an execution ended, in rich's markup."""
+    if outcome.succeeded:
+        what = _captured(outcome) if outcome.machine == "capture" else _charted(outcome)
+        return f"[green]✓[/] {outcome.machine}: {what}, {outcome.seconds:.1f} s"
+    return f"[red]✗[/] {outcome.machine} {outcome.status.lower()}: {escape(outcome.why)}"
+
+
+def _captured(outcome: Outcome) -> str:
+    output = outcome.output
+    if output.get("status") == "empty":
+        return "nothing has been played yet"
+    new, page = output.get("new", 0), output.get("page", 0)
+    return f"{new} new play{'' if new == 1 else 's'} among the last {page}"
+
+
+def _charted(outcome: Outcome) -> str:
+    done = len(outcome.charts) - len(outcome.failed_charts)
+    return f"{done} of {len(outcome.charts)} charts loaded"
+
+
+@contextmanager
+def _display(outcome: Outcome, console: Console) -> Iterator[Any]:
+    if not console.is_terminal:
+        yield lambda state, fresh: _lines(state, fresh, console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(outcome.machine, total=None)
+
+        def seen(state: Outcome, fresh: Sequence[Mapping[str, Any]]) -> None:
+            _lines(state, fresh, progress.console)
+            doing = next(iter(state.entered), "")
+            progress.update(
+                task,
+                description=f"{state.machine} {doing}".strip(),
+                completed=len(state.charts),
+                total=state.planned or None,
+            )
+
+        yield seen
+
+
+def _lines(outcome: Outcome, fresh: Sequence[Mapping[str, Any]], console: Console) -> None:
+    width = len(str(outcome.planned))
+    for number, one in enumerate(fresh, start=len(outcome.charts) - len(fresh) + 1):
+        place = f"{number:>{width}}/{outcome.planned}"
+        line = f"  {place} {chart_line(one)}"
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def chart_line(one: Mapping[str, Any]) -> str:
+    """Return one finished chart as a line in rich's markup."""
+    name = escape(str(one.get("chart", "?")))
+    if one.get("status") != "loaded":
+        why = escape(str(one.get("error") or "no reason given"))
+        return f"[red]✗[/] {name:<14} failed in {escape(str(one.get('stage') or '?'))}: {why}"
+    notes = [f"{one.get('rows', '?')} rows"]
+    if one.get("holes"):
+        holes = one["holes"]
+        count = len(holes) if isinstance(holes, list) else int(holes)
+        notes.append(f"{count} rank{'' if count == 1 else 's'} missing")
+    notes += [escape(str(problem)) for problem in one.get("problems") or ()]
+    return f"[green]✓[/] {name:<14} {', '.join(notes)}"
+
+
+def now() -> datetime:
+    """Return the present instant, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,155 @@
+"""Derive: captured pages into observations, observations into plays, attempts into captures."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from soundlake import access
+from soundlake.observability import function
+from soundlake.plays import (
+    CapturedPage,
+    capture_row,
+    derive_plays,
+    failed_capture_row,
+    merge,
+    read_page,
+)
+from soundlake.spotify.models import BadAnswerError
+from soundlake.store.captures import CaptureKey, prefix
+from soundlake.store.lake import Lake, Row, SchemaError
+from soundlake.store.objects import CorruptObjectError
+from soundlake.times import month_of, parse_time, shift_month
+
+
+@function("Derive")
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """`{execution, capture}` to `{status, account, captured_at, page, new, late, known, invalid}`.
+
+    Every page that no row of `captures` names yet is derived, so a run that was killed after its
+    capture is finished by the next. The row of `captures` is written last. `status` is `captured`,
+    `empty`, or `failed` with `error`; an attempt without a page is recorded too.
+    """
+    capture = event["capture"]
+    account, at = capture["account"], parse_time(capture["captured_at"])
+    lake = Lake(access.bucket())
+    try:
+        keys = _underived(lake, account, month_of(at))
+        pages, problems = _pages(account, keys)
+        rows = _derive(lake, account, pages)
+        if capture["status"] != "captured":
+            failed = failed_capture_row(
+                account,
+                capture_id=event["execution"],
+                captured_at=at,
+                outcome=capture["status"],
+                error=capture["error"],
+            )
+            _keep_captures(lake, account, [failed])
+            return _result(capture, rows) | {"status": "failed", "error": capture["error"]}
+        own = _own_row(lake, account, month_of(at), event["execution"])
+    except (*access.FORESEEN, SchemaError) as error:
+        return _result(capture, []) | access.failure(error)
+    if own is None:
+        return _result(capture, rows) | {
+            "status": "failed",
+            "error": problems.get(capture["raw_key"], f"{capture['raw_key']} was not derived."),
+        }
+    return _result(capture, rows) | {
+        "status": own["outcome"],
+        **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
+        "problems": own["error"],
+    }
+
+
+def _result(capture: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
+    return {
+        "account": capture["account"],
+        "captured_at": capture["captured_at"],
+        "derived": len(rows),
+        "requests": capture.get("requests", {}),
+        "counts": {"new": sum(row["new"] for row in rows)},
+    }
+
+
+def _underived(lake: Lake, account: str, month: str) -> list[str]:
+    """The captured pages of this month and the one before that `captures` does not name."""
+    found = []
+    for each in (shift_month(month, -1), month):
+        keys = access.raw().keys(prefix(account, each))
+        named = {row["raw_key"] for row in _rows(lake, "captures", account, each)}
+        found += [key for key in keys if key not in named]
+    return found
+
+
+def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], dict[str, str]]:
+    """The pages that can be read, in order, and why each other one cannot."""
+    pages, problems = [], {}
+    for key in keys:
+        try:
+            answer = access.raw().need(key)
+            parsed = CaptureKey.parse(key)
+            page = read_page(
+                answer.json,
+                account=account,
+                raw_key=key,
+                capture_id=parsed.capture_id,
+                captured_at=parsed.captured_at,
+                observed_at=answer.at,
+            )
+        except (CorruptObjectError, BadAnswerError) as error:
+            problems[key] = str(error)
+        else:
+            pages.append(page)
+    return pages, problems
+
+
+def _derive(lake: Lake, account: str, pages: list[CapturedPage]) -> list[Row]:
+    """Merge pages into observations, derive the plays of the months touched, record captures."""
+    seen = [row for page in pages for row in page.observations]
+    months = sorted({month_of(row["time"]) for row in seen})
+    for month in months:
+        own = [row for row in seen if month_of(row["time"]) == month]
+        lake.replace("observations", month, account, lambda known, own=own: merge(known, own))
+    around = sorted({shift_month(month, by) for month in months for by in (-1, 0, 1)})
+    for month in around:
+        lake.replace("plays", month, account, lambda _, month=month: _plays(lake, account, month))
+    every = [row for month in around for row in _rows(lake, "observations", account, month)]
+    rows = [capture_row(page, account, every) for page in pages]
+    _keep_captures(lake, account, rows)
+    return rows
+
+
+def _around(lake: Lake, account: str, month: str) -> list[Row]:
+    """The observations of a month, the month before and the month after."""
+    months = [shift_month(month, by) for by in (-1, 0, 1)]
+    return [row for each in months for row in _rows(lake, "observations", account, each)]
+
+
+def _plays(lake: Lake, account: str, month: str) -> list[Row]:
+    """A month's plays, from observations read after the plays they replace.
+
+    In this order the last writer of plays has seen every observation written before it.
+    """
+    plays = derive_plays(_around(lake, account, month))
+    return [row for row in plays if month_of(row["played_at"]) == month]
+
+
+def _keep_captures(lake: Lake, account: str, rows: list[Row]) -> None:
+    for month in sorted({month_of(row["captured_at"]) for row in rows}):
+        own = {row["capture_id"]: row for row in rows if month_of(row["captured_at"]) == month}
+
+        def with_own(before: list[Row], own: dict[str, Row] = own) -> list[Row]:
+            merged = {row["capture_id"]: row for row in before} | own
+            return sorted(merged.values(), key=lambda row: (row["captured_at"], row["capture_id"]))
+
+        lake.replace("captures", month, account, with_own)
+
+
+def _own_row(lake: Lake, account: str, month: str, capture_id: str) -> Row | None:
+    rows = _rows(lake, "captures", account, month)
+    return next((row for row in rows if row["capture_id"] == capture_id), None)
+
+
+def _rows(lake: Lake, table: str, account: str, month: str) -> list[Row]:
+    key = f"lake/{table}/month={month}/{account}.parquet"
+    rows: list[Row] = lake.read(table, [key]).to_pylist()
+    return rows

@@ -1,0 +1,57 @@
+"""Enrich: ask once for the audio features of every track that the lake does not know."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from soundlake import access
+from soundlake.features import batches
+from soundlake.observability import function
+from soundlake.spotify.client import FEATURES_PER_REQUEST, Spotify
+from soundlake.store.feature_answers import FeatureAnswers
+from soundlake.store.lake import READERS, Lake, SchemaError
+from soundlake.times import month_of, parse_date, shift_month
+
+
+@function("Enrich")
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """`{date, staging_keys}` to `{status: enriched, tracks, asked, requests}`.
+
+    Each answer is kept before the next is asked for: an invocation that ends early loses nothing,
+    and the next one goes on where it stopped.
+    """
+    date = parse_date(event["date"])
+    lake = Lake(access.bucket())
+    answers = FeatureAnswers(access.raw(), lake)
+    spotify: Spotify | None = None
+    result: dict[str, Any] = {"tracks": 0}
+    asked = 0
+    try:
+        wanted = _charted(event["staging_keys"]) | _played(lake, month_of(date))
+        known = answers.known()
+        kept, _ = answers.readable(answers.pending(month_of(date)))
+        known |= {row["track_id"] for rows in kept.values() for row in rows}
+        result["tracks"] = len(wanted)
+        for batch in batches(wanted, known, FEATURES_PER_REQUEST):
+            spotify = spotify or access.spotify()
+            answers.keep(spotify.audio_features(batch), batch, date)
+            asked += len(batch)
+        result["status"] = "enriched"
+    except (*access.FORESEEN, SchemaError) as error:
+        result |= access.failure(error)
+    requests = dict(spotify.requests) if spotify else {}
+    counts = {"tracks": asked, "requests": sum(requests.values())}
+    return result | {"asked": asked, "requests": requests, "counts": counts}
+
+
+def _charted(staging_keys: list[str]) -> set[str]:
+    with ThreadPoolExecutor(READERS) as pool:
+        staged = list(pool.map(access.staging().read, staging_keys))
+    return {entry["track_id"] for day in staged for entry in day["entries"]}
+
+
+def _played(lake: Lake, month: str) -> set[str]:
+    """The tracks played in this month and the one before, by anybody."""
+    keys = lake.keys("plays", shift_month(month, -1)) + lake.keys("plays", month)
+    ids = lake.read("plays", keys, ["track_id"]).column("track_id").to_pylist()
+    return {track_id for track_id in ids if track_id}

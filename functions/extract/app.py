@@ -1,0 +1,92 @@
+"""Extract: one chart's answer of one day, asked once and kept as it came."""
+
+from datetime import date, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from soundlake import access
+from soundlake.charts import read_playlist
+from soundlake.observability import function
+from soundlake.spotify.client import Spotify, SpotifyError
+from soundlake.spotify.models import BadAnswerError, Page, Playlist
+from soundlake.store.objects import CorruptObjectError
+from soundlake.store.raw import RawAnswer
+from soundlake.times import parse_date
+
+PAGES = 10  # of 50 or 100 entries each: more than any chart has
+
+
+@function("Extract")
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """`{chart, date}` to `{status: extracted, raw_keys, requests}`.
+
+    An answer that is already there is used again; one that cannot be read is superseded by a new
+    attempt. Otherwise `{status: rate_limited, retry_after}` or `{status: failed, error}`.
+    """
+    chart = event["chart"]
+    spotify: Spotify | None = None
+    try:
+        day = parse_date(event["date"])
+        prefix = f"raw/charts/spotify/{chart['chart']}/{day.isoformat()}/"
+        attempt, kept = _kept(prefix, chart["playlist_id"])
+        if kept:
+            return {"status": "extracted", "raw_keys": kept, "requests": {}}
+        spotify = access.spotify()
+        keys = _ask(spotify, chart["playlist_id"], day, f"{prefix}{attempt:03d}/")
+        result: dict[str, Any] = {"status": "extracted", "raw_keys": keys}
+    except access.FORESEEN as error:
+        result = access.failure(error)
+    requests = dict(spotify.requests) if spotify else {}
+    return result | {"requests": requests, "counts": {"requests": sum(requests.values())}}
+
+
+def _kept(prefix: str, playlist_id: str) -> tuple[int, list[str]]:
+    """The latest attempt's keys where it is whole; else none, and the attempt to go on with."""
+    keys = access.raw().keys(prefix)
+    if not keys:
+        return 1, []
+    attempt = int(keys[-1].removeprefix(prefix).split("/")[0])
+    pages = [key for key in keys if key.startswith(f"{prefix}{attempt:03d}/")]
+    try:
+        answers = [access.raw().need(key) for key in pages]
+        read_playlist([answer.json for answer in answers], playlist_id)
+    except (CorruptObjectError, BadAnswerError):
+        return attempt + 1, []
+    return (attempt, []) if _next_page(answers[-1], len(answers)) else (attempt, pages)
+
+
+def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str]:
+    """Ask for every page that is not there yet, and keep each as it comes."""
+    _same_day(spotify.now(), day)
+    keys: list[str] = []
+    url: str | None = None
+    for number in range(1, PAGES + 1):
+        key = f"{prefix}page-{number:02d}.json.gz"
+        stored = access.raw().read(key)
+        if stored is None:
+            answer = spotify.page(url) if url else spotify.playlist(playlist_id)
+            _same_day(answer.at, day)
+            if number == 1:
+                read_playlist([answer.json], playlist_id)
+            access.raw().write(key, answer)
+            stored = access.raw().need(key)
+        keys.append(key)
+        url = _next_page(stored, number)
+        if url is None:
+            return keys
+    raise BadAnswerError(f"the playlist {playlist_id}: more than {PAGES} pages")
+
+
+def _next_page(answer: RawAnswer, number: int) -> str | None:
+    if number == 1:
+        return Playlist.read(answer.json, "the playlist").page.next
+    return Page.read(answer.json, "the playlist's page").next
+
+
+def _same_day(now: datetime, day: date) -> None:
+    """Refuse to file Spotify's present chart under another date: it shows only today's."""
+    if now.date() != day:
+        raise SpotifyError(
+            f"Spotify shows only today's chart ({now.date()}, UTC) and no answer of {day} was "
+            "kept, so that day is unavailable."
+        )

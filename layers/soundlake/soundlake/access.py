@@ -1,0 +1,75 @@
+"""Wiring: this process's Spotify client and zones, from its settings and SecureStrings."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities import parameters
+
+from soundlake.settings import settings
+from soundlake.spotify.client import (
+    AppCredentials,
+    CredentialsError,
+    RateLimitedError,
+    Spotify,
+    SpotifyError,
+)
+from soundlake.spotify.models import BadAnswerError
+from soundlake.store import secrets
+from soundlake.store.objects import Bucket, CorruptObjectError
+from soundlake.store.raw import Raw
+from soundlake.store.staging import Staging
+
+# What may go wrong in a foreseeable way: a sentence for the run's record, not a crash.
+FORESEEN = (SpotifyError, BadAnswerError, secrets.MissingSecretError, CorruptObjectError)
+
+
+@cache
+def bucket() -> Bucket:
+    """The data bucket."""
+    return Bucket(settings().data_bucket)
+
+
+def raw() -> Raw:
+    """The raw zone."""
+    return Raw(bucket())
+
+
+def staging() -> Staging:
+    """The staging zone."""
+    return Staging(bucket())
+
+
+@cache
+def _spotify(credentials: AppCredentials) -> Spotify:
+    return Spotify(
+        credentials,
+        api_url=settings().spotify_api_url,
+        accounts_url=settings().spotify_accounts_url,
+    )
+
+
+def spotify() -> Spotify:
+    """Spotify with the app's present credentials, its request count at zero.
+
+    Raises MissingSecretError.
+    """
+    client = _spotify(secrets.app_credentials(settings().parameter_prefix))
+    client.requests.clear()
+    return client
+
+
+def failure(error: Exception) -> dict[str, Any]:
+    """A foreseen error as a function's result, for a state machine to branch on.
+
+    `status` is `rate_limited` with `retry_after` (s), or `failed`; `error` is one sentence.
+    """
+    if isinstance(error, CredentialsError):
+        parameters.clear_caches()  # type: ignore[no-untyped-call] # the next invocation reads what was written meanwhile
+        _spotify.cache_clear()
+    if isinstance(error, RateLimitedError):
+        return {
+            "status": "rate_limited",
+            "retry_after": error.retry_after,
+            "error": str(error),
+        }
+    return {"status": "failed", "error": str(error)}

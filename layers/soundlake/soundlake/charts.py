@@ -1,0 +1,211 @@
+"""Charts: which there are, and what one of them showed on one day."""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from io import StringIO
+from typing import Any, Literal, cast
+
+from soundlake.spotify.models import BadAnswerError, Page, Playlist, PlaylistEntry, Track
+from soundlake.times import format_time
+
+Cadence = Literal["daily", "weekly"]
+COLUMNS = ("chart", "country", "country_name", "cadence", "playlist_id", "enabled")
+WORLD = "GLOBAL"  # the country of a chart of the whole world
+
+_PATTERNS = {
+    "chart": re.compile(r"(daily|weekly)-(GLOBAL|[A-Z]{2})"),
+    "country": re.compile(r"GLOBAL|[A-Z]{2}"),
+    "country_name": re.compile(r".*\S.*"),
+    "cadence": re.compile(r"daily|weekly"),
+    "playlist_id": re.compile(r"[0-9A-Za-z]{22}"),
+    "enabled": re.compile(r"true|false"),
+}
+_EXPECTED = {
+    "chart": "its cadence and country, like daily-NO",
+    "country": "an ISO 3166-1 alpha-2 code in capitals, or GLOBAL",
+    "country_name": "a name",
+    "cadence": "daily or weekly",
+    "playlist_id": "22 letters and digits",
+    "enabled": "true or false",
+}
+
+
+class ChartListError(ValueError):
+    """A chart list that cannot be used; the text names the row and the field."""
+
+
+class UnknownChartError(ValueError):
+    """A country or chart that the chart list does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart that may be read: a country's (or the world's) daily or weekly list."""
+
+    chart: str
+    country: str
+    country_name: str
+    cadence: Cadence
+    playlist_id: str
+    enabled: bool
+
+
+def parse_chart_list(text: str) -> list[Chart]:
+    """Read a chart list (CSV, columns `COLUMNS` in any order).
+
+    Raises ChartListError, naming the row (the header is row 1) and the field.
+    """
+    reader = csv.DictReader(StringIO(text.removeprefix("\ufeff")))
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise ChartListError(f"The chart list lacks the column {missing[0]!r}.")
+    charts: dict[str, Chart] = {}
+    for row in reader:
+        chart = _chart(row, reader.line_num)
+        if chart.chart in charts:
+            raise ChartListError(
+                f"The chart list has {chart.chart} a second time in row {reader.line_num}."
+            )
+        charts[chart.chart] = chart
+    if not charts:
+        raise ChartListError("The chart list has no rows.")
+    return list(charts.values())
+
+
+def _chart(row: Mapping[str, str | None], line: int) -> Chart:
+    values = {name: (row[name] or "").strip() for name in COLUMNS}
+    for name, value in values.items():
+        if not _PATTERNS[name].fullmatch(value):
+            raise ChartListError(
+                f"The chart list's row {line} has {name} {value!r}; expected {_EXPECTED[name]}."
+            )
+    if values["chart"] != f"{values['cadence']}-{values['country']}":
+        raise ChartListError(
+            f"The chart list's row {line} calls chart {values['chart']!r} what its cadence and "
+            f"country make {values['cadence']}-{values['country']}."
+        )
+    return Chart(
+        chart=values["chart"],
+        country=values["country"],
+        country_name=values["country_name"],
+        cadence=cast("Cadence", values["cadence"]),
+        playlist_id=values["playlist_id"],
+        enabled=values["enabled"] == "true",
+    )
+
+
+def select(charts: Iterable[Chart], wanted: Sequence[str] | None) -> list[Chart]:
+    """The charts to read: the enabled ones, or of those only the `wanted`.
+
+    `wanted` holds countries (`NO`: each of its enabled charts) or charts (`weekly-NO`: that one,
+    enabled or not). Raises UnknownChartError for a name that the list does not have.
+    """
+    charts = list(charts)
+    if wanted is None:
+        return [chart for chart in charts if chart.enabled]
+    chosen: dict[str, Chart] = {}
+    for name in wanted:
+        by_chart = [chart for chart in charts if chart.chart.lower() == name.lower()]
+        by_country = [chart for chart in charts if chart.country == name.upper()]
+        found = by_chart or [chart for chart in by_country if chart.enabled]
+        if not found:
+            why = "its charts are switched off" if by_country else "the chart list has none"
+            raise UnknownChartError(
+                f"No chart for {name!r}: {why}. Name a country like NO or a chart like weekly-NO; "
+                "./soundlake charts shows them all."
+            )
+        chosen |= {chart.chart: chart for chart in found}
+    return list(chosen.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ChartDay:
+    """What one chart showed on one day: its typed rows, the entities in them, and the holes."""
+
+    entries: list[dict[str, Any]]
+    tracks: list[Track]
+    problems: list[str]
+    holes: list[int]
+
+
+def read_playlist(pages: Sequence[Any], playlist_id: str) -> list[PlaylistEntry]:
+    """The entries of a playlist answer (its first page inside, further pages after it).
+
+    Raises BadAnswerError when an answer is not a playlist, or another playlist than asked.
+    """
+    playlist = Playlist.read(pages[0], "the playlist")
+    if playlist.id != playlist_id:
+        raise BadAnswerError(f"the playlist: id: {playlist.id} instead of {playlist_id}")
+    items = list(playlist.page.items)
+    for page in pages[1:]:
+        items += Page.read(page, "the playlist's page").items
+    return [PlaylistEntry.read(item, f"entry {place}") for place, item in enumerate(items, 1)]
+
+
+def chart_day(
+    entries: Sequence[PlaylistEntry],
+    *,
+    chart: Chart,
+    chart_date: date,
+    observed_at: datetime,
+    raw_key: str,
+) -> ChartDay:
+    """Turn a chart's entries into rows of `chart_entries`.
+
+    An entry's place is its position. A null entry is a hole: no row, the other positions stay.
+    An episode, a local file, or a track that lacks a field it needs is a hole too, and named in
+    `problems`. Spotify states no date for a chart, so `date_basis` is `assumed`.
+    """
+    day = ChartDay(entries=[], tracks=[], problems=[], holes=[])
+    for position, entry in enumerate(entries, 1):
+        if entry.item is None:
+            day.holes.append(position)
+            continue
+        kind = "local file" if entry.is_local else _kind(entry.item)
+        if kind != "track":
+            day.holes.append(position)
+            day.problems.append(f"position {position} holds a {kind}, not a track")
+            continue
+        try:
+            track = Track.read(entry.item, f"position {position}")
+        except BadAnswerError as error:
+            day.holes.append(position)
+            day.problems.append(str(error))
+            continue
+        day.tracks.append(track)
+        day.entries.append(
+            {
+                "chart": chart.chart,
+                "country": chart.country,
+                "chart_date": chart_date.isoformat(),
+                "position": position,
+                "track_id": track.id,
+                "track_name": track.name,
+                "artist_ids": [artist.id for artist in track.artists],
+                "artist_names": [artist.name for artist in track.artists],
+                "album_id": track.album.id,
+                "album_name": track.album.name,
+                "album_release_date": track.album.release_date,
+                "explicit": track.explicit,
+                "duration_ms": track.duration_ms,
+                "popularity": track.popularity,
+                "streams": None,
+                "provider": "spotify",
+                "date_basis": "assumed",
+                "added_at": entry.added_at,
+                "observed_at": format_time(observed_at),
+                "raw_key": raw_key,
+            }
+        )
+    return day
+
+
+def _kind(item: Any) -> str:
+    if not isinstance(item, dict):
+        return type(item).__name__
+    if item.get("is_local"):
+        return "local file"
+    return str(item.get("type") or "track")

@@ -1,0 +1,59 @@
+"""Logs, traces and metrics, the same in every function.
+
+Each invocation writes one line, with what it did and how long it took. Events are not logged.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="soundlake")
+metrics = Metrics(namespace="Soundlake", service="soundlake")
+tracer = Tracer(service="soundlake", auto_patch=False)
+
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+def function(verb: str) -> Callable[[Handler], Handler]:
+    """Make a handler a function: one log line, its counts as metrics, and a trace.
+
+    A handler returns its result for the state machine. Its `counts` (name to number) become
+    metrics under the verb's name, like `LoadRows`.
+    """
+
+    def wrap(handler: Handler) -> Handler:
+        @tracer.capture_lambda_handler(capture_response=False)
+        @metrics.log_metrics
+        def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+            started = time.perf_counter()
+            try:
+                result = handler(event, context)
+            except Exception:
+                logger.exception(f"{verb} failed", request_id=context.aws_request_id)
+                raise
+            took_ms = round((time.perf_counter() - started) * 1000)
+            _count(verb, result.get("counts", {}))
+            logger.info(
+                f"{verb} {result.get('status', 'done')}",
+                took_ms=took_ms,
+                request_id=context.aws_request_id,
+                **{name: result[name] for name in _LOGGED if name in result},
+            )
+            return result
+
+        return cast("Handler", run)
+
+    return wrap
+
+
+_LOGGED = ("chart", "date", "account", "error", "retry_after", "counts", "requests")
+
+
+def _count(verb: str, counts: Mapping[str, int]) -> None:
+    for name, value in counts.items():
+        unit = MetricUnit.Count
+        metrics.add_metric(name=f"{verb}{name.title()}", unit=unit, value=value)

@@ -1,0 +1,1 @@
+"""Spotify's Web API: its answers as typed models, and the client that asks for them."""

@@ -1,0 +1,269 @@
+"""The client: asks Spotify, counts every request, and never sleeps for a Retry-After.
+
+Server errors and broken connections are tried again here, a few times and briefly. A 429 goes
+back to the caller with its seconds, for a state machine to wait. Every answer brings Spotify's
+own time (its Date header), which is the time that an answer is filed under.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from urllib3.util.retry import Retry
+
+from soundlake.spotify.models import BadAnswerError, Token
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 20
+TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
+FEATURES_PER_REQUEST = 100  # the endpoint's limit
+PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
+TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
+
+
+class SpotifyError(Exception):
+    """Spotify did not give what was asked; the text says what, and what to do."""
+
+
+class RateLimitedError(SpotifyError):
+    """Spotify asked to wait `retry_after` whole seconds before the next request."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Spotify's rate limit: wait {retry_after} s.")
+        self.retry_after = retry_after
+
+
+class CredentialsError(SpotifyError):
+    """Spotify refused the client id, the client secret, or the refresh token."""
+
+
+class RefusedError(SpotifyError):
+    """Spotify refused this request to this app or user (401 or 403)."""
+
+
+class NotFoundError(SpotifyError):
+    """Spotify knows nothing under this id, or withholds it from this app (404)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppCredentials:
+    """The app's id and secret, from https://developer.spotify.com/dashboard."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"AppCredentials(client_id={self.client_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Spotify sent: the body byte for byte, decoded, and Spotify's time (UTC)."""
+
+    body: bytes
+    json: Any
+    at: datetime
+    request: str
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _endpoint(url: str, base: str) -> str:
+    """The endpoint's name for counting: its path below the base with ids replaced."""
+    path = urlsplit(url).path.removeprefix(urlsplit(base).path).strip("/")
+    parts = path.split("/")
+    if len(parts) > 1 and parts[0] not in {"me", "api"}:
+        parts[1] = "{id}"
+    return "/".join(parts)
+
+
+class Spotify:
+    """One app's access to Spotify. `requests` counts what was sent, by endpoint."""
+
+    def __init__(
+        self,
+        credentials: AppCredentials,
+        *,
+        api_url: str,
+        accounts_url: str,
+        clock: Callable[[], datetime] = _utc_now,
+        backoff_s: float = 0.5,
+    ) -> None:
+        self.requests: Counter[str] = Counter()
+        self._credentials = credentials
+        self._api_url = api_url.rstrip("/")
+        self._accounts_url = accounts_url.rstrip("/")
+        self._clock = clock
+        self._offset = timedelta(0)
+        self._token: tuple[str, datetime] | None = None
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = "Soundlake/1"
+        retry = Retry(
+            total=TRIES - 1,
+            status_forcelist=(500, 502, 503, 504),
+            allowed_methods=("GET", "POST"),  # asking for a token twice is harmless
+            backoff_factor=backoff_s,
+            backoff_jitter=backoff_s,
+            respect_retry_after_header=False,  # waiting belongs to the state machine
+            raise_on_status=False,
+        )
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+
+    def now(self) -> datetime:
+        """Spotify's present time (UTC), by the latest answer's Date header.
+
+        Asks for an app token where nothing has been asked yet: that costs no request of the API.
+        """
+        if self._token is None:
+            self.app_token()
+        return self._clock() + self._offset
+
+    def app_token(self) -> str:
+        """The app's own access token (client credentials), kept until it nears its end."""
+        if self._token is not None and self._clock() < self._token[1]:
+            return self._token[0]
+        token = self._grant({"grant_type": "client_credentials"})
+        life = timedelta(seconds=max(token.expires_in - TOKEN_MARGIN_S, 0))
+        self._token = (token.access_token, self._clock() + life)
+        return token.access_token
+
+    def user_token(self, refresh_token: str) -> Token:
+        """A user's access token; `refresh_token` in it, where present, replaces the old one.
+
+        Raises CredentialsError when the consent has ended.
+        """
+        return self._grant({"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    def playlist(self, playlist_id: str) -> Answer:
+        """A playlist with the first page of its entries."""
+        return self._get(f"{self._api_url}/playlists/{playlist_id}", self.app_token())
+
+    def page(self, url: str) -> Answer:
+        """The page at a `next` address; refuses an address outside Spotify's API."""
+        if not url.startswith(f"{self._api_url}/"):
+            raise BadAnswerError("the answer's next page lies outside Spotify's API")
+        return self._get(url, self.app_token())
+
+    def audio_features(self, track_ids: Sequence[str]) -> Answer:
+        """The audio features of 1 to 100 tracks, in the order asked."""
+        if not 1 <= len(track_ids) <= FEATURES_PER_REQUEST:
+            raise ValueError(f"1 to {FEATURES_PER_REQUEST} ids a request, not {len(track_ids)}")
+        url = f"{self._api_url}/audio-features"
+        return self._get(url, self.app_token(), {"ids": ",".join(track_ids)})
+
+    def recently_played(self, access_token: str) -> Answer:
+        """The whole page of a user's recently played tracks, newest first, without a cursor."""
+        url = f"{self._api_url}/me/player/recently-played"
+        return self._get(url, access_token, {"limit": str(PLAYS_PER_PAGE)})
+
+    def _grant(self, form: Mapping[str, str]) -> Token:
+        url = f"{self._accounts_url}/api/token"
+        auth = HTTPBasicAuth(self._credentials.client_id, self._credentials.client_secret)
+        response = self._send("POST", url, self._accounts_url, data=form, auth=auth)
+        if response.status_code == 400:
+            raise CredentialsError(_credentials_sentence(response))
+        answer = self._answer(response, url)
+        return Token.read(answer.json, "Spotify's token")
+
+    def _get(self, url: str, token: str, params: Mapping[str, str] | None = None) -> Answer:
+        headers = {"Authorization": f"Bearer {token}"}
+        response = self._send("GET", url, self._api_url, params=params, headers=headers)
+        return self._answer(response, url)
+
+    def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
+        name = _endpoint(url, base)
+        try:
+            response = self._session.request(
+                method,
+                url,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                allow_redirects=False,
+                **options,
+            )
+        except requests.RequestException as error:
+            self.requests[name] += TRIES
+            raise SpotifyError(
+                f"Spotify could not be reached at {urlsplit(url).netloc} for {name} "
+                f"({type(error).__name__}); the next run tries again."
+            ) from error
+        retries = getattr(response.raw, "retries", None)
+        self.requests[name] += 1 + (len(retries.history) if retries else 0)
+        date = response.headers.get("Date")
+        if date:
+            self._offset = parsedate_to_datetime(date).astimezone(UTC) - self._clock()
+        return response
+
+    def _answer(self, response: requests.Response, url: str) -> Answer:
+        path = urlsplit(url).path
+        match response.status_code:
+            case 200:
+                pass
+            case 429:
+                raise RateLimitedError(_retry_after(response))
+            case 401 | 403:
+                raise RefusedError(
+                    f"Spotify refused {path} with {response.status_code}: {_message(response)}. "
+                    "See what the app may do at https://developer.spotify.com/dashboard."
+                )
+            case 404:
+                raise NotFoundError(
+                    f"Spotify answers 404 for {path}: it does not exist, or it is withheld from "
+                    "this app, as Spotify's own charts are from apps made after 2024-11-27."
+                )
+            case status:
+                raise SpotifyError(f"Spotify answered {status} for {path}: {_message(response)}.")
+        try:
+            decoded = response.json()
+        except requests.JSONDecodeError as error:
+            raise BadAnswerError(f"{path}: the answer is not JSON") from error
+        request = urlsplit(response.url)
+        return Answer(
+            body=response.content,
+            json=decoded,
+            at=self._clock() + self._offset,
+            request=f"{request.path}?{request.query}" if request.query else request.path,
+        )
+
+
+def _message(response: requests.Response) -> str:
+    """Spotify's own words for an error, from either of its two error shapes."""
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        return "no reason given"
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        return str(error.get("message") or "no reason given").rstrip(".")
+    return str(error or "no reason given").rstrip(".")
+
+
+def _credentials_sentence(response: requests.Response) -> str:
+    match _message(response):
+        case "invalid_client":
+            return (
+                "Spotify does not know this client id and secret; "
+                "write the right ones with ./soundlake app."
+            )
+        case "invalid_grant":
+            return (
+                "Spotify no longer accepts this account's refresh token (consent ends after six "
+                "months, or was withdrawn); write a new one with ./soundlake app."
+            )
+        case other:
+            return f"Spotify refused to give a token: {other}."
+
+
+def _retry_after(response: requests.Response) -> int:
+    """The seconds to wait; 30, one window of Spotify's limit, where the header says nothing."""
+    value = response.headers.get("Retry-After", "")
+    return max(int(value), 1) if value.isdigit() else 30

@@ -1,0 +1,1 @@
+"""AWS: raw answers, staged rows, the lake's tables, and SecureStrings."""

@@ -1,0 +1,175 @@
+"""The lake's tables: one owner, one object, replaced whole on the ETag that was read.
+
+A reader never meets half a table, two writers cannot lose each other's rows, and a run that
+changes nothing writes nothing. A conflict reads again and redoes the pure step.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError
+from soundlake.store.schemas import SCHEMAS
+from soundlake.times import naive_ms, parse_date, parse_time
+
+TRIES = 8  # against other writers of the same object
+READERS = 8  # objects read at once
+
+Row = dict[str, Any]
+
+
+class SchemaError(Exception):
+    """An object of a table that does not have the table's columns; the text names both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a replacement left: the object's key, its rows, and whether it was written."""
+
+    key: str
+    rows: int
+    written: bool
+
+
+def object_key(table: str, month: str, name: str) -> str:
+    """The one key of a table's object: `name` is its owner's (a chart, an account, the table)."""
+    if table not in SCHEMAS:
+        raise SchemaError(f"There is no table {table!r}.")
+    return f"lake/{table}/month={month}/{name}.parquet"
+
+
+class Lake:
+    """The tables in one bucket."""
+
+    def __init__(self, bucket: Bucket, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._bucket = bucket
+        self._sleep = sleep
+
+    def replace(
+        self, table: str, month: str, name: str, change: Callable[[list[Row]], Iterable[Row]]
+    ) -> Replaced:
+        """Replace an object's rows by what `change` makes of them.
+
+        `change` is pure: it runs again when somebody else wrote in between. Raises ConflictError
+        after `TRIES` conflicts, CorruptObjectError or SchemaError when the object that is there
+        cannot be read; then nothing is written.
+        """
+        key = object_key(table, month, name)
+        schema = SCHEMAS[table]
+        for attempt in range(TRIES):
+            stored = self._bucket.get(key)
+            before = decode(stored.body, schema, key) if stored else None
+            rows = change(before.to_pylist() if before is not None else [])
+            after = encode_rows(rows, schema, key)
+            unchanged = before is not None and after.equals(before)
+            if unchanged or (before is None and not after.num_rows):
+                return Replaced(key, after.num_rows, written=False)
+            try:
+                self._bucket.put(
+                    key,
+                    to_parquet(after),
+                    etag=stored.etag if stored else None,
+                    content_type="application/vnd.apache.parquet",
+                )
+            except ConflictError:
+                self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - only spreads retries
+            else:
+                return Replaced(key, after.num_rows, written=True)
+        raise ConflictError(f"{key} was written by others {TRIES} times in a row; run again.")
+
+    def months(self, table: str) -> list[str]:
+        """The months that a table has objects of, in order."""
+        return sorted({key.split("/")[2].removeprefix("month=") for key in self.keys(table)})
+
+    def keys(self, table: str, month: str | None = None) -> list[str]:
+        """The keys of a table's objects, of one month or of all."""
+        prefix = f"lake/{table}/month={month}/" if month else f"lake/{table}/"
+        return [key for key in self._bucket.keys(prefix) if key.endswith(".parquet")]
+
+    def read(self, table: str, keys: Iterable[str], columns: list[str] | None = None) -> pa.Table:
+        """The rows of some of a table's objects, in the order of the keys."""
+        schema = SCHEMAS[table]
+        if columns is not None:
+            schema = pa.schema([schema.field(name) for name in columns])
+
+        def one(key: str) -> pa.Table | None:
+            stored = self._bucket.get(key)
+            return decode(stored.body, SCHEMAS[table], key, columns) if stored else None
+
+        with ThreadPoolExecutor(READERS) as pool:
+            found = [table for table in pool.map(one, keys) if table is not None]
+        return pa.concat_tables(found) if found else schema.empty_table()
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """The file's bytes: the same rows give the same bytes."""
+    out = BytesIO()
+    pq.write_table(table, out, compression="snappy")
+    return out.getvalue()
+
+
+def decode(body: bytes, schema: pa.Schema, key: str, columns: list[str] | None = None) -> pa.Table:
+    """Read a file into the pinned schema: columns that it does not have yet are null.
+
+    Raises CorruptObjectError when it is no Parquet file, SchemaError on a column that the table
+    does not declare or declares otherwise.
+    """
+    try:
+        file = pq.ParquetFile(BytesIO(body))
+        names = [name for name in file.schema_arrow.names if columns is None or name in columns]
+        table = file.read(names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CorruptObjectError(
+            f"{key} is not a whole Parquet file; restore its previous version or derive it again."
+        ) from error
+    for field in table.schema:
+        if field.name not in schema.names:
+            raise SchemaError(f"{key} has a column {field.name!r} that its table does not have.")
+        declared = schema.field(field.name).type
+        if field.type != declared:
+            raise SchemaError(f"{key}: column {field.name!r} is {field.type}, not {declared}.")
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    arrays = [
+        table.column(field.name)
+        if field.name in table.schema.names
+        else pa.nulls(table.num_rows, field.type)
+        for field in wanted
+    ]
+    return pa.Table.from_arrays(arrays, schema=wanted)
+
+
+def encode_rows(rows: Iterable[Row], schema: pa.Schema, key: str) -> pa.Table:
+    """Rows as a table of the pinned schema; ISO texts become times and dates.
+
+    Raises SchemaError, naming the column, when a row has a column too many or a value that does
+    not fit.
+    """
+    rows = list(rows)
+    known = set(schema.names)
+    for row in rows:
+        if not row.keys() <= known:
+            raise SchemaError(f"{key}: no column {min(row.keys() - known)!r} in its table.")
+    arrays = []
+    for field in schema:
+        values = [_typed(row.get(field.name), field.type) for row in rows]
+        try:
+            arrays.append(pa.array(values, type=field.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+            raise SchemaError(f"{key}: column {field.name!r}: {error}") from error
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _typed(value: Any, kind: pa.DataType) -> Any:
+    if isinstance(value, str):
+        if pa.types.is_timestamp(kind):
+            return naive_ms(parse_time(value))
+        if pa.types.is_date(kind):
+            return parse_date(value)
+    return value

@@ -1,0 +1,124 @@
+"""S3 objects as the lake uses them: read, list, and write on a condition."""
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from gzip import BadGzipFile, compress, decompress
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+
+
+class ConflictError(Exception):
+    """The object was written by somebody else since it was read."""
+
+
+class CorruptObjectError(Exception):
+    """An object that cannot be decoded; the text names its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object's bytes, its ETag, and its user metadata."""
+
+    body: bytes
+    etag: str
+    metadata: dict[str, str]
+
+
+@cache
+def s3_client() -> "S3Client":
+    """The S3 client of this process; conditional writes need no more than its standard retries."""
+    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+
+
+class Bucket:
+    """One bucket's objects."""
+
+    def __init__(self, name: str, client: "S3Client | None" = None) -> None:
+        self.name = name
+        self._s3 = client or s3_client()
+
+    def get(self, key: str) -> StoredObject | None:
+        """The object, or None where there is none."""
+        try:
+            answer = self._s3.get_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+                return None
+            raise
+        return StoredObject(answer["Body"].read(), answer["ETag"], answer["Metadata"])
+
+    def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        etag: str | None = None,
+        overwrite: bool = False,
+        content_type: str = "application/octet-stream",
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """Write an object whole: only where `etag` still stands, or where there is none yet.
+
+        `overwrite` writes in any case. Raises ConflictError when the condition does not hold.
+        """
+        condition: dict[str, Any] = {}
+        if not overwrite:
+            condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        try:
+            self._s3.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=body,
+                ContentType=content_type,
+                Metadata=metadata or {},
+                **condition,
+            )
+        except ClientError as error:
+            # A 404 to IfMatch: the object read a moment ago was deleted.
+            gone = etag is not None and error.response["Error"]["Code"] in {"NoSuchKey", "404"}
+            if error.response["Error"]["Code"] in _CONFLICTS or gone:
+                raise ConflictError(key) from error
+            raise
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys under a prefix that ends with a slash, in order."""
+        if not prefix.endswith("/"):
+            raise ValueError(
+                f"a prefix ends with a slash, or it also finds its longer namesakes: {prefix}"
+            )
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        for page in pages:
+            for entry in page.get("Contents", ()):
+                yield entry["Key"]
+
+
+def pack(body: bytes) -> bytes:
+    """Compress; the same bytes always give the same result."""
+    return compress(body, compresslevel=6, mtime=0)
+
+
+def unpack(body: bytes, key: str) -> bytes:
+    """Decompress; raises CorruptObjectError naming the key."""
+    try:
+        return decompress(body)
+    except (BadGzipFile, EOFError, zlib.error) as error:
+        raise CorruptObjectError(f"{key} is not a whole gzip object.") from error
+
+
+def decode(body: bytes, key: str) -> Any:
+    """Read JSON; raises CorruptObjectError naming the key."""
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise CorruptObjectError(f"{key} does not hold JSON.") from error

@@ -1,0 +1,86 @@
+"""The raw zone: what a source answered, byte for byte, written once and never changed.
+
+An object's metadata says when the source answered (its own clock, UTC) and what was asked. Keys
+are under `raw/`, end in `.json.gz`, and carry the attempt, so that a corrupt answer is superseded
+and not overwritten.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from soundlake.spotify.client import Answer
+from soundlake.store.objects import (
+    Bucket,
+    ConflictError,
+    CorruptObjectError,
+    decode,
+    pack,
+    unpack,
+)
+from soundlake.times import TimeError, format_time, parse_time
+
+_ASKED = ".asked.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """A stored answer, decoded, with the source's time (UTC)."""
+
+    key: str
+    json: Any
+    at: datetime
+
+
+class Raw:
+    """The raw zone of one bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def write(self, key: str, answer: Answer, asked: list[str] | None = None) -> None:
+        """Keep an answer; where the key is taken, the answer that is there stays.
+
+        `asked` are the ids of a batch, which an answer of nulls does not repeat: they are kept
+        beside the answer, and before it, so that no answer is ever without them.
+        """
+        if asked is not None:
+            self._put(key + _ASKED, json.dumps(asked).encode(), "application/json", {})
+        metadata = {"at": format_time(answer.at), "request": answer.request[:1024]}
+        self._put(key, pack(answer.body), "application/gzip", metadata)
+
+    def _put(self, key: str, body: bytes, content_type: str, metadata: dict[str, str]) -> None:
+        try:
+            self._bucket.put(key, body, content_type=content_type, metadata=metadata)
+        except ConflictError:
+            return  # written once: by an earlier try of the same work
+
+    def read(self, key: str) -> RawAnswer | None:
+        """A stored answer, or None; raises CorruptObjectError when it cannot be decoded."""
+        stored = self._bucket.get(key)
+        if stored is None:
+            return None
+        try:
+            at = parse_time(stored.metadata["at"])
+        except (KeyError, TimeError) as error:
+            raise CorruptObjectError(f"{key} does not say when it was answered.") from error
+        return RawAnswer(key, decode(unpack(stored.body, key), key), at)
+
+    def need(self, key: str) -> RawAnswer:
+        """A stored answer that must be there; raises CorruptObjectError when it is not."""
+        answer = self.read(key)
+        if answer is None:
+            raise CorruptObjectError(f"{key} is missing.")
+        return answer
+
+    def asked(self, key: str) -> list[str]:
+        """The ids that a batch's answer is about."""
+        stored = self._bucket.get(key + _ASKED)
+        if stored is None:
+            raise CorruptObjectError(f"{key}{_ASKED} is missing.")
+        return [str(track_id) for track_id in decode(stored.body, key + _ASKED)]
+
+    def keys(self, prefix: str) -> list[str]:
+        """The answers under a prefix, in order."""
+        return [key for key in self._bucket.keys(prefix) if key.endswith(".json.gz")]

@@ -1,0 +1,195 @@
+"""The tables' schemas, pinned. `template.yaml` declares the same columns, and a test compares.
+
+Columns are only ever added, at the end, and may be null. Times are UTC without a zone mark, in
+ms; a name that ends in `_ms` is milliseconds. `month` (`YYYY-MM`) is the partition: it stands in
+the key and not in the file.
+"""
+
+import pyarrow as pa
+
+_STRING: pa.DataType = pa.string()
+_STRINGS: pa.DataType = pa.list_(pa.string())
+_TIME: pa.DataType = pa.timestamp("ms")
+_DATE: pa.DataType = pa.date32()
+_INT: pa.DataType = pa.int32()
+_LONG: pa.DataType = pa.int64()
+_BOOL: pa.DataType = pa.bool_()
+_DOUBLE: pa.DataType = pa.float64()
+_IMAGES: pa.DataType = pa.list_(pa.struct([("url", _STRING), ("height", _INT), ("width", _INT)]))
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "observations": pa.schema(
+        [
+            ("account", _STRING),
+            ("source", _STRING),
+            ("time", _TIME),
+            ("time_meaning", _STRING),
+            ("time_precision", _STRING),
+            ("uri", _STRING),
+            ("track_name", _STRING),
+            ("artist_names", _STRINGS),
+            ("artist_ids", _STRINGS),
+            ("album_name", _STRING),
+            ("album_id", _STRING),
+            ("duration_ms", _LONG),
+            ("explicit", _BOOL),
+            ("ms_played", _LONG),
+            ("reason_start", _STRING),
+            ("reason_end", _STRING),
+            ("shuffle", _BOOL),
+            ("skipped", _BOOL),
+            ("offline", _BOOL),
+            ("platform", _STRING),
+            ("country", _STRING),
+            ("context_type", _STRING),
+            ("context_uri", _STRING),
+            ("raw_keys", _STRINGS),
+        ]
+    ),
+    "plays": pa.schema(
+        [
+            ("account", _STRING),
+            ("played_at", _TIME),
+            ("uri", _STRING),
+            ("track_id", _STRING),
+            ("track_name", _STRING),
+            ("artist_names", _STRINGS),
+            ("artist_ids", _STRINGS),
+            ("album_name", _STRING),
+            ("album_id", _STRING),
+            ("duration_ms", _LONG),
+            ("explicit", _BOOL),
+            ("ms_played", _LONG),
+            ("context_type", _STRING),
+            ("context_uri", _STRING),
+            ("sources", _STRINGS),
+            ("evidence", _STRINGS),
+        ]
+    ),
+    "captures": pa.schema(
+        [
+            ("account", _STRING),
+            ("capture_id", _STRING),
+            ("captured_at", _TIME),
+            ("observed_at", _TIME),
+            ("outcome", _STRING),
+            ("page", _INT),
+            ("new", _INT),
+            ("late", _INT),
+            ("known", _INT),
+            ("invalid", _INT),
+            ("oldest", _TIME),
+            ("newest", _TIME),
+            ("error", _STRING),
+            ("raw_key", _STRING),
+        ]
+    ),
+    "chart_entries": pa.schema(
+        [
+            ("chart", _STRING),
+            ("country", _STRING),
+            ("chart_date", _DATE),
+            ("position", _INT),
+            ("track_id", _STRING),
+            ("track_name", _STRING),
+            ("artist_ids", _STRINGS),
+            ("artist_names", _STRINGS),
+            ("album_id", _STRING),
+            ("album_name", _STRING),
+            ("album_release_date", _STRING),
+            ("explicit", _BOOL),
+            ("duration_ms", _LONG),
+            ("popularity", _INT),
+            ("streams", _LONG),
+            ("provider", _STRING),
+            ("date_basis", _STRING),
+            ("added_at", _TIME),
+            ("observed_at", _TIME),
+            ("raw_key", _STRING),
+        ]
+    ),
+    "tracks": pa.schema(
+        [
+            ("track_id", _STRING),
+            ("uri", _STRING),
+            ("name", _STRING),
+            ("artist_ids", _STRINGS),
+            ("artist_names", _STRINGS),
+            ("album_id", _STRING),
+            ("disc_number", _INT),
+            ("track_number", _INT),
+            ("duration_ms", _LONG),
+            ("explicit", _BOOL),
+            ("isrc", _STRING),
+            ("source", _STRING),
+            ("fetched_at", _TIME),
+        ]
+    ),
+    "albums": pa.schema(
+        [
+            ("album_id", _STRING),
+            ("uri", _STRING),
+            ("name", _STRING),
+            ("album_type", _STRING),
+            ("artist_ids", _STRINGS),
+            ("artist_names", _STRINGS),
+            ("release_date", _STRING),
+            ("release_date_precision", _STRING),
+            ("total_tracks", _INT),
+            ("images", _IMAGES),
+            ("source", _STRING),
+            ("fetched_at", _TIME),
+        ]
+    ),
+    "artists": pa.schema(
+        [
+            ("artist_id", _STRING),
+            ("uri", _STRING),
+            ("name", _STRING),
+            ("source", _STRING),
+            ("fetched_at", _TIME),
+        ]
+    ),
+    "audio_features": pa.schema(
+        [
+            ("track_id", _STRING),
+            ("danceability", _DOUBLE),
+            ("energy", _DOUBLE),
+            ("key", _INT),
+            ("loudness", _DOUBLE),
+            ("mode", _INT),
+            ("speechiness", _DOUBLE),
+            ("acousticness", _DOUBLE),
+            ("instrumentalness", _DOUBLE),
+            ("liveness", _DOUBLE),
+            ("valence", _DOUBLE),
+            ("tempo", _DOUBLE),
+            ("duration_ms", _LONG),
+            ("time_signature", _INT),
+            ("source", _STRING),
+            ("fetched_at", _TIME),
+            ("raw_key", _STRING),
+        ]
+    ),
+    "country_profiles": pa.schema(
+        [
+            ("chart", _STRING),
+            ("country", _STRING),
+            ("country_name", _STRING),
+            ("chart_date", _DATE),
+            ("tracks", _INT),
+            ("tracks_with_features", _INT),
+            ("major_share", _DOUBLE),
+            ("danceability_mean", _DOUBLE),
+            ("energy_mean", _DOUBLE),
+            ("loudness_mean", _DOUBLE),
+            ("speechiness_mean", _DOUBLE),
+            ("acousticness_mean", _DOUBLE),
+            ("instrumentalness_mean", _DOUBLE),
+            ("liveness_mean", _DOUBLE),
+            ("valence_mean", _DOUBLE),
+            ("tempo_mean", _DOUBLE),
+            ("duration_ms_mean", _DOUBLE),
+        ]
+    ),
+}

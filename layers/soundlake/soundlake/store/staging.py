@@ -1,0 +1,29 @@
+"""The staging zone: a chart day's rows between Transform, Load and Publish.
+
+State machines carry keys, not data. The content follows from the raw answer alone, so writing it
+again writes the same; a lifecycle rule removes it after some days.
+"""
+
+import json
+from typing import Any
+
+from soundlake.store.objects import Bucket, CorruptObjectError, decode, pack, unpack
+
+
+class Staging:
+    """The staging zone of one bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def write(self, key: str, value: Any) -> None:
+        """Keep a JSON value under a key, in the place of what was there."""
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        self._bucket.put(key, pack(body), overwrite=True, content_type="application/gzip")
+
+    def read(self, key: str) -> Any:
+        """The value under a key; raises CorruptObjectError when it is gone or damaged."""
+        stored = self._bucket.get(key)
+        if stored is None:
+            raise CorruptObjectError(f"{key} is missing; run the day again to stage it anew.")
+        return decode(unpack(stored.body, key), key)

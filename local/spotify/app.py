@@ -1,0 +1,327 @@
+"""The routes of the local Spotify: accounts, Web API and control on one port.
+
+Every answer's ``Date`` header is the service's clock, not the machine's, because clients read
+the provider's time from it. Parameters that only narrow an answer (``market``, ``fields``,
+``additional_types``) are accepted and ignored.
+"""
+
+import re
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, jsonify, request
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import http_date
+
+from local.spotify import control as control_module
+from local.spotify import ids, shapes
+from local.spotify.analysis import audio_analysis
+from local.spotify.clock import to_ms
+from local.spotify.control import Control
+from local.spotify.errors import ApiError, TokenError
+from local.spotify.faults import Fault, spoil
+from local.spotify.settings import Settings
+from local.spotify.world import ChartDef, ChartPage, Features, Listener, Track, World
+
+EXTENSION = "soundlake-local-spotify"
+_HISTORY_WINDOW = 50
+_LATEST_MS = 253_402_300_799_999  # the end of the year 9999
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_CONTROL = "/_control"
+
+
+def create_app(world: World, settings: Settings | None = None, **inject: Any) -> Flask:
+    """The service as a Flask app.
+
+    Args:
+        world: what to serve.
+        settings: how to behave.
+        inject: `clock`, `monotonic` and `sleep`, passed on to `Control`.
+
+    The app's `Control` is ``app.extensions[EXTENSION]``.
+
+    Raises:
+        WorldError: if the clock is on a date the world's charts are not true for.
+    """
+    app = Flask(__name__, static_folder=None)
+    provider = DefaultJSONProvider(app)
+    provider.sort_keys, provider.ensure_ascii, provider.compact = False, False, True
+    app.json = provider
+    app.url_map.strict_slashes = False  # spotipy asks for "tracks/?ids="
+    control = Control(world, settings or Settings(), **inject)
+    app.extensions[EXTENSION] = control
+    _install_borders(app, control)
+    app.register_blueprint(control_module.routes(control))
+    app.register_blueprint(_accounts(control))
+    for blueprint in (_history(control), _playlists(control), _catalogue(control)):
+        app.register_blueprint(blueprint, url_prefix="/v1")
+    app.register_blueprint(_features(control), url_prefix="/v1")
+    return app
+
+
+def _install_borders(app: Flask, control: Control) -> None:
+    """What happens around every request: faults, tokens, rate limit, errors, counting."""
+    app.before_request(lambda: None if _is_control() else _admit(control))
+    app.after_request(lambda response: _finish(control, response))
+
+    @app.errorhandler(ApiError)
+    @app.errorhandler(TokenError)
+    def refused(error: ApiError | TokenError) -> Response:
+        return error.response()
+
+    @app.errorhandler(HTTPException)
+    def failed(error: HTTPException) -> Response:
+        message = "Service not found" if error.code == 404 else error.name
+        return ApiError(error.code or 500, message).response()
+
+
+def _admit(control: Control) -> Response | None:
+    """Faults, then the token, then the rate limit; an answer only if the connection is dropped."""
+    g.fault = fault = control.faults.replacing(_full_path())
+    if fault is not None:
+        if fault.kind == "drop":
+            return _drop()
+        control.faults.before(fault, accounts=request.path.startswith("/api/"))
+    if request.path.startswith("/v1/"):
+        g.listener = control.tokens.listener_of(request.headers.get("Authorization"))
+        wait = control.limit.retry_after()
+        if wait is not None:
+            raise ApiError(429, "API rate limit exceeded", retry_after=wait)
+    return None
+
+
+def _finish(control: Control, response: Response) -> Response:
+    """The clock's Date; for all but control requests also what faults do to bodies, and counts."""
+    response.headers["Date"] = http_date(control.clock.now())
+    if _is_control():
+        return response
+    fault: Fault | None = g.get("fault")
+    control.faults.change_contents(_full_path(), response)
+    if fault is not None:
+        spoil(fault, response)
+    dropped = fault is not None and fault.kind == "drop"
+    control.requests.add(_endpoint(), _full_path(), None if dropped else response.status_code)
+    return response
+
+
+def _is_control() -> bool:
+    return request.path == _CONTROL or request.path.startswith(f"{_CONTROL}/")
+
+
+def _full_path() -> str:
+    return request.full_path.removesuffix("?")
+
+
+def _endpoint() -> str:
+    """The endpoint as counted: "playlists/{id}", "api/token"; "unknown" for no route of ours."""
+    if request.url_rule is None:
+        return "unknown"
+    return re.sub(r"<[^>]*>", "{id}", request.url_rule.rule).removeprefix("/v1").lstrip("/")
+
+
+def _drop() -> Response:
+    """Close the connection; whatever is written after this goes nowhere."""
+    connection = request.environ.get("werkzeug.socket")
+    if not isinstance(connection, socket.socket):
+        raise ConnectionAbortedError("dropped on demand")  # a test client without a connection
+    connection.shutdown(socket.SHUT_RDWR)
+    return Response(status=503)
+
+
+def _base() -> str:
+    return f"{request.host_url}v1"
+
+
+def _accounts(control: Control) -> Blueprint:
+    blueprint = Blueprint("accounts", __name__)
+
+    @blueprint.post("/api/token")
+    def token() -> Response:
+        body = control.tokens.answer(request.form, request.headers.get("Authorization"))
+        response = jsonify(body)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return blueprint
+
+
+def _history(control: Control) -> Blueprint:
+    blueprint = Blueprint("history", __name__)
+
+    @blueprint.get("/me")
+    def me() -> Response:
+        return jsonify(shapes.me(_base(), _user()))
+
+    @blueprint.get("/me/player/recently-played")
+    def recently_played() -> Response:
+        listener = _user()
+        limit = _number("limit", 20, 1, 50)
+        after, before = _number("after", -1, 0, _LATEST_MS), _number("before", -1, 0, _LATEST_MS)
+        if after >= 0 and before >= 0:
+            raise ApiError(400, "Only one of after and before can be given")
+        window = control.history.newest(listener, control.clock.now(), _HISTORY_WINDOW)
+        plays = [
+            one
+            for one in window
+            if (after < 0 or to_ms(one.played_at) > after)
+            and (before < 0 or to_ms(one.played_at) < before)
+        ][:limit]
+        return jsonify(
+            shapes.recently_played(
+                _base(), control.world.catalogue, plays, limit=limit, href=request.url
+            )
+        )
+
+    return blueprint
+
+
+def _user() -> Listener:
+    listener: Listener | None = g.listener
+    if listener is None:
+        raise ApiError(401, "Valid user authentication required")
+    return listener
+
+
+def _number(name: str, default: int, least: int, most: int) -> int:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+        raise ApiError(400, f"Invalid {name}")
+    return int(text)
+
+
+def _playlists(control: Control) -> Blueprint:
+    blueprint = Blueprint("playlists", __name__)
+    shape = control.settings.playlist_shape
+
+    def find(playlist_id: str) -> tuple[ChartDef, ChartPage, list[shapes.Json]]:
+        chart = control.world.chart_by_playlist(playlist_id)
+        if chart is None:
+            raise ApiError(404, "Resource not found")
+        published = control.world.chart_page(chart, control.clock.today())
+        entries = shapes.chart_entries(_base(), control.world.catalogue, published, shape)
+        return chart, published, entries
+
+    def entries_page(playlist_id: str, most: int) -> Response:
+        limit, offset = _number("limit", 20, 1, most), _number("offset", 0, 0, 10**9)
+        _, _, entries = find(playlist_id)
+        return jsonify(shapes.page(request.base_url, entries, limit=limit, offset=offset))
+
+    @blueprint.get("/playlists/<playlist_id>")
+    def playlist(playlist_id: str) -> Response:
+        return jsonify(shapes.playlist(_base(), *find(playlist_id), shape))
+
+    @blueprint.get("/playlists/<playlist_id>/tracks")
+    def tracks(playlist_id: str) -> Response:
+        return entries_page(playlist_id, 100)
+
+    @blueprint.get("/playlists/<playlist_id>/items")
+    def items(playlist_id: str) -> Response:
+        return entries_page(playlist_id, 50)
+
+    return blueprint
+
+
+def _ids(most: int) -> list[str]:
+    wanted = request.args.get("ids", "").split(",")
+    if wanted == [""]:
+        raise ApiError(400, "Missing required field: ids")
+    if len(wanted) > most:
+        raise ApiError(400, f"Too many ids requested: at most {most}")
+    for one in wanted:
+        _check_id(one)
+    return wanted
+
+
+def _check_id(spotify_id: str) -> None:
+    if not ids.is_id(spotify_id):
+        raise ApiError(400, "Invalid base62 id")
+
+
+def _one[T](entities: Mapping[str, T], spotify_id: str) -> T:
+    _check_id(spotify_id)
+    if spotify_id not in entities:
+        raise ApiError(404, "Resource not found")
+    return entities[spotify_id]
+
+
+def _several[T](
+    entities: Mapping[str, T], most: int, shape: Callable[[T], shapes.Json]
+) -> list[shapes.Json | None]:
+    return [shape(entities[one]) if one in entities else None for one in _ids(most)]
+
+
+def _catalogue(control: Control) -> Blueprint:
+    """Tracks, albums and artists; an unknown id among several is a null in its place."""
+    blueprint = Blueprint("catalogue", __name__)
+    known = control.world.catalogue
+
+    @blueprint.get("/tracks")
+    def tracks() -> Response:
+        shape = lambda one: shapes.track(_base(), known, one)  # noqa: E731
+        return jsonify({"tracks": _several(known.tracks, 50, shape)})
+
+    @blueprint.get("/tracks/<spotify_id>")
+    def track(spotify_id: str) -> Response:
+        return jsonify(shapes.track(_base(), known, _one(known.tracks, spotify_id)))
+
+    @blueprint.get("/albums")
+    def albums() -> Response:
+        shape = lambda one: shapes.album(_base(), known, one)  # noqa: E731
+        return jsonify({"albums": _several(known.albums, 20, shape)})
+
+    @blueprint.get("/albums/<spotify_id>")
+    def album(spotify_id: str) -> Response:
+        return jsonify(shapes.album(_base(), known, _one(known.albums, spotify_id)))
+
+    @blueprint.get("/albums/<spotify_id>/tracks")
+    def album_tracks(spotify_id: str) -> Response:
+        limit, offset = _number("limit", 20, 1, 50), _number("offset", 0, 0, 10**9)
+        entries = shapes.album_tracks(_base(), known, _one(known.albums, spotify_id))
+        return jsonify(shapes.page(request.base_url, entries, limit=limit, offset=offset))
+
+    @blueprint.get("/artists")
+    def artists() -> Response:
+        return jsonify(
+            {"artists": _several(known.artists, 50, lambda one: shapes.artist(_base(), one))}
+        )
+
+    @blueprint.get("/artists/<spotify_id>")
+    def artist(spotify_id: str) -> Response:
+        return jsonify(shapes.artist(_base(), _one(known.artists, spotify_id)))
+
+    return blueprint
+
+
+def _features(control: Control) -> Blueprint:
+    """Audio features and analysis; a track without features is answered like an unknown one."""
+    blueprint = Blueprint("features", __name__)
+    known = {
+        one.id: (one, one.features)
+        for one in control.world.catalogue.tracks.values()
+        if one.features is not None
+    }
+
+    def find(spotify_id: str) -> tuple[Track, Features]:
+        _check_id(spotify_id)
+        if spotify_id not in known:
+            raise ApiError(404, "analysis not found")
+        return known[spotify_id]
+
+    @blueprint.get("/audio-features")
+    def several() -> Response:
+        shaped = _several(known, 100, lambda both: shapes.audio_features(_base(), *both))
+        return jsonify({"audio_features": shaped})
+
+    @blueprint.get("/audio-features/<spotify_id>")
+    def one(spotify_id: str) -> Response:
+        return jsonify(shapes.audio_features(_base(), *find(spotify_id)))
+
+    @blueprint.get("/audio-analysis/<spotify_id>")
+    def analysis(spotify_id: str) -> Response:
+        return jsonify(audio_analysis(*find(spotify_id)))
+
+    return blueprint

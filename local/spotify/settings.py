@@ -1,0 +1,32 @@
+"""What a run of the local Spotify can be told."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CLIENT_ID = "soundlake-local-client"
+CLIENT_SECRET = "soundlake-local-secret"  # noqa: S105 - a constant of a made-up service
+
+PlaylistShape = Literal["tracks", "items"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the service behaves.
+
+    Attributes:
+        client_id, client_secret: the only client the token endpoint knows.
+        rotate_refresh_tokens: each refresh gives a new refresh token and ends the old one.
+        playlist_shape: "tracks" answers as to apps with extended access
+            (``tracks.items[].track``), "items" as since February 2026 (``items.items[].item``).
+        rate_limit: /v1 requests allowed in any 30 seconds; 0 means no limit.
+        token_lifetime_s: seconds an access token lives.
+        log_size: how many of the newest requests ``/_control/requests`` lists.
+    """
+
+    client_id: str = CLIENT_ID
+    client_secret: str = CLIENT_SECRET
+    rotate_refresh_tokens: bool = False
+    playlist_shape: PlaylistShape = "tracks"
+    rate_limit: int = 0
+    token_lifetime_s: int = 3600
+    log_size: int = 1000
