@@ -19,22 +19,25 @@ from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError
 from soundlake.times import month_of, parse_time, shift_month
 
+DAMAGED = "damaged"  # the outcome of a capture whose kept answer cannot be read
+
 
 @function("Derive")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{execution, capture}` to `{status, account, captured_at, page, new, late, known, invalid}`.
 
     Every page that no row of `captures` names yet is derived, so a run that was killed after its
-    capture is finished by the next. The row of `captures` is written last. `status` is `captured`,
-    `empty`, or `failed` with `error`; an attempt without a page is recorded too.
+    capture is finished by the next. The rows of `captures` are written last. `status` is
+    `captured`, `empty`, or `failed` with `error`. An attempt without a page is recorded too, and
+    one whose page cannot be read.
     """
     capture = event["capture"]
     account, at = capture["account"], parse_time(capture["captured_at"])
     lake = Lake(access.bucket())
     try:
         keys = _underived(lake, account, month_of(at))
-        pages, problems = _pages(account, keys)
-        rows = _derive(lake, account, pages)
+        pages, damaged = _pages(account, keys)
+        rows = _derive(lake, account, pages, damaged)
         if capture["status"] != "captured":
             failed = failed_capture_row(
                 account,
@@ -48,11 +51,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         own = _own_row(lake, account, month_of(at), event["execution"])
     except (*access.FORESEEN, SchemaError) as error:
         return _result(capture, []) | access.failure(error)
-    if own is None:
-        return _result(capture, rows) | {
-            "status": "failed",
-            "error": problems.get(capture["raw_key"], f"{capture['raw_key']} was not derived."),
-        }
+    if own["outcome"] == DAMAGED:
+        return _result(capture, rows) | {"status": "failed", "error": own["error"]}
     return _result(capture, rows) | {
         "status": own["outcome"],
         **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
@@ -80,13 +80,14 @@ def _underived(lake: Lake, account: str, month: str) -> list[str]:
     return found
 
 
-def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], dict[str, str]]:
-    """The pages that can be read, in order, and why each other one cannot."""
-    pages, problems = [], {}
+def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], list[Row]]:
+    """The pages that can be read, in order, and a row of `captures` for each other one."""
+    pages: list[CapturedPage] = []
+    damaged: list[Row] = []
     for key in keys:
+        parsed = CaptureKey.parse(key)
         try:
             answer = access.raw().need(key)
-            parsed = CaptureKey.parse(key)
             page = read_page(
                 answer.json,
                 account=account,
@@ -96,13 +97,20 @@ def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], dict[str,
                 observed_at=answer.at,
             )
         except (CorruptObjectError, BadAnswerError) as error:
-            problems[key] = str(error)
+            row = failed_capture_row(
+                account,
+                capture_id=parsed.capture_id,
+                captured_at=parsed.captured_at,
+                outcome=DAMAGED,
+                error=f"{key}: {error}",
+            )
+            damaged.append(row | {"raw_key": key})
         else:
             pages.append(page)
-    return pages, problems
+    return pages, damaged
 
 
-def _derive(lake: Lake, account: str, pages: list[CapturedPage]) -> list[Row]:
+def _derive(lake: Lake, account: str, pages: list[CapturedPage], damaged: list[Row]) -> list[Row]:
     """Merge pages into observations, derive the plays of the months touched, record captures."""
     seen = [row for page in pages for row in page.observations]
     months = sorted({month_of(row["time"]) for row in seen})
@@ -113,7 +121,7 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage]) -> list[Row]:
     for month in around:
         lake.replace("plays", month, account, lambda _, month=month: _plays(lake, account, month))
     every = [row for month in around for row in _rows(lake, "observations", account, month)]
-    rows = [capture_row(page, account, every) for page in pages]
+    rows = [capture_row(page, account, every) for page in pages] + damaged
     _keep_captures(lake, account, rows)
     return rows
 
@@ -144,9 +152,9 @@ def _keep_captures(lake: Lake, account: str, rows: list[Row]) -> None:
         lake.replace("captures", month, account, with_own)
 
 
-def _own_row(lake: Lake, account: str, month: str, capture_id: str) -> Row | None:
+def _own_row(lake: Lake, account: str, month: str, capture_id: str) -> Row:
     rows = _rows(lake, "captures", account, month)
-    return next((row for row in rows if row["capture_id"] == capture_id), None)
+    return next(row for row in rows if row["capture_id"] == capture_id)
 
 
 def _rows(lake: Lake, table: str, account: str, month: str) -> list[Row]:

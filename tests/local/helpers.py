@@ -81,11 +81,36 @@ class Api:
         return requests.request(method, f"{self.url}/_control/{path}", timeout=5, **rest)
 
 
+FEATURES = (
+    "danceability",
+    "energy",
+    "key",
+    "loudness",
+    "mode",
+    "speechiness",
+    "acousticness",
+    "instrumentalness",
+    "liveness",
+    "valence",
+    "tempo",
+    "time_signature",
+)
 COLUMNS = (
-    "spotify_id,name,artists,daily_rank,daily_movement,weekly_movement,country,snapshot_date,"
-    "popularity,is_explicit,duration_ms,album_name,album_release_date,danceability,energy,key,"
-    "loudness,mode,speechiness,acousticness,instrumentalness,liveness,valence,tempo,time_signature"
-).split(",")
+    "spotify_id",
+    "name",
+    "artists",
+    "daily_rank",
+    "daily_movement",
+    "weekly_movement",
+    "country",
+    "snapshot_date",
+    "popularity",
+    "is_explicit",
+    "duration_ms",
+    "album_name",
+    "album_release_date",
+    *FEATURES,
+)
 
 _PLAIN = {
     "daily_movement": "0",
@@ -109,7 +134,7 @@ _PLAIN = {
     "tempo": "146.921",
     "time_signature": "4",
 }
-_NO_FEATURES = dict.fromkeys(COLUMNS[13:], "")
+_NO_FEATURES = dict.fromkeys(FEATURES, "")
 
 
 def row(number: int, country: str, rank: int, **changes: str) -> dict[str, str]:
@@ -139,9 +164,7 @@ def small_rows() -> list[dict[str, str]]:
     ]
 
 
-def write_csv(
-    path: Path, rows: Sequence[dict[str, str]], columns: Sequence[str] = tuple(COLUMNS)
-) -> Path:
+def write_csv(path: Path, rows: Sequence[dict[str, str]], columns: Sequence[str] = COLUMNS) -> Path:
     """Write rows as a CSV file with these columns."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(columns), extrasaction="ignore")
