@@ -1,0 +1,236 @@
+"""What may go wrong in a run, on the whole stack: one sentence, and the other data unharmed."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.stack.conftest import FirstRun, Stack
+
+
+@pytest.fixture(autouse=True)
+def no_faults_left(stack: Stack, first: FirstRun) -> Any:
+    """Each test sets its own faults, on charts that no answer is kept of yet."""
+    assert first.daily["status"] == "SUCCEEDED"
+    yield
+    stack.spotify("DELETE", "faults")
+
+
+def _fault(stack: Stack, **fault: Any) -> None:
+    stack.spotify("POST", "faults", json=fault)
+
+
+def _of(run: dict[str, Any], chart: str) -> dict[str, Any]:
+    return next(one for one in run["output"]["charts"] if one["chart"] == chart)
+
+
+def test_a_chart_that_spotify_withholds_is_named_and_the_others_are_loaded(stack: Stack) -> None:
+    stack.charts("QA", "QB")
+    _fault(stack, path="/v1/playlists/", kind="404", times=1)
+
+    run = stack.run("daily", {"date": stack.date, "charts": ["weekly-QA", "weekly-QB"]})
+
+    assert run["status"] == "FAILED"
+    assert run["error"] == "Incomplete"
+    assert "Extract: Spotify answers 404" in run["cause"]
+    loaded = {key for key in stack.objects() if "weekly-Q" in key}
+    assert len(loaded) == 1
+
+
+def test_a_rate_limit_is_waited_for_as_long_as_spotify_asks(stack: Stack) -> None:
+    stack.charts("QC")
+    _fault(stack, path="/v1/playlists/", kind="429", times=2, retry_after=20)
+    started = time.monotonic()
+
+    run = stack.run("daily", {"date": stack.date, "charts": ["weekly-QC"]})
+
+    assert run["status"] == "SUCCEEDED"
+    assert _of(run, "weekly-QC")["requests"]["playlists/{id}"] == 1
+    # Two waits of 20 s, at a fiftieth of their time here.
+    assert time.monotonic() - started > 2 * 20 * 0.02
+
+
+def test_server_errors_are_tried_again_and_counted(stack: Stack) -> None:
+    stack.charts("QD")
+    _fault(stack, path="/v1/playlists/", kind="503", times=2)
+
+    run = stack.run("daily", {"date": stack.date, "charts": ["weekly-QD"]})
+
+    assert run["status"] == "SUCCEEDED"
+    assert _of(run, "weekly-QD")["requests"]["playlists/{id}"] == 3
+
+
+def test_a_track_with_missing_fields_is_a_named_hole(stack: Stack) -> None:
+    stack.charts("QE")
+    _fault(stack, path="/v1/playlists/", kind="missing_fields", fields=["name"], times=1)
+
+    run = stack.run("daily", {"date": stack.date, "charts": ["weekly-QE"]})
+
+    chart = _of(run, "weekly-QE")
+    assert run["status"] == "SUCCEEDED"
+    assert chart["holes"] >= 1
+    assert any("name" in problem for problem in chart["problems"])
+
+
+def test_an_answer_that_is_no_json_fails_its_chart_alone(stack: Stack) -> None:
+    stack.charts("QF")
+    _fault(stack, path="/v1/playlists/", kind="broken_json", times=1)
+
+    run = stack.run("daily", {"date": stack.date, "charts": ["weekly-QF"]})
+
+    assert run["status"] == "FAILED"
+    assert "the answer is not JSON" in run["cause"]
+    again = stack.run("daily", {"date": stack.date, "charts": ["weekly-QF"]})
+    assert again["status"] == "SUCCEEDED"
+
+
+def test_a_corrupt_raw_object_is_superseded_and_not_overwritten(stack: Stack) -> None:
+    stack.charts("QG")
+    assert (
+        stack.run("daily", {"date": stack.date, "charts": ["weekly-QG"]})["status"] == "SUCCEEDED"
+    )
+    (key,) = stack.objects("raw/charts/spotify/weekly-QG/")
+    before = stack.objects("lake/chart_entries/")
+    stack.lake.target.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"damaged")
+
+    run = stack.run("daily", {"date": stack.date, "charts": ["weekly-QG"]})
+
+    assert run["status"] == "SUCCEEDED"
+    assert stack.body(key) == b"damaged"
+    assert len(stack.objects("raw/charts/spotify/weekly-QG/")) == 2
+    assert set(stack.objects("lake/chart_entries/")) == set(before)
+
+
+def test_a_corrupt_lake_object_is_named_and_left_alone(stack: Stack) -> None:
+    stack.charts("QH", "QI")
+    month = stack.date[:7]
+    key = f"lake/chart_entries/month={month}/weekly-QH.parquet"
+    stack.lake.target.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"not parquet")
+    try:
+        run = stack.run("daily", {"date": stack.date, "charts": ["weekly-QH", "weekly-QI"]})
+
+        assert run["status"] == "FAILED"
+        assert f"Load: {key} is not a whole Parquet file" in run["cause"]
+        assert stack.body(key) == b"not parquet"
+        assert f"lake/chart_entries/month={month}/weekly-QI.parquet" in stack.objects()
+    finally:
+        stack.lake.target.s3.delete_object(Bucket=stack.bucket, Key=key)
+
+
+def test_a_day_that_spotify_does_not_show_is_unavailable_and_costs_no_request(
+    stack: Stack,
+) -> None:
+    stack.spotify("DELETE", "requests")
+
+    run = stack.run(
+        "daily", {"date": "2025-02-17", "charts": [stack.lake.facts.charts[0]["country"]]}
+    )
+
+    assert run["status"] == "FAILED"
+    assert "that day is unavailable" in run["cause"]
+    asked = stack.spotify("GET", "requests")["by_endpoint"]
+    assert set(asked) <= {"api/token"}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"date": "2999-01-01"}, "lies in the future"),
+        ({"date": "18.2.2025"}, "is not a date"),
+        ({"charts": ["Atlantis"]}, "No chart for 'Atlantis'"),
+        ({"chart": "NO"}, "The input's 'chart' is wrong"),
+    ],
+)
+def test_a_wrong_input_ends_the_run_with_one_sentence(
+    stack: Stack, given: dict[str, Any], sentence: str
+) -> None:
+    run = stack.run("daily", given)
+
+    assert (run["status"], run["error"]) == ("FAILED", "NotPlanned")
+    assert sentence in run["cause"]
+
+
+def test_a_malformed_chart_list_is_named_by_row_and_field(stack: Stack) -> None:
+    body = (
+        b"chart,country,country_name,cadence,playlist_id,enabled\ndaily-NO,NO,Norway,daily,x,true\n"
+    )
+    stack.lake.target.s3.put_object(Bucket=stack.bucket, Key="config/charts.csv", Body=body)
+    try:
+        run = stack.run("daily", {"date": stack.date})
+
+        assert "row 2 has playlist_id 'x'" in run["cause"]
+    finally:
+        stack.charts()
+
+
+def test_the_schedules_input_starts_the_machines_even_unreplaced(stack: Stack) -> None:
+    scheduler = stack.lake.target.session.client(
+        "scheduler", endpoint_url=stack.lake.state.endpoint
+    )
+    given = [
+        json.loads(scheduler.get_schedule(Name=one["Name"])["Target"]["Input"])
+        for one in scheduler.list_schedules()["Schedules"]
+        if one["Name"].startswith("soundlake-local")
+    ]
+    assert len(given) == 2
+    assert given[0] == given[1]
+
+    run = stack.run("capture", given[0])
+
+    assert run["status"] == "SUCCEEDED"
+
+
+def test_wrong_credentials_are_one_sentence_and_right_ones_help_at_once(stack: Stack) -> None:
+    ssm = stack.lake.target.ssm
+    name = f"{stack.lake.target.output('ParameterPrefix')}/accounts/main/token"
+    right = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    before = stack.objects("lake/plays/")
+    ssm.put_parameter(
+        Name=name, Type="SecureString", Overwrite=True, Value=json.dumps({"refresh_token": "old"})
+    )
+    try:
+        failed = stack.run("capture", {})
+    finally:
+        ssm.put_parameter(Name=name, Type="SecureString", Overwrite=True, Value=right)
+    again = stack.run("capture", {})
+
+    assert (failed["status"], failed["error"]) == ("FAILED", "NotCaptured")
+    assert "no longer accepts this account's refresh token" in failed["cause"]
+    assert set(stack.objects("lake/plays/")) == set(before)
+    assert again["status"] == "SUCCEEDED"
+    outcomes = stack.ask("SELECT outcome, error FROM captures WHERE outcome = 'failed'")
+    assert len(outcomes) == 1
+
+
+def test_no_secret_reaches_logs_histories_or_objects(stack: Stack) -> None:
+    facts = stack.lake.facts
+    secrets = {facts.client["secret"], facts.listeners[0]["refresh_token"], "Bearer "}
+    target = stack.lake.target
+
+    seen: list[str] = []
+    for output in ("CaptureStateMachineArn", "DailyStateMachineArn"):
+        arn = target.output(output)
+        for one in target.states.list_executions(stateMachineArn=arn)["executions"]:
+            seen.append(json.dumps(_history(target, one["executionArn"]), default=str))
+    for group in target.logs.describe_log_groups()["logGroups"]:
+        pages = target.logs.get_paginator("filter_log_events")
+        for page in pages.paginate(logGroupName=group["logGroupName"]):
+            seen += [event["message"] for event in page["events"]]
+    for key in stack.objects(""):
+        seen.append(stack.body(key).decode("latin-1"))
+
+    assert len(seen) > 100
+    for secret in secrets:
+        assert not [text[:200] for text in seen if secret in text]
+
+
+def _history(target: Any, arn: str) -> list[Any]:
+    events: list[Any] = []
+    request = {"executionArn": arn, "maxResults": 1000}
+    while True:
+        page = target.states.get_execution_history(**request)
+        events += page["events"]
+        if not page.get("nextToken"):
+            return events
+        request["nextToken"] = page["nextToken"]
