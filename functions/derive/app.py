@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
-from soundlake.observability import function
+from soundlake.observability import function, logger
 from soundlake.plays import (
     CapturedPage,
     capture_row,
@@ -75,7 +75,9 @@ def _underived(lake: Lake, account: str, month: str) -> list[str]:
     found = []
     for each in (shift_month(month, -1), month):
         keys = access.raw().keys(prefix(account, each))
-        named = {row["raw_key"] for row in _rows(lake, "captures", account, each)}
+        rows = _rows(lake, "captures", account, each)
+        # A damaged page is tried again each time: its object may have been restored.
+        named = {row["raw_key"] for row in rows if row["outcome"] != DAMAGED}
         found += [key for key in keys if key not in named]
     return found
 
@@ -85,7 +87,11 @@ def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], list[Row]
     pages: list[CapturedPage] = []
     damaged: list[Row] = []
     for key in keys:
-        parsed = CaptureKey.parse(key)
+        try:
+            parsed = CaptureKey.parse(key)
+        except ValueError as error:
+            logger.warning(f"{error}; it is left alone")
+            continue
         try:
             answer = access.raw().need(key)
             page = read_page(
@@ -102,7 +108,7 @@ def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], list[Row]
                 capture_id=parsed.capture_id,
                 captured_at=parsed.captured_at,
                 outcome=DAMAGED,
-                error=f"{key}: {error}",
+                error=str(error) if isinstance(error, CorruptObjectError) else f"{key}: {error}",
             )
             damaged.append(row | {"raw_key": key})
         else:

@@ -59,6 +59,8 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise PlanError("The chart list is not UTF-8 text; save it as CSV in UTF-8.") from error
     charts = select(parse_chart_list(text), run.charts)
+    if run.charts == []:
+        raise PlanError("The input's 'charts' is empty; name some, like NO, or leave it out.")
     if not charts:
         raise PlanError("Every chart is switched off; set enabled to true for one in the list.")
     return {

@@ -58,7 +58,17 @@ def parse_chart_list(text: str) -> list[Chart]:
 
     Raises ChartListError, naming the row (the header is row 1) and the field.
     """
-    reader = csv.DictReader(StringIO(text.removeprefix("\ufeff")))
+    # Universal newlines: spreadsheets still write old line endings.
+    reader = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=None))
+    try:
+        return _parse_chart_list(reader)
+    except csv.Error as error:
+        raise ChartListError(
+            f"The chart list is not CSV near row {reader.line_num + 1}: {error}."
+        ) from error
+
+
+def _parse_chart_list(reader: "csv.DictReader[str]") -> list[Chart]:
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise ChartListError(f"The chart list lacks the column {missing[0]!r}.")

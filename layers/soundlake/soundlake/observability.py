@@ -27,7 +27,6 @@ def function(verb: str) -> Callable[[Handler], Handler]:
 
     def wrap(handler: Handler) -> Handler:
         @tracer.capture_lambda_handler(capture_response=False)
-        @metrics.log_metrics
         def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             started = time.perf_counter()
             try:
@@ -55,5 +54,6 @@ _LOGGED = ("chart", "date", "account", "error", "retry_after", "counts", "reques
 
 def _count(verb: str, counts: Mapping[str, int]) -> None:
     for name, value in counts.items():
-        unit = MetricUnit.Count
-        metrics.add_metric(name=f"{verb}{name.title()}", unit=unit, value=value)
+        metrics.add_metric(name=f"{verb}{name.title()}", unit=MetricUnit.Count, value=value)
+    if counts:
+        metrics.flush_metrics()

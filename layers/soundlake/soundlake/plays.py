@@ -51,8 +51,10 @@ def read_page(
         try:
             played = PlayedItem.read(item, f"row {place}")
             observations.append(_observation(played, account, raw_key))
-        except (BadAnswerError, TimeError) as error:
+        except BadAnswerError as error:
             problems.append(str(error))
+        except TimeError as error:
+            problems.append(f"row {place}: played_at: {error}")
     return CapturedPage(
         raw_key=raw_key,
         capture_id=capture_id,

@@ -18,13 +18,13 @@ def parse_time(text: str) -> datetime:
     """
     try:
         value = datetime.fromisoformat(text)
-    except ValueError as error:
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise TimeError(
             f"{text!r} is not a time; write it like 2026-11-21T09:18:00Z (ISO 8601, UTC)."
         ) from error
-    if value.tzinfo is None:
-        raise TimeError(f"{text!r} has no time zone; write it like 2026-11-21T09:18:00Z (UTC).")
-    return value.astimezone(UTC)
+    raise TimeError(f"{text!r} has no time zone; write it like 2026-11-21T09:18:00Z (UTC).")
 
 
 def parse_date(text: str) -> date:

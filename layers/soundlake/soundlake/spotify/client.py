@@ -7,6 +7,7 @@ own time (its Date header), which is the time that an answer is filed under.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -198,10 +199,13 @@ class Spotify:
             ) from error
         retries = getattr(response.raw, "retries", None)
         self.requests[name] += 1 + (len(retries.history) if retries else 0)
-        date = response.headers.get("Date")
-        if date:
-            self._offset = parsedate_to_datetime(date).astimezone(UTC) - self._clock()
+        self._set_clock(response.headers.get("Date", ""))
         return response
+
+    def _set_clock(self, date: str) -> None:
+        """Take Spotify's time from a Date header; without a readable one, this machine's stays."""
+        with suppress(ValueError, TypeError):
+            self._offset = parsedate_to_datetime(date).astimezone(UTC) - self._clock()
 
     def _answer(self, response: requests.Response, url: str) -> Answer:
         path = urlsplit(url).path

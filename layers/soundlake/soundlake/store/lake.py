@@ -158,15 +158,20 @@ def encode_rows(rows: Iterable[Row], schema: pa.Schema, key: str) -> pa.Table:
             raise SchemaError(f"{key}: no column {min(row.keys() - known)!r} in its table.")
     arrays = []
     for field in schema:
-        values = [_typed(row.get(field.name), field.type) for row in rows]
         try:
+            values = [_typed(row.get(field.name), field.type) for row in rows]
             arrays.append(pa.array(values, type=field.type))
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError) as error:
             raise SchemaError(f"{key}: column {field.name!r}: {error}") from error
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _typed(value: Any, kind: pa.DataType) -> Any:
+    """A value as its column wants it; raises ValueError on one that Arrow would bend to fit."""
+    if pa.types.is_integer(kind) and isinstance(value, bool | float):
+        raise ValueError(f"{value!r} is not a whole number")
+    if pa.types.is_list(kind) and isinstance(value, str):
+        raise ValueError(f"{value!r} is not a list")
     if isinstance(value, str):
         if pa.types.is_timestamp(kind):
             return naive_ms(parse_time(value))

@@ -1,0 +1,171 @@
+"""A world for each unit test: no network, AWS and Spotify in this process, caches empty."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import boto3
+import pytest
+import responses
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters.base import DEFAULT_PROVIDERS
+from moto import mock_aws
+from soundlake import access, observability
+from soundlake.settings import settings
+from soundlake.spotify.client import Spotify
+from soundlake.store import objects, secrets
+
+from tests.unit.helpers import (
+    ACCOUNT,
+    ACCOUNTS,
+    API,
+    BUCKET,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    PREFIX,
+    REFRESH_TOKEN,
+    REGION,
+    SECRETS,
+    FakeSpotify,
+    Zones,
+)
+
+HERE = Path(__file__).parent
+ENVIRONMENT = {
+    "DATA_BUCKET": BUCKET,
+    "PARAMETER_PREFIX": PREFIX,
+    "ACCOUNT": ACCOUNT,
+    "SPOTIFY_API_URL": API,
+    "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
+    "POWERTOOLS_TRACE_DISABLED": "1",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+NOT_SET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Close sockets in this folder's tests, but for those that allow the loopback by a mark."""
+    for item in items:
+        if HERE not in item.path.parents:
+            continue
+        if item.get_closest_marker("allow_hosts") is None:
+            item.add_marker("disable_socket")
+        item.add_marker(pytest.mark.filterwarnings("ignore:No application metrics"))
+
+
+def forget_clients() -> None:
+    objects.s3_client.cache_clear()
+    secrets._ssm.cache_clear()
+    parameters.clear_caches()
+    boto3.DEFAULT_SESSION = None
+
+
+def forget_values() -> None:
+    for cached in (settings, access.bucket, access._spotify):
+        cached.cache_clear()
+    for provider in DEFAULT_PROVIDERS.values():
+        provider.clear_cache()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def clients() -> Iterator[None]:
+    """AWS clients of this folder alone. They keep no state, so its tests share them."""
+    before = boto3.DEFAULT_SESSION
+    forget_clients()
+    yield
+    forget_clients()
+    boto3.DEFAULT_SESSION = before
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A function's environment with made-up credentials; nothing kept from the test before."""
+    for name in NOT_SET:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    forget_values()
+    yield
+    forget_values()
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What the functions log, a JSON object a line."""
+    out = StringIO()
+    monkeypatch.setattr(observability.logger.registered_handler, "stream", out)
+    return out
+
+
+@pytest.fixture
+def zones() -> Iterator[Zones]:
+    """S3 with the versioned data bucket, and a look into it."""
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        s3 = objects.s3_client()
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield Zones(s3)
+
+
+@pytest.fixture
+def ssm(zones: Zones) -> object:
+    """Parameter Store with the app's credentials and the account's refresh token."""
+    client = secrets._ssm()
+    values = {
+        f"{PREFIX}/spotify/app": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
+        f"{PREFIX}/accounts/{ACCOUNT}/token": {"refresh_token": REFRESH_TOKEN},
+    }
+    for name, value in values.items():
+        client.put_parameter(Name=name, Value=json.dumps(value), Type="SecureString")
+    return client
+
+
+@contextmanager
+def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
+    fake = FakeSpotify()
+    defaults = Spotify.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "clock", fake.clock)
+    monkeypatch.setitem(defaults, "backoff_s", 0.0)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        for method in ("GET", "POST"):
+            mock.add_callback(
+                method, re.compile(r"https://[a-z]+\.spotify\.test/"), fake, content_type=None
+            )
+        yield fake
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
+    """Spotify alone; clients share its clock and retry at once."""
+    with fake_spotify(monkeypatch) as fake:
+        yield fake
+
+
+@pytest.fixture
+def spotify(ssm: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
+    """Spotify beside AWS, as the functions meet it."""
+    with fake_spotify(monkeypatch) as fake:
+        yield fake
+
+
+@pytest.fixture
+def tell_tales(
+    logs: StringIO, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> Callable[[object], list[str]]:
+    """The secrets and tokens that a result, the logs or the output give away."""
+
+    def found(result: object) -> list[str]:
+        printed = capsys.readouterr()
+        text = "\n".join(
+            [json.dumps(result), logs.getvalue(), printed.out, printed.err, caplog.text]
+        )
+        assert logs.getvalue(), "nothing was logged, so nothing could be found"
+        return [secret for secret in SECRETS if secret in text]
+
+    return found

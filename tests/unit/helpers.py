@@ -1,0 +1,469 @@
+"""What the unit tests share: a made-up Spotify and its answers, and a look into the bucket."""
+
+import base64
+import csv
+import importlib.util
+import json
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from soundlake.store.captures import CaptureKey
+from soundlake.store.lake import Lake
+from soundlake.store.objects import Bucket, pack
+from soundlake.times import format_time
+
+REPO = Path(__file__).resolve().parents[2]
+REGION = "eu-north-1"
+BUCKET = "soundlake-test-data"
+PREFIX = "/soundlake/test"
+ACCOUNT = "main"
+API = "https://api.spotify.test/v1"
+ACCOUNTS = "https://accounts.spotify.test"
+
+CLIENT_ID = "made-up-client-id"
+CLIENT_SECRET = "made-up-client-secret"
+REFRESH_TOKEN = "made-up-refresh-token"
+ROTATED_TOKEN = "made-up-rotated-refresh-token"
+APP_TOKEN = "made-up-app-access-token"
+USER_TOKEN = "made-up-user-access-token"
+SECRETS = (CLIENT_SECRET, REFRESH_TOKEN, ROTATED_TOKEN, APP_TOKEN, USER_TOKEN)
+
+NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
+TODAY = "2026-11-21"
+MONTH = "2026-11"
+
+CHART_COLUMNS = ("chart", "country", "country_name", "cadence", "playlist_id", "enabled")
+
+Row = dict[str, Any]
+
+
+# Ids and answers, all made up.
+
+
+def track_id(number: int) -> str:
+    return f"track{number:017d}"
+
+
+def playlist_id(name: str) -> str:
+    """22 letters and digits that start with a readable name."""
+    return f"playlist{name}".ljust(22, "0")
+
+
+NORWAY = playlist_id("Norway")
+
+
+def artist(number: int = 1, **changes: Any) -> Row:
+    ident = f"artist{number:016d}"
+    return {
+        "id": ident,
+        "name": f"Artist {number}",
+        "type": "artist",
+        "uri": f"spotify:artist:{ident}",
+    } | changes
+
+
+def album(number: int = 1, **changes: Any) -> Row:
+    ident = f"album{number:017d}"
+    return {
+        "id": ident,
+        "name": f"Album {number}",
+        "type": "album",
+        "uri": f"spotify:album:{ident}",
+        "album_type": "album",
+        "artists": [artist(number)],
+        "release_date": "2026-10",
+        "release_date_precision": "month",
+        "total_tracks": 12,
+        "images": [
+            {"url": f"https://images.test/{number}/640", "height": 640, "width": 640},
+            {"url": f"https://images.test/{number}/any", "height": None, "width": None},
+        ],
+    } | changes
+
+
+def track(number: int = 1, **changes: Any) -> Row:
+    ident = track_id(number)
+    return {
+        "id": ident,
+        "name": f"Track {number}",
+        "type": "track",
+        "uri": f"spotify:track:{ident}",
+        "is_local": False,
+        "duration_ms": 180_000 + number,
+        "explicit": number % 2 == 0,
+        "popularity": 50,
+        "disc_number": 1,
+        "track_number": number,
+        "artists": [artist(number)],
+        "album": album(number),
+        "external_ids": {"isrc": f"NOABC26{number:05d}"},
+    } | changes
+
+
+def without(row: Row, *names: str) -> Row:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def episode() -> Row:
+    return {
+        "id": "episode000000000000001",
+        "name": "Episode 1",
+        "type": "episode",
+        "uri": "spotify:episode:episode000000000000001",
+        "duration_ms": 1_800_000,
+        "explicit": False,
+    }
+
+
+def local_file() -> Row:
+    return track(
+        1,
+        id=None,
+        uri="spotify:local:Artist:Album:Title:180",
+        is_local=True,
+        artists=[artist(1, id=None, uri=None)],
+        album=album(1, id=None, uri=None),
+    )
+
+
+NEW_SHAPE = "items/item"
+OLD_SHAPE = "tracks/track"
+
+
+def entry(item: Any, shape: str = NEW_SHAPE, **changes: Any) -> Row:
+    """One place of a playlist."""
+    return {
+        "added_at": "2026-11-20T12:00:00Z",
+        "is_local": isinstance(item, dict) and bool(item.get("is_local")),
+        shape.split("/")[1]: item,
+    } | changes
+
+
+def page(items: Iterable[Any], following: str | None = None, shape: str = NEW_SHAPE) -> Row:
+    """A further page of a playlist's entries."""
+    return {"items": [entry(item, shape) for item in items], "next": following, "total": 50}
+
+
+def playlist(
+    items: Iterable[Any],
+    ident: str = NORWAY,
+    shape: str = NEW_SHAPE,
+    following: str | None = None,
+) -> Row:
+    """A playlist with its first page."""
+    return {
+        "id": ident,
+        "name": "A chart",
+        "snapshot_id": "snapshot-1",
+        shape.split("/", maxsplit=1)[0]: page(items, following, shape),
+    }
+
+
+def played(number: int, at: datetime | str, **changes: Any) -> Row:
+    """One row of recently played."""
+    text = at if isinstance(at, str) else at.isoformat(timespec="milliseconds")
+    return {
+        "track": track(number),
+        "played_at": text.replace("+00:00", "Z"),
+        "context": {"type": "album", "uri": "spotify:album:album00000000000000001"},
+    } | changes
+
+
+def recently_played(rows: Sequence[Any]) -> Row:
+    """One page of recently played."""
+    return {"items": list(rows), "next": None, "cursors": None, "limit": 50, "href": f"{API}/me"}
+
+
+def features_of(ident: str, **changes: Any) -> Row:
+    """Audio features that differ from track to track."""
+    number = int(ident[-4:])
+    return {
+        "id": ident,
+        "type": "audio_features",
+        "danceability": 0.5 + number / 10_000,
+        "energy": 0.25,
+        "key": number % 12,
+        "loudness": -6.5,
+        "mode": number % 2,
+        "speechiness": 0.125,
+        "acousticness": 0.0625,
+        "instrumentalness": 0.0,
+        "liveness": 0.5,
+        "valence": 0.75,
+        "tempo": 120.0,
+        "duration_ms": 180_000 + number,
+        "time_signature": 4,
+    } | changes
+
+
+def chart_row(chart: str = "daily-NO", /, **changes: str) -> dict[str, str]:
+    """A row of a chart list."""
+    cadence, country = chart.split("-")
+    return {
+        "chart": chart,
+        "country": country,
+        "country_name": f"Country {country}",
+        "cadence": cadence,
+        "playlist_id": playlist_id(f"{cadence[0]}{country}"),
+        "enabled": "true",
+    } | changes
+
+
+def chart_list(*rows: Mapping[str, str], columns: Sequence[str] = CHART_COLUMNS) -> str:
+    """A chart list as CSV."""
+    out = StringIO()
+    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+NORWAY_CHART = {
+    "chart": "daily-NO",
+    "country": "NO",
+    "country_name": "Norway",
+    "cadence": "daily",
+    "playlist_id": NORWAY,
+}
+
+
+# Spotify.
+
+
+@dataclass
+class Reply:
+    """One answer that the next request to a path gets instead of the usual one."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] | None = None
+    error: Exception | None = None
+
+
+class FakeSpotify:
+    """Spotify as far as Soundlake asks it, at its own time `now`.
+
+    `playlists` holds each playlist's pages by id; `features` the known features by track id (others
+    are null); `plays` the rows of recently played. `asked` lists every request's method and path.
+    """
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.playlists: dict[str, list[Row]] = {}
+        self.features: dict[str, Row] = {}
+        self.plays: list[Any] = []
+        self.rotates_to: str | None = None
+        self.asked: list[str] = []
+        self.requests: list[requests.PreparedRequest] = []
+        self.batches: list[list[str]] = []
+        self._next: dict[str, deque[Reply | None]] = defaultdict(deque)
+
+    def clock(self) -> datetime:
+        """The clock of the machine that asks: it agrees with Spotify's."""
+        return self.now
+
+    def pass_time(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+    def reply(
+        self,
+        path: str,
+        status: int = 200,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        error: Exception | None = None,
+        *,
+        after: int = 0,
+    ) -> None:
+        """Answer the next request to a path so (`after` usual ones); called again, the next."""
+        self._next[path].extend([None] * after)
+        self._next[path].append(Reply(status, body, headers, error))
+
+    def api_requests(self) -> list[str]:
+        """What was asked of the API, tokens aside."""
+        return [asked for asked in self.asked if asked != "POST /api/token"]
+
+    def __call__(self, request: requests.PreparedRequest) -> Any:
+        url = urlsplit(str(request.url))
+        self.asked.append(f"{request.method} {url.path}")
+        self.requests.append(request)
+        headers = {"Date": format_datetime(self.now, usegmt=True)}
+        reply = self._next[url.path].popleft() if self._next[url.path] else None
+        if reply is not None:
+            if reply.error is not None:
+                return reply.error
+            headers |= dict(reply.headers or {})
+            return reply.status, headers, _body(reply.body)
+        status, body = self._usual(request, url.path, parse_qs(url.query))
+        return status, headers, _body(body)
+
+    def _usual(
+        self, request: requests.PreparedRequest, path: str, query: dict[str, list[str]]
+    ) -> tuple[int, Any]:
+        if path == "/api/token":
+            return self._token(request)
+        bearer = str(request.headers.get("Authorization")).removeprefix("Bearer ")
+        parts = path.removeprefix("/v1/").split("/")
+        match parts:
+            case ["me", "player", "recently-played"] if bearer == USER_TOKEN:
+                return 200, recently_played(self.plays)
+            case ["audio-features"] if bearer == APP_TOKEN:
+                ids = query["ids"][0].split(",")
+                self.batches.append(ids)
+                return 200, {"audio_features": [self.features.get(ident) for ident in ids]}
+            case ["playlists", ident, *_] if bearer == APP_TOKEN and ident in self.playlists:
+                offset = int(query.get("page", ["1"])[0]) - 1
+                return 200, self.playlists[ident][offset]
+        if bearer not in {APP_TOKEN, USER_TOKEN}:
+            return 401, {"error": {"status": 401, "message": "Invalid access token"}}
+        return 404, {"error": {"status": 404, "message": "Resource not found"}}
+
+    def _token(self, request: requests.PreparedRequest) -> tuple[int, Any]:
+        given = str(request.headers["Authorization"]).removeprefix("Basic ")
+        if base64.b64decode(given).decode() != f"{CLIENT_ID}:{CLIENT_SECRET}":
+            return 400, {"error": "invalid_client", "error_description": "Invalid client"}
+        form = parse_qs(str(request.body))
+        token: Row = {"token_type": "Bearer", "expires_in": 3600}
+        if form["grant_type"] == ["client_credentials"]:
+            return 200, token | {"access_token": APP_TOKEN}
+        if form["refresh_token"][0] not in {REFRESH_TOKEN, ROTATED_TOKEN}:
+            return 400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}
+        token["access_token"] = USER_TOKEN
+        if self.rotates_to:
+            token["refresh_token"] = self.rotates_to
+        return 200, token
+
+
+def _body(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+def next_page(number: int, ident: str = NORWAY) -> str:
+    """The address of a playlist's further page."""
+    return f"{API}/playlists/{ident}/items?page={number}"
+
+
+# AWS.
+
+
+class FakeContext:
+    """What Lambda tells a handler about its invocation."""
+
+    function_name = "soundlake-test"
+    function_version = "$LATEST"
+    invoked_function_arn = f"arn:aws:lambda:{REGION}:123456789012:function:soundlake-test"
+    memory_limit_in_mb = 256
+    aws_request_id = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class Killed(BaseException):
+    """The process ended here; nothing can catch it."""
+
+
+class Zones:
+    """A look into the data bucket, past the package where that matters."""
+
+    def __init__(self, s3: Any) -> None:
+        self.s3 = s3
+        self.bucket = Bucket(BUCKET, s3)
+        self.lake = Lake(self.bucket)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return [each["Key"] for each in listed.get("Contents", ())]
+
+    def body(self, key: str) -> bytes:
+        body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return body
+
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body, Metadata=dict(metadata or {}))
+
+    def damage(self, key: str) -> bytes:
+        """Cut an object's bytes short, as a failed copy would; its metadata stays."""
+        stored = self.s3.get_object(Bucket=BUCKET, Key=key)
+        cut: bytes = stored["Body"].read()[:-9]
+        self.put(key, cut, stored["Metadata"])
+        return cut
+
+    def contents(self, prefix: str = "") -> dict[str, bytes]:
+        return {key: self.body(key) for key in self.keys(prefix)}
+
+    def versions(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Every version of every object: what was ever written."""
+        listed = self.s3.list_object_versions(Bucket=BUCKET, Prefix=prefix)
+        return [(each["Key"], each["VersionId"]) for each in listed.get("Versions", ())]
+
+    def rows(self, table: str, month: str = MONTH, name: str | None = None) -> list[Row]:
+        key = f"lake/{table}/month={month}/{name or table}.parquet"
+        rows: list[Row] = self.lake.read(table, [key]).to_pylist()
+        return rows
+
+
+def keep_raw(zones: Zones, key: str, answer: Any, at: datetime = NOW) -> str:
+    """Put an answer where the raw zone has it."""
+    metadata = {"at": format_time(at), "request": "/v1/made-up"}
+    zones.put(key, pack(json.dumps(answer).encode()), metadata)
+    return key
+
+
+def keep_chart(
+    zones: Zones, items: Iterable[Any], chart: Mapping[str, str] = NORWAY_CHART, day: str = TODAY
+) -> str:
+    """Put a chart's answer where Extract keeps it; its key."""
+    key = f"raw/charts/spotify/{chart['chart']}/{day}/001/page-01.json.gz"
+    at = datetime.fromisoformat(f"{day}T07:00:00+00:00")
+    return keep_raw(zones, key, playlist(items, chart["playlist_id"]), at)
+
+
+def stage(
+    zones: Zones, items: Iterable[Any], chart: Mapping[str, str] = NORWAY_CHART, day: str = TODAY
+) -> str:
+    """Stage a chart's day by Transform; its staging key."""
+    event = {"chart": chart, "date": day, "raw_keys": [keep_chart(zones, items, chart, day)]}
+    return str(invoke("transform", event)["staging_key"])
+
+
+def keep_page(zones: Zones, name: str, at: datetime, rows: Sequence[Any]) -> Row:
+    """Put a captured page where Capture keeps it; the event that Derive gets then."""
+    key = CaptureKey(ACCOUNT, at, name).text
+    keep_raw(zones, key, recently_played(rows), at + timedelta(seconds=2))
+    capture = {
+        "status": "captured",
+        "account": ACCOUNT,
+        "captured_at": format_time(at),
+        "raw_key": key,
+        "requests": {"me/player/recently-played": 1},
+    }
+    return {"execution": name, "capture": capture}
+
+
+@cache
+def load_app(verb: str) -> ModuleType:
+    """A function's module; each is called app, so each is loaded under a name of its own."""
+    path = REPO / "functions" / verb / "app.py"
+    spec = importlib.util.spec_from_file_location(f"unit_app_{verb}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def invoke(verb: str, event: Any) -> Row:
+    """Invoke a function as Lambda does; its result survives JSON."""
+    result: Row = load_app(verb).handler(event, FakeContext())
+    return dict(json.loads(json.dumps(result)))

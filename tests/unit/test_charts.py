@@ -1,0 +1,437 @@
+"""Charts: the chart list, the choice of charts, and what a chart showed on a day."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pytest
+from soundlake.charts import (
+    Chart,
+    ChartDay,
+    ChartListError,
+    UnknownChartError,
+    chart_day,
+    parse_chart_list,
+    read_playlist,
+    select,
+)
+from soundlake.spotify.models import BadAnswerError
+
+from tests.unit.helpers import (
+    CHART_COLUMNS,
+    NEW_SHAPE,
+    NORWAY,
+    NORWAY_CHART,
+    NOW,
+    OLD_SHAPE,
+    chart_list,
+    chart_row,
+    entry,
+    episode,
+    local_file,
+    page,
+    playlist,
+    playlist_id,
+    track,
+    track_id,
+    without,
+)
+
+CHART = Chart(**NORWAY_CHART, enabled=True)
+
+
+def day_of(*items: Any) -> ChartDay:
+    """The chart day of a playlist of these items."""
+    return day_of_pages([playlist(items)])
+
+
+def day_of_pages(pages: Sequence[Any]) -> ChartDay:
+    return chart_day(
+        read_playlist(pages, NORWAY),
+        chart=CHART,
+        chart_date=date(2026, 11, 21),
+        observed_at=NOW,
+        raw_key="raw/one",
+    )
+
+
+# The chart list.
+
+
+def test_a_chart_list_is_read_in_its_order() -> None:
+    text = chart_list(
+        chart_row("daily-NO", country_name="Norway", playlist_id=NORWAY),
+        chart_row("weekly-GLOBAL", enabled="false"),
+    )
+
+    charts = parse_chart_list(text)
+
+    assert charts == [
+        Chart(
+            chart="daily-NO",
+            country="NO",
+            country_name="Norway",
+            cadence="daily",
+            playlist_id=NORWAY,
+            enabled=True,
+        ),
+        Chart(
+            chart="weekly-GLOBAL",
+            country="GLOBAL",
+            country_name="Country GLOBAL",
+            cadence="weekly",
+            playlist_id=playlist_id("wGLOBAL"),
+            enabled=False,
+        ),
+    ]
+
+
+def test_columns_may_stand_in_any_order_among_others() -> None:
+    columns = ("note", *reversed(CHART_COLUMNS))
+    text = chart_list(chart_row(note="mine"), columns=columns)
+
+    assert parse_chart_list(text) == parse_chart_list(chart_list(chart_row()))
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_what_spreadsheets_write_is_read(mark: str, ending: str) -> None:
+    text = mark + chart_list(chart_row(country_name='"Norway", the country')).replace("\n", ending)
+
+    (chart,) = parse_chart_list(text)
+
+    assert chart.country_name == '"Norway", the country'
+
+
+def test_blanks_around_values_and_blank_lines_do_not_matter() -> None:
+    text = chart_list(chart_row(country_name="  Norway ", enabled=" true")) + "\n\n"
+
+    (chart,) = parse_chart_list(text)
+
+    assert (chart.country_name, chart.enabled) == ("Norway", True)
+
+
+def test_old_line_endings_are_read() -> None:
+    text = chart_list(chart_row()).replace("\n", "\r")
+
+    assert len(parse_chart_list(text)) == 1
+
+
+def test_what_is_not_csv_is_refused_with_a_sentence() -> None:
+    endless = "x" * 200_000
+
+    with pytest.raises(ChartListError, match="not CSV"):
+        parse_chart_list(chart_list(chart_row(country_name=endless)))
+
+
+@pytest.mark.parametrize("column", CHART_COLUMNS)
+def test_a_missing_column_is_named(column: str) -> None:
+    text = chart_list(chart_row(), columns=[name for name in CHART_COLUMNS if name != column])
+
+    with pytest.raises(ChartListError) as refused:
+        parse_chart_list(text)
+
+    assert str(refused.value) == f"The chart list lacks the column {column!r}."
+
+
+@pytest.mark.parametrize("text", ["", "\ufeff", "\n\n"])
+def test_an_empty_file_lacks_its_columns(text: str) -> None:
+    with pytest.raises(ChartListError) as refused:
+        parse_chart_list(text)
+
+    assert str(refused.value) == "The chart list lacks the column 'chart'."
+
+
+def test_a_list_without_rows_is_refused() -> None:
+    with pytest.raises(ChartListError) as refused:
+        parse_chart_list(chart_list())
+
+    assert str(refused.value) == "The chart list has no rows."
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("chart", "NO", "its cadence and country, like daily-NO"),
+        ("chart", "Daily-NO", "its cadence and country, like daily-NO"),
+        ("chart", "", "its cadence and country, like daily-NO"),
+        ("country", "no", "an ISO 3166-1 alpha-2 code in capitals, or GLOBAL"),
+        ("country", "NOR", "an ISO 3166-1 alpha-2 code in capitals, or GLOBAL"),
+        ("country", "", "an ISO 3166-1 alpha-2 code in capitals, or GLOBAL"),
+        ("country_name", "", "a name"),
+        ("country_name", "   ", "a name"),
+        ("cadence", "hourly", "daily or weekly"),
+        ("cadence", "Daily", "daily or weekly"),
+        ("playlist_id", "short", "22 letters and digits"),
+        ("playlist_id", NORWAY + "0", "22 letters and digits"),
+        ("playlist_id", "spotify:playlist:12345", "22 letters and digits"),
+        ("enabled", "yes", "true or false"),
+        ("enabled", "TRUE", "true or false"),
+        ("enabled", "", "true or false"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_row(field: str, value: str, expected: str) -> None:
+    text = chart_list(chart_row("daily-SE"), chart_row("daily-NO", **{field: value}))
+
+    with pytest.raises(ChartListError) as refused:
+        parse_chart_list(text)
+
+    assert str(refused.value) == (
+        f"The chart list's row 3 has {field} {value.strip()!r}; expected {expected}."
+    )
+
+
+def test_a_row_that_ends_early_is_named_with_its_first_missing_field() -> None:
+    text = chart_list(chart_row()) + "daily-SE,SE,Sweden\n"
+
+    with pytest.raises(ChartListError) as refused:
+        parse_chart_list(text)
+
+    assert str(refused.value) == (
+        "The chart list's row 3 has cadence ''; expected daily or weekly."
+    )
+
+
+@pytest.mark.parametrize(("field", "value"), [("country", "SE"), ("cadence", "weekly")])
+def test_a_chart_is_called_by_its_cadence_and_country(field: str, value: str) -> None:
+    text = chart_list(chart_row("daily-NO", **{field: value}))
+
+    with pytest.raises(ChartListError) as refused:
+        parse_chart_list(text)
+
+    made = "daily-SE" if field == "country" else "weekly-NO"
+    assert str(refused.value) == (
+        f"The chart list's row 2 calls chart 'daily-NO' what its cadence and country make {made}."
+    )
+
+
+def test_a_chart_that_comes_twice_is_named_with_its_second_row() -> None:
+    text = chart_list(chart_row("daily-NO"), chart_row("daily-SE"), chart_row("daily-NO"))
+
+    with pytest.raises(ChartListError) as refused:
+        parse_chart_list(text)
+
+    assert str(refused.value) == "The chart list has daily-NO a second time in row 4."
+
+
+# The choice of charts.
+
+
+def charts() -> list[Chart]:
+    return parse_chart_list(
+        chart_list(
+            chart_row("daily-NO"),
+            chart_row("weekly-NO", enabled="false"),
+            chart_row("daily-SE"),
+            chart_row("daily-GLOBAL"),
+            chart_row("daily-DK", enabled="false"),
+        )
+    )
+
+
+def names(chosen: list[Chart]) -> list[str]:
+    return [chart.chart for chart in chosen]
+
+
+def test_without_a_wish_every_enabled_chart_is_read() -> None:
+    assert names(select(charts(), None)) == ["daily-NO", "daily-SE", "daily-GLOBAL"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (["NO"], ["daily-NO"]),
+        (["no"], ["daily-NO"]),
+        (["global"], ["daily-GLOBAL"]),
+        (["weekly-NO"], ["weekly-NO"]),
+        (["WEEKLY-no"], ["weekly-NO"]),
+        (["daily-DK"], ["daily-DK"]),
+        (["SE", "NO"], ["daily-SE", "daily-NO"]),
+        (["NO", "daily-NO", "no"], ["daily-NO"]),
+        ([], []),
+    ],
+)
+def test_a_wish_names_countries_or_charts(wanted: list[str], expected: list[str]) -> None:
+    assert names(select(charts(), wanted)) == expected
+
+
+def test_a_country_means_each_of_its_enabled_charts() -> None:
+    both = parse_chart_list(chart_list(chart_row("daily-NO"), chart_row("weekly-NO")))
+
+    assert names(select(both, ["NO"])) == ["daily-NO", "weekly-NO"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        ("XX", "the chart list has none"),
+        ("monthly-NO", "the chart list has none"),
+        ("", "the chart list has none"),
+        ("DK", "its charts are switched off"),
+    ],
+)
+def test_an_unknown_chart_is_refused_with_the_reason(wanted: str, why: str) -> None:
+    with pytest.raises(UnknownChartError) as refused:
+        select(charts(), ["NO", wanted])
+
+    assert str(refused.value) == (
+        f"No chart for {wanted!r}: {why}. Name a country like NO or a chart like weekly-NO; "
+        "./soundlake charts shows them all."
+    )
+
+
+# A chart day.
+
+
+@pytest.mark.parametrize("shape", [NEW_SHAPE, OLD_SHAPE])
+def test_an_entry_becomes_a_row_in_both_shapes(shape: str) -> None:
+    day = day_of_pages([playlist([track(7, explicit=True)], shape=shape)])
+
+    assert day.entries == [
+        {
+            "chart": "daily-NO",
+            "country": "NO",
+            "chart_date": "2026-11-21",
+            "position": 1,
+            "track_id": track_id(7),
+            "track_name": "Track 7",
+            "artist_ids": ["artist0000000000000007"],
+            "artist_names": ["Artist 7"],
+            "album_id": "album00000000000000007",
+            "album_name": "Album 7",
+            "album_release_date": "2026-10",
+            "explicit": True,
+            "duration_ms": 180_007,
+            "popularity": 50,
+            "streams": None,
+            "provider": "spotify",
+            "date_basis": "assumed",
+            "added_at": "2026-11-20T12:00:00Z",
+            "observed_at": "2026-11-21T09:18:00.000Z",
+            "raw_key": "raw/one",
+        }
+    ]
+    assert (day.holes, day.problems) == ([], [])
+    assert [found.id for found in day.tracks] == [track_id(7)]
+
+
+def test_several_artists_stay_in_spotifys_order() -> None:
+    others = [{"id": "artistB", "name": "B"}, {"id": "artistA", "name": "A"}]
+
+    (row,) = day_of(track(1, artists=others)).entries
+
+    assert row["artist_ids"] == ["artistB", "artistA"]
+    assert row["artist_names"] == ["B", "A"]
+
+
+def test_pages_continue_the_positions() -> None:
+    pages = [playlist([track(1), track(2)]), page([track(3)]), page([track(4)], shape=OLD_SHAPE)]
+
+    day = day_of_pages(pages)
+
+    assert [(row["position"], row["track_name"]) for row in day.entries] == [
+        (1, "Track 1"),
+        (2, "Track 2"),
+        (3, "Track 3"),
+        (4, "Track 4"),
+    ]
+
+
+@pytest.mark.parametrize("shape", [NEW_SHAPE, OLD_SHAPE])
+def test_a_null_track_is_a_hole_without_a_word(shape: str) -> None:
+    day = day_of_pages([playlist([track(1), None, track(3)], shape=shape)])
+
+    assert [row["position"] for row in day.entries] == [1, 3]
+    assert (day.holes, day.problems) == ([2], [])
+
+
+def test_a_withdrawn_entry_is_a_hole() -> None:
+    answer = playlist([track(1), track(2)])
+    answer["items"]["items"][0] = entry(None, added_at=None)
+
+    day = day_of_pages([answer])
+
+    assert [row["position"] for row in day.entries] == [2]
+    assert day.holes == [1]
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        (episode(), "episode"),
+        (local_file(), "local file"),
+        (track(1, is_local=True), "local file"),
+        ("text", "str"),
+        ([], "list"),
+    ],
+)
+def test_what_is_not_a_track_is_a_named_hole(item: Any, kind: str) -> None:
+    day = day_of(track(1), item, track(3))
+
+    assert [row["position"] for row in day.entries] == [1, 3]
+    assert day.holes == [2]
+    assert day.problems == [f"position 2 holds a {kind}, not a track"]
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "name", "uri", "duration_ms", "explicit", "artists", "album"]
+)
+def test_a_track_without_a_field_it_needs_is_named_and_the_others_stay(field: str) -> None:
+    day = day_of(track(1), without(track(2), field), track(3))
+
+    assert [row["track_name"] for row in day.entries] == ["Track 1", "Track 3"]
+    assert day.holes == [2]
+    assert day.problems == [f"position 2: {field}: field required"]
+    assert [found.name for found in day.tracks] == ["Track 1", "Track 3"]
+
+
+def test_a_field_inside_is_named_by_its_path() -> None:
+    day = day_of(track(1, artists=[{"id": "artist1"}]), track(2, album={}))
+
+    assert day.problems == [
+        "position 1: artists.0.name: field required",
+        "position 2: album.name: field required",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changed", [without(track(1), "popularity"), track(1, popularity=None)], ids=["absent", "null"]
+)
+def test_an_unknown_popularity_is_null_and_not_zero(changed: dict[str, Any]) -> None:
+    (row,) = day_of(changed, track(2, popularity=0)).entries[:1]
+
+    assert row["popularity"] is None
+    assert day_of(track(2, popularity=0)).entries[0]["popularity"] == 0
+
+
+def test_an_empty_playlist_has_no_rows() -> None:
+    assert day_of() == ChartDay(entries=[], tracks=[], problems=[], holes=[])
+
+
+def test_another_playlist_than_asked_is_refused() -> None:
+    other = playlist_id("Sweden")
+
+    with pytest.raises(BadAnswerError) as refused:
+        read_playlist([playlist([track(1)], ident=other)], NORWAY)
+
+    assert str(refused.value) == f"the playlist: id: {other} instead of {NORWAY}"
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        ([{}], "the playlist: id: field required"),
+        ([[]], "the playlist: the answer: input should be a valid dictionary or instance"),
+        ([without(playlist([]), "items")], "the playlist: items: field required"),
+        ([playlist([]), {"next": None}], "the playlist's page: items: field required"),
+        ([playlist([]) | {"items": {"items": ["x"]}}], "entry 1: the answer: input should be a"),
+        ([playlist([track(1)]), {"items": [1]}], "entry 2: the answer: input should be a"),
+    ],
+)
+def test_what_is_not_a_playlist_is_refused_with_the_field(
+    answers: list[Any], sentence: str
+) -> None:
+    with pytest.raises(BadAnswerError) as refused:
+        read_playlist(answers, NORWAY)
+
+    assert str(refused.value).startswith(sentence)

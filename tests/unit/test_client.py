@@ -1,0 +1,595 @@
+"""The client: what it asks, what it counts, and a sentence for everything that Spotify refuses."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from soundlake.spotify.client import (
+    AppCredentials,
+    CredentialsError,
+    NotFoundError,
+    RateLimitedError,
+    RefusedError,
+    Spotify,
+    SpotifyError,
+)
+from soundlake.spotify.models import BadAnswerError
+
+from tests.unit.helpers import (
+    ACCOUNTS,
+    API,
+    APP_TOKEN,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    NORWAY,
+    NOW,
+    REFRESH_TOKEN,
+    ROTATED_TOKEN,
+    USER_TOKEN,
+    FakeSpotify,
+    features_of,
+    next_page,
+    page,
+    playlist,
+    track,
+    track_id,
+)
+
+PLAYLIST = f"/v1/playlists/{NORWAY}"
+FEATURES = "/v1/audio-features"
+PLAYS = "/v1/me/player/recently-played"
+TOKEN = "/api/token"
+CREDENTIALS = AppCredentials(CLIENT_ID, CLIENT_SECRET)
+
+
+@pytest.fixture
+def spotify(web: FakeSpotify) -> FakeSpotify:
+    """The client needs no AWS."""
+    return web
+
+
+@pytest.fixture
+def client(spotify: FakeSpotify) -> Spotify:
+    return Spotify(CREDENTIALS, api_url=API, accounts_url=ACCOUNTS)
+
+
+# What is asked.
+
+
+def test_a_playlist_is_asked_with_the_apps_own_token(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.playlists[NORWAY] = [playlist([track(1)])]
+
+    answer = client.playlist(NORWAY)
+
+    assert answer.json == playlist([track(1)])
+    assert json.loads(answer.body) == answer.json
+    assert answer.request == PLAYLIST
+    assert spotify.asked == [f"POST {TOKEN}", f"GET {PLAYLIST}"]
+    assert spotify.requests[0].body == "grant_type=client_credentials"
+    assert spotify.requests[1].headers["Authorization"] == f"Bearer {APP_TOKEN}"
+    assert spotify.requests[1].headers["User-Agent"] == "Soundlake/1"
+
+
+def test_an_answer_is_kept_byte_for_byte(client: Spotify, spotify: FakeSpotify) -> None:
+    body = b'{ "id" : "x",\n  "name":"\xc3\x98" }'
+    spotify.reply(PLAYLIST, body=body)
+
+    answer = client.playlist(NORWAY)
+
+    assert answer.body == body
+    assert answer.json == {"id": "x", "name": "\u00d8"}
+
+
+def test_features_are_asked_in_one_request(client: Spotify, spotify: FakeSpotify) -> None:
+    ids = [track_id(number) for number in range(100)]
+    spotify.features = {ids[1]: features_of(ids[1])}
+
+    answer = client.audio_features(ids)
+
+    assert spotify.batches == [ids]
+    assert answer.json["audio_features"][1]["id"] == ids[1]
+    assert answer.request.startswith(f"{FEATURES}?ids={ids[0]}")
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_features_of_none_or_too_many_are_not_asked(
+    count: int, client: Spotify, spotify: FakeSpotify
+) -> None:
+    with pytest.raises(ValueError, match=rf"^1 to 100 ids a request, not {count}$"):
+        client.audio_features([track_id(number) for number in range(count)])
+
+    assert spotify.asked == []
+
+
+def test_recently_played_asks_for_the_whole_page_without_a_cursor(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    client.recently_played(USER_TOKEN)
+
+    (request,) = spotify.requests
+    assert parse_qs(urlsplit(str(request.url)).query) == {"limit": ["50"]}
+    assert request.headers["Authorization"] == f"Bearer {USER_TOKEN}"
+
+
+def test_the_next_page_is_asked_at_its_own_address(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.playlists[NORWAY] = [playlist([track(1)]), page([track(2)])]
+
+    answer = client.page(next_page(2))
+
+    assert answer.json == page([track(2)])
+    assert answer.request == f"{PLAYLIST}/items?page=2"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.test/v1/playlists/x",
+        "https://api.spotify.test.elsewhere.test/v1/x",
+        "https://api.spotify.test/v10/x",
+        "http://api.spotify.test/v1/x",
+        "file:///etc/hosts",
+        "",
+    ],
+)
+def test_a_next_page_outside_spotifys_api_is_not_asked(
+    url: str, client: Spotify, spotify: FakeSpotify
+) -> None:
+    with pytest.raises(BadAnswerError) as refused:
+        client.page(url)
+
+    assert str(refused.value) == "the answer's next page lies outside Spotify's API"
+    assert spotify.asked == []
+
+
+def test_a_slash_at_the_end_of_an_address_does_not_matter(spotify: FakeSpotify) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = Spotify(CREDENTIALS, api_url=f"{API}/", accounts_url=f"{ACCOUNTS}/")
+
+    client.playlist(NORWAY)
+
+    assert spotify.asked == [f"POST {TOKEN}", f"GET {PLAYLIST}"]
+
+
+# Tokens.
+
+
+def test_a_token_is_used_until_it_nears_its_end(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+
+    client.playlist(NORWAY)
+    spotify.pass_time(seconds=3600 - 60 - 1)
+    client.playlist(NORWAY)
+    asked_before = spotify.asked.count(f"POST {TOKEN}")
+    spotify.pass_time(seconds=1)
+    client.playlist(NORWAY)
+
+    assert asked_before == 1
+    assert spotify.asked.count(f"POST {TOKEN}") == 2
+
+
+def test_a_token_that_lives_shorter_than_the_margin_is_used_once(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    spotify.reply(TOKEN, body={"access_token": APP_TOKEN, "expires_in": 30})
+
+    client.playlist(NORWAY)
+    client.playlist(NORWAY)
+
+    assert spotify.asked.count(f"POST {TOKEN}") == 2
+
+
+def test_a_users_token_comes_for_the_refresh_token(client: Spotify, spotify: FakeSpotify) -> None:
+    token = client.user_token(REFRESH_TOKEN)
+
+    assert (token.access_token, token.refresh_token) == (USER_TOKEN, None)
+    assert parse_qs(str(spotify.requests[0].body)) == {
+        "grant_type": ["refresh_token"],
+        "refresh_token": [REFRESH_TOKEN],
+    }
+
+
+def test_a_rotated_refresh_token_is_handed_back(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.rotates_to = ROTATED_TOKEN
+
+    assert client.user_token(REFRESH_TOKEN).refresh_token == ROTATED_TOKEN
+
+
+def test_a_users_token_does_not_take_the_place_of_the_apps(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+
+    client.user_token(REFRESH_TOKEN)
+    client.playlist(NORWAY)
+
+    assert spotify.requests[-1].headers["Authorization"] == f"Bearer {APP_TOKEN}"
+
+
+# Time.
+
+
+def at_another_clock(by: timedelta) -> Spotify:
+    return Spotify(
+        CREDENTIALS, api_url=API, accounts_url=ACCOUNTS, clock=lambda: NOW + by, backoff_s=0
+    )
+
+
+@pytest.mark.parametrize("by", [timedelta(days=3), timedelta(hours=-7), timedelta(0)])
+def test_an_answer_carries_spotifys_time_and_not_this_machines(
+    by: timedelta, spotify: FakeSpotify
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = at_another_clock(by)
+
+    assert client.playlist(NORWAY).at == NOW
+    assert client.now() == NOW
+
+
+def test_asking_for_the_time_costs_no_request_of_the_api(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    assert client.now() == NOW
+    assert client.now() == NOW
+
+    assert spotify.asked == [f"POST {TOKEN}"]
+
+
+def test_spotifys_time_goes_on_between_answers(client: Spotify, spotify: FakeSpotify) -> None:
+    client.now()
+
+    spotify.pass_time(hours=1)
+
+    assert client.now() == NOW + timedelta(hours=1)
+
+
+def test_a_refusal_brings_the_time_too(spotify: FakeSpotify) -> None:
+    client = at_another_clock(timedelta(days=3))
+
+    with pytest.raises(NotFoundError):
+        client.playlist(NORWAY)
+
+    assert client.now() == NOW
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize("path", [TOKEN, PLAYLIST])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        ("86400", 86400),
+        ("0", 1),
+        (None, 30),
+        ("", 30),
+        ("soon", 30),
+        ("1.5", 30),
+        ("-3", 30),
+        ("Sat, 21 Nov 2026 09:19:00 GMT", 30),
+    ],
+)
+def test_a_rate_limit_is_handed_back_with_its_seconds(
+    path: str, header: str | None, seconds: int, client: Spotify, spotify: FakeSpotify
+) -> None:
+    headers = {"Retry-After": header} if header is not None else {}
+    spotify.reply(path, 429, {"error": {"status": 429, "message": "Too many"}}, headers)
+
+    with pytest.raises(RateLimitedError) as refused:
+        client.playlist(NORWAY)
+
+    assert refused.value.retry_after == seconds
+    assert str(refused.value) == f"Spotify's rate limit: wait {seconds} s."
+    assert spotify.asked.count(f"GET {PLAYLIST}") == (path == PLAYLIST)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_request_is_told_with_spotifys_words(
+    status: int, client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.reply(FEATURES, status, {"error": {"status": status, "message": "Not for you."}})
+
+    with pytest.raises(RefusedError) as refused:
+        client.audio_features([track_id(1)])
+
+    assert str(refused.value) == (
+        f"Spotify refused {FEATURES} with {status}: Not for you. "
+        "See what the app may do at https://developer.spotify.com/dashboard."
+    )
+
+
+def test_a_missing_playlist_is_told(client: Spotify) -> None:
+    with pytest.raises(NotFoundError) as refused:
+        client.playlist(NORWAY)
+
+    assert str(refused.value) == (
+        f"Spotify answers 404 for {PLAYLIST}: it does not exist, or it is withheld from "
+        "this app, as Spotify's own charts are from apps made after 2024-11-27."
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": {"status": 400, "message": "Bad id"}}, "Bad id"),
+        ({"error": "invalid_request", "error_description": "x"}, "invalid_request"),
+        ({"error": {}}, "no reason given"),
+        ({}, "no reason given"),
+        ([], "no reason given"),
+        (b"<html>Bad gateway</html>", "no reason given"),
+        (b"", "no reason given"),
+    ],
+)
+def test_any_other_status_is_told_with_spotifys_words(
+    body: Any, words: str, client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.reply(PLAYLIST, 400, body)
+
+    with pytest.raises(SpotifyError) as refused:
+        client.playlist(NORWAY)
+
+    assert str(refused.value) == f"Spotify answered 400 for {PLAYLIST}: {words}."
+
+
+def test_a_redirect_is_not_followed(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.reply(PLAYLIST, 302, {}, {"Location": f"{API}/elsewhere"})
+
+    with pytest.raises(SpotifyError) as refused:
+        client.playlist(NORWAY)
+
+    assert str(refused.value) == f"Spotify answered 302 for {PLAYLIST}: no reason given."
+    assert spotify.asked[-1] == f"GET {PLAYLIST}"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html></html>", b'{"id": "x"', b"\xff\xfe\x00"])
+def test_an_answer_that_is_not_json_is_told(
+    body: bytes, client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.reply(PLAYLIST, 200, body)
+
+    with pytest.raises(BadAnswerError) as refused:
+        client.playlist(NORWAY)
+
+    assert str(refused.value) == f"{PLAYLIST}: the answer is not JSON"
+
+
+def test_a_wrong_client_is_told(spotify: FakeSpotify) -> None:
+    wrong = Spotify(AppCredentials(CLIENT_ID, "another secret"), api_url=API, accounts_url=ACCOUNTS)
+
+    with pytest.raises(CredentialsError) as refused:
+        wrong.playlist(NORWAY)
+
+    assert str(refused.value) == (
+        "Spotify does not know this client id and secret; "
+        "write the right ones with ./soundlake app."
+    )
+
+
+def test_an_ended_consent_is_told(client: Spotify) -> None:
+    with pytest.raises(CredentialsError) as refused:
+        client.user_token("a token of long ago")
+
+    assert str(refused.value) == (
+        "Spotify no longer accepts this account's refresh token (consent ends after six "
+        "months, or was withdrawn); write a new one with ./soundlake app."
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"), [({"error": "unsupported"}, "unsupported"), (b"x", "no reason given")]
+)
+def test_any_other_refusal_of_a_token_is_told(
+    body: Any, words: str, client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.reply(TOKEN, 400, body)
+
+    with pytest.raises(CredentialsError) as refused:
+        client.app_token()
+
+    assert str(refused.value) == f"Spotify refused to give a token: {words}."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.ConnectionError("refused"),
+        requests.ReadTimeout("slow"),
+        requests.exceptions.ChunkedEncodingError("cut off"),
+        requests.exceptions.SSLError("certificate"),
+    ],
+)
+def test_a_broken_connection_is_told(
+    error: Exception, client: Spotify, spotify: FakeSpotify
+) -> None:
+    client.app_token()
+    spotify.reply(PLAYLIST, error=error)
+
+    with pytest.raises(SpotifyError) as refused:
+        client.playlist(NORWAY)
+
+    assert str(refused.value) == (
+        "Spotify could not be reached at api.spotify.test for playlists/{id} "
+        f"({type(error).__name__}); the next run tries again."
+    )
+
+
+# Counting.
+
+
+def test_requests_are_counted_by_endpoint(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.playlists[NORWAY] = [playlist([]), page([])]
+
+    client.playlist(NORWAY)
+    client.page(next_page(2))
+    client.audio_features([track_id(1)])
+    client.audio_features([track_id(2)])
+    client.recently_played(client.user_token(REFRESH_TOKEN).access_token)
+
+    assert client.requests == {
+        "api/token": 2,
+        "playlists/{id}": 1,
+        "playlists/{id}/items": 1,
+        "audio-features": 2,
+        "me/player/recently-played": 1,
+    }
+
+
+def test_a_refused_request_counts(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.reply(PLAYLIST, 429, {})
+
+    for _ in range(2):
+        with pytest.raises(SpotifyError):
+            client.playlist(NORWAY)
+
+    assert client.requests["playlists/{id}"] == 2
+
+
+# Secrets.
+
+
+def test_credentials_do_not_show_their_secret() -> None:
+    assert repr(CREDENTIALS) == f"AppCredentials(client_id='{CLIENT_ID}')"
+    assert CLIENT_SECRET not in f"{CREDENTIALS} {[CREDENTIALS]}"
+
+
+# Tries: against a server of this process, because urllib3 does the retrying.
+
+
+@dataclass
+class Failing:
+    """A server that answers with the planned statuses, None for a cut connection, and then 200."""
+
+    url: str
+    statuses: list[int | None] = field(default_factory=list)
+    asked: int = 0
+
+
+@pytest.fixture
+def failing() -> Iterator[Failing]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            state.asked += 1
+            status = state.statuses.pop(0) if state.statuses else 200
+            if status is None:
+                self.close_connection = True
+                return
+            body = b'{"items": []}' if status == 200 else b'{"error": {"message": "Broken"}}'
+            self.send_response_only(status)
+            self.send_header("Date", format_datetime(NOW, usegmt=True))
+            self.send_header("Retry-After", "3600")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingMixIn, TCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        state = Failing(f"http://127.0.0.1:{server.server_address[1]}/v1")
+        thread = threading.Thread(target=server.serve_forever, args=(0.005,))
+        thread.start()
+        yield state
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def retrying(failing: Failing) -> Callable[[], Spotify]:
+    def make() -> Spotify:
+        return Spotify(CREDENTIALS, api_url=failing.url, accounts_url=ACCOUNTS, backoff_s=0)
+
+    return make
+
+
+ENDPOINT = "me/player/recently-played"
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize(
+    "statuses", [[], [500], [502, 503], [504, 500], [None], [None, 500], [None, None]]
+)
+def test_a_passing_failure_is_tried_again_and_counted(
+    statuses: list[int | None], failing: Failing, retrying: Callable[[], Spotify]
+) -> None:
+    failing.statuses = list(statuses)
+    client = retrying()
+
+    answer = client.recently_played(USER_TOKEN)
+
+    assert answer.json == {"items": []}
+    assert answer.at.replace(microsecond=0) == NOW
+    assert failing.asked == len(statuses) + 1
+    assert client.requests == {ENDPOINT: len(statuses) + 1}
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_lasting_server_error_is_asked_three_times_in_all(
+    status: int, failing: Failing, retrying: Callable[[], Spotify]
+) -> None:
+    failing.statuses = [status] * 9
+    client = retrying()
+
+    with pytest.raises(SpotifyError) as refused:
+        client.recently_played(USER_TOKEN)
+
+    assert str(refused.value) == f"Spotify answered {status} for {PLAYS}: Broken."
+    assert failing.asked == 3
+    assert client.requests == {ENDPOINT: 3}
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_a_lasting_break_is_tried_three_times_in_all(
+    failing: Failing, retrying: Callable[[], Spotify]
+) -> None:
+    failing.statuses = [None] * 9
+    client = retrying()
+
+    with pytest.raises(SpotifyError, match=r"^Spotify could not be reached at 127\.0\.0\.1:"):
+        client.recently_played(USER_TOKEN)
+
+    assert failing.asked == 3
+    assert client.requests == {ENDPOINT: 3}
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 501])
+def test_a_decision_is_not_asked_again(
+    status: int, failing: Failing, retrying: Callable[[], Spotify]
+) -> None:
+    failing.statuses = [status]
+    client = retrying()
+
+    with pytest.raises(SpotifyError):
+        client.recently_played(USER_TOKEN)
+
+    assert failing.asked == 1
+    assert client.requests == {ENDPOINT: 1}
+
+
+def test_an_unreadable_date_is_no_crash(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.reply(TOKEN, 200, {"access_token": APP_TOKEN, "expires_in": 3600}, {"Date": "now"})
+
+    client.app_token()
+
+    assert client.now() == NOW
+
+
+def test_times_are_aware(client: Spotify) -> None:
+    assert client.now().tzinfo is UTC
+    assert isinstance(client.now(), datetime)

@@ -1,0 +1,428 @@
+"""Extract: each chart asked once a day, its answer kept as it came and never overwritten."""
+
+import json
+import time
+from collections.abc import Callable
+from gzip import decompress
+from typing import Any
+
+import pytest
+import requests
+from soundlake.store.objects import Bucket
+
+from tests.unit.helpers import (
+    BUCKET,
+    MONTH,
+    NORWAY,
+    NORWAY_CHART,
+    PREFIX,
+    TODAY,
+    FakeSpotify,
+    Killed,
+    Row,
+    Zones,
+    invoke,
+    next_page,
+    page,
+    playlist,
+    playlist_id,
+    track,
+)
+
+PLAYLIST = f"/v1/playlists/{NORWAY}"
+ITEMS = f"{PLAYLIST}/items"
+DAY = f"raw/charts/spotify/daily-NO/{TODAY}/"
+FIRST = f"{DAY}001/page-01.json.gz"
+SECOND = f"{DAY}001/page-02.json.gz"
+TOMORROW = {"Date": "Sun, 22 Nov 2026 00:00:00 GMT"}
+
+
+def extract(date: str = TODAY) -> Row:
+    return invoke("extract", {"chart": NORWAY_CHART, "date": date})
+
+
+@pytest.fixture(autouse=True)
+def no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(seconds: float) -> None:
+        raise AssertionError(f"slept {seconds} s")
+
+    monkeypatch.setattr(time, "sleep", refuse)
+
+
+@pytest.fixture
+def one_page(spotify: FakeSpotify) -> FakeSpotify:
+    spotify.playlists[NORWAY] = [playlist([track(1), None])]
+    return spotify
+
+
+@pytest.fixture
+def three_pages(spotify: FakeSpotify) -> FakeSpotify:
+    spotify.playlists[NORWAY] = [
+        playlist([track(1)], following=next_page(2)),
+        page([track(2)], following=next_page(3)),
+        page([track(3)]),
+    ]
+    return spotify
+
+
+def test_an_answer_is_kept_as_it_came_with_spotifys_time(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    result = extract()
+
+    requests_made = {"api/token": 1, "playlists/{id}": 1}
+    assert result == {
+        "status": "extracted",
+        "raw_keys": [FIRST],
+        "requests": requests_made,
+        "counts": {"requests": 2},
+    }
+    assert json.loads(decompress(zones.body(FIRST))) == playlist([track(1), None])
+    metadata = zones.s3.head_object(Bucket=BUCKET, Key=FIRST)["Metadata"]
+    assert metadata == {"at": "2026-11-21T09:18:00.000Z", "request": PLAYLIST}
+
+
+def test_an_answer_that_is_there_is_used_again_without_a_request(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    extract()
+    asked, versions = list(one_page.asked), zones.versions()
+
+    again = extract()
+
+    assert again == {"status": "extracted", "raw_keys": [FIRST], "requests": {}}
+    assert one_page.asked == asked
+    assert zones.versions() == versions
+
+
+def test_a_kept_day_can_be_read_on_any_later_day_without_credentials(
+    one_page: FakeSpotify, zones: Zones, ssm: Any
+) -> None:
+    extract()
+    one_page.pass_time(days=400)
+    ssm.delete_parameter(Name=f"{PREFIX}/spotify/app")
+
+    assert extract()["raw_keys"] == [FIRST]
+
+
+def test_every_page_is_asked_and_kept(three_pages: FakeSpotify, zones: Zones) -> None:
+    result = extract()
+
+    keys = [f"{DAY}001/page-0{number}.json.gz" for number in (1, 2, 3)]
+    assert result["raw_keys"] == keys
+    assert zones.keys("raw/") == keys
+    assert [json.loads(decompress(zones.body(key))) for key in keys] == three_pages.playlists[
+        NORWAY
+    ]
+    assert result["requests"] == {"api/token": 1, "playlists/{id}": 1, "playlists/{id}/items": 2}
+    assert extract()["raw_keys"] == keys
+
+
+def test_after_a_rate_limit_the_first_page_is_not_asked_again(three_pages: FakeSpotify) -> None:
+    three_pages.reply(ITEMS, 429, {}, {"Retry-After": "9"})
+    limited = extract()
+
+    result = extract()
+
+    assert (limited["status"], limited["retry_after"]) == ("rate_limited", 9)
+    assert result["status"] == "extracted"
+    assert len(result["raw_keys"]) == 3
+    assert three_pages.api_requests() == [f"GET {PLAYLIST}", *[f"GET {ITEMS}"] * 3]
+
+
+@pytest.mark.parametrize("write", [1, 2, 3])
+def test_killed_before_any_write_the_next_try_goes_on(
+    write: int, three_pages: FakeSpotify, zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, writes = Bucket.put, iter(range(1, 100))
+
+    def dying(*args: Any, **options: Any) -> None:
+        if next(writes) == write:
+            raise Killed
+        put(*args, **options)
+
+    monkeypatch.setattr(Bucket, "put", dying)
+    with pytest.raises(Killed):
+        extract()
+    kept = zones.contents("raw/")
+
+    result = extract()
+
+    assert len(kept) == write - 1
+    assert len(result["raw_keys"]) == 3
+    assert zones.contents("raw/").items() >= kept.items()
+    assert len(three_pages.api_requests()) == 3 + 1  # only the unkept answer is asked again
+
+
+def test_a_next_page_outside_spotifys_api_is_refused(spotify: FakeSpotify) -> None:
+    elsewhere = "https://elsewhere.test/v1/playlists/x"
+    spotify.playlists[NORWAY] = [playlist([track(1)], following=elsewhere)]
+
+    result = extract()
+
+    assert result["status"] == "failed"
+    assert result["error"] == "the answer's next page lies outside Spotify's API"
+    assert spotify.api_requests() == [f"GET {PLAYLIST}"]
+
+
+def test_pages_without_end_are_refused(spotify: FakeSpotify) -> None:
+    spotify.playlists[NORWAY] = [
+        playlist([track(1)], following=next_page(2)),
+        page([track(2)], following=next_page(2)),
+    ]
+
+    result = extract()
+
+    assert result["status"] == "failed"
+    assert result["error"] == f"the playlist {NORWAY}: more than 10 pages"
+    assert len(spotify.api_requests()) == 10
+
+
+# What is damaged.
+
+
+def test_a_damaged_answer_is_superseded_and_not_overwritten(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    extract()
+    damaged = zones.damage(FIRST)
+    versions = zones.versions(FIRST)
+
+    result = extract()
+
+    second_attempt = f"{DAY}002/page-01.json.gz"
+    assert result["raw_keys"] == [second_attempt]
+    assert zones.body(FIRST) == damaged
+    assert zones.versions(FIRST) == versions
+    assert extract() == {"status": "extracted", "raw_keys": [second_attempt], "requests": {}}
+
+
+def test_attempts_go_on_counting(one_page: FakeSpotify, zones: Zones) -> None:
+    extract()
+    zones.damage(FIRST)
+    zones.damage(extract()["raw_keys"][0])
+
+    assert extract()["raw_keys"] == [f"{DAY}003/page-01.json.gz"]
+
+
+def test_one_damaged_page_supersedes_the_whole_attempt(
+    three_pages: FakeSpotify, zones: Zones
+) -> None:
+    extract()
+    zones.damage(SECOND)
+
+    result = extract()
+
+    assert result["raw_keys"] == [f"{DAY}002/page-0{number}.json.gz" for number in (1, 2, 3)]
+    assert len(zones.keys("raw/")) == 6
+
+
+def test_a_further_page_that_is_no_page_is_named_and_superseded(
+    three_pages: FakeSpotify,
+) -> None:
+    three_pages.reply(ITEMS, body={"items": None})
+    failed = extract()
+
+    result = extract()
+
+    assert failed["status"] == "failed"
+    assert failed["error"].startswith("the playlist's page: items: ")
+    assert result["raw_keys"][0] == f"{DAY}002/page-01.json.gz"
+
+
+def test_a_damaged_past_answer_is_unavailable_and_nothing_takes_its_place(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    extract()
+    zones.damage(FIRST)
+    one_page.pass_time(days=1)
+
+    result = extract()
+
+    assert result["status"] == "failed"
+    assert zones.keys("raw/") == [FIRST]
+
+
+def test_another_playlist_is_refused_and_not_kept(spotify: FakeSpotify, zones: Zones) -> None:
+    other = playlist_id("Sweden")
+    spotify.playlists[NORWAY] = [playlist([track(1)], ident=other)]
+
+    result = extract()
+
+    assert result["status"] == "failed"
+    assert result["error"] == f"the playlist: id: {other} instead of {NORWAY}"
+    assert zones.keys() == []
+
+
+@pytest.mark.parametrize("body", [b"{", b"<html></html>", b""])
+def test_an_answer_that_is_not_json_is_not_kept(
+    body: bytes, one_page: FakeSpotify, zones: Zones
+) -> None:
+    one_page.reply(PLAYLIST, 200, body)
+
+    result = extract()
+
+    assert result["error"] == f"{PLAYLIST}: the answer is not JSON"
+    assert zones.keys() == []
+    assert extract()["status"] == "extracted"
+
+
+# The day.
+
+
+@pytest.mark.parametrize("date", ["2026-11-20", "2026-11-22", "2025-11-21"])
+def test_another_day_than_spotifys_is_unavailable_and_the_api_is_not_asked(
+    date: str, one_page: FakeSpotify, zones: Zones
+) -> None:
+    result = extract(date)
+
+    assert result == {
+        "status": "failed",
+        "error": f"Spotify shows only today's chart (2026-11-21, UTC) and no answer of {date} was "
+        "kept, so that day is unavailable.",
+        "requests": {"api/token": 1},
+        "counts": {"requests": 1},
+    }
+    assert one_page.api_requests() == []
+    assert zones.keys() == []
+
+
+def test_an_answer_from_after_midnight_is_not_kept_under_the_day_before(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    one_page.reply(PLAYLIST, 200, playlist([track(1)]), TOMORROW)
+
+    result = extract()
+
+    assert result["status"] == "failed"
+    assert "only today's chart (2026-11-22, UTC)" in result["error"]
+    assert result["requests"]["playlists/{id}"] == 1
+    assert zones.keys() == []
+
+
+def test_a_page_from_after_midnight_is_not_kept_beside_the_days_first(
+    three_pages: FakeSpotify, zones: Zones
+) -> None:
+    three_pages.reply(ITEMS, 200, page([track(2)]), TOMORROW)
+
+    result = extract()
+
+    assert result["status"] == "failed"
+    assert zones.keys() == [FIRST]
+
+
+def test_a_warm_process_knows_the_day_without_any_request(one_page: FakeSpotify) -> None:
+    extract()
+    asked = list(one_page.asked)
+
+    result = extract("2026-11-20")
+
+    assert result["status"] == "failed"
+    assert result["requests"] == {}
+    assert one_page.asked == asked
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(("header", "seconds"), [({"Retry-After": "77"}, 77), ({}, 30)])
+@pytest.mark.parametrize("path", ["/api/token", PLAYLIST])
+def test_a_rate_limit_is_returned_and_not_slept(
+    path: str, header: dict[str, str], seconds: int, one_page: FakeSpotify, zones: Zones
+) -> None:
+    one_page.reply(path, 429, {}, header)
+
+    result = extract()
+
+    assert (result["status"], result["retry_after"]) == ("rate_limited", seconds)
+    assert result["error"] == f"Spotify's rate limit: wait {seconds} s."
+    assert zones.keys() == []
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_error_that_passes_is_not_noticed(status: int, one_page: FakeSpotify) -> None:
+    for _ in range(2):
+        one_page.reply(PLAYLIST, status, {}, {"Retry-After": "3600"})
+
+    assert extract()["status"] == "extracted"
+    assert one_page.api_requests() == [f"GET {PLAYLIST}"] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "start"),
+    [
+        (401, f"Spotify refused {PLAYLIST} with 401: Words. "),
+        (403, f"Spotify refused {PLAYLIST} with 403: Words. "),
+        (404, f"Spotify answers 404 for {PLAYLIST}: "),
+        (400, f"Spotify answered 400 for {PLAYLIST}: Words."),
+    ],
+)
+def test_a_refusal_is_a_sentence(status: int, start: str, one_page: FakeSpotify) -> None:
+    one_page.reply(PLAYLIST, status, {"error": {"status": status, "message": "Words"}})
+
+    result = extract()
+
+    assert result["status"] == "failed"
+    assert result["error"].startswith(start)
+
+
+def test_a_lasting_server_error_is_a_sentence(one_page: FakeSpotify) -> None:
+    for _ in range(3):
+        one_page.reply(PLAYLIST, 503, {})
+
+    assert extract()["error"] == f"Spotify answered 503 for {PLAYLIST}: no reason given."
+
+
+def test_a_broken_connection_is_a_sentence(one_page: FakeSpotify) -> None:
+    one_page.reply(PLAYLIST, error=requests.ConnectionError("refused"))
+
+    assert extract()["error"].startswith("Spotify could not be reached at api.spotify.test for ")
+
+
+def test_missing_credentials_are_a_sentence(one_page: FakeSpotify, ssm: Any) -> None:
+    ssm.delete_parameter(Name=f"{PREFIX}/spotify/app")
+
+    result = extract()
+
+    assert result["status"] == "failed"
+    assert result["error"] == (
+        f"The SecureString {PREFIX}/spotify/app could not be read; write it with ./soundlake app."
+    )
+    assert result["requests"] == {}
+
+
+def test_corrected_credentials_are_used_by_the_next_invocation(
+    one_page: FakeSpotify, ssm: Any
+) -> None:
+    name = f"{PREFIX}/spotify/app"
+    right = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    wrong = json.dumps({"client_id": "x", "client_secret": "y"})
+    ssm.put_parameter(Name=name, Value=wrong, Type="SecureString", Overwrite=True)
+    refused = extract()
+
+    ssm.put_parameter(Name=name, Value=right, Type="SecureString", Overwrite=True)
+
+    assert refused["error"].startswith("Spotify does not know this client id and secret;")
+    assert extract()["status"] == "extracted"
+
+
+@pytest.mark.parametrize("path", [None, "/api/token", PLAYLIST])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 503])
+def test_nothing_is_given_away(
+    path: str | None,
+    status: int,
+    one_page: FakeSpotify,
+    tell_tales: Callable[[object], list[str]],
+) -> None:
+    if path is not None:
+        for _ in range(3):
+            one_page.reply(path, status, {"error": "Words"})
+
+    assert tell_tales(extract()) == []
+
+
+def test_only_the_raw_zone_is_written(one_page: FakeSpotify, zones: Zones) -> None:
+    extract()
+
+    assert zones.keys() == [FIRST]
+    assert MONTH in FIRST

@@ -1,0 +1,213 @@
+"""Load: a chart day in the chart's own object of its month, and only that day."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from soundlake.store.objects import Bucket
+from soundlake.store.staging import Staging
+
+from tests.unit.helpers import (
+    NORWAY_CHART,
+    TODAY,
+    Killed,
+    Row,
+    Zones,
+    invoke,
+    playlist_id,
+    stage,
+    track,
+    track_id,
+)
+
+KEY = "lake/chart_entries/month=2026-11/daily-NO.parquet"
+SWEDEN_CHART = NORWAY_CHART | {
+    "chart": "daily-SE",
+    "country": "SE",
+    "country_name": "Sweden",
+    "playlist_id": playlist_id("Sweden"),
+}
+
+
+def load(staging_key: str, chart: str = "daily-NO", day: str = TODAY) -> Row:
+    return invoke("load", {"chart": chart, "date": day, "staging_key": staging_key})
+
+
+def load_day(zones: Zones, items: list[Any], day: str = TODAY) -> Row:
+    return load(stage(zones, items, day=day), day=day)
+
+
+def entries(zones: Zones, month: str = "2026-11") -> list[tuple[date, int, str]]:
+    return [
+        (row["chart_date"], row["position"], row["track_id"])
+        for row in zones.rows("chart_entries", month, "daily-NO")
+    ]
+
+
+def day(number: int) -> date:
+    return date(2026, 11, number)
+
+
+def test_a_day_is_loaded_with_its_types(zones: Zones) -> None:
+    result = load_day(zones, [track(1)])
+
+    assert result == {"status": "loaded", "rows": 1, "written": True, "counts": {"rows": 1}}
+    (row,) = zones.rows("chart_entries", "2026-11", "daily-NO")
+    assert row == {
+        "chart": "daily-NO",
+        "country": "NO",
+        "chart_date": day(21),
+        "position": 1,
+        "track_id": track_id(1),
+        "track_name": "Track 1",
+        "artist_ids": ["artist0000000000000001"],
+        "artist_names": ["Artist 1"],
+        "album_id": "album00000000000000001",
+        "album_name": "Album 1",
+        "album_release_date": "2026-10",
+        "explicit": False,
+        "duration_ms": 180_001,
+        "popularity": 50,
+        "streams": None,
+        "provider": "spotify",
+        "date_basis": "assumed",
+        "added_at": datetime(2026, 11, 20, 12),  # noqa: DTZ001
+        "observed_at": datetime(2026, 11, 21, 7),  # noqa: DTZ001
+        "raw_key": f"raw/charts/spotify/daily-NO/{TODAY}/001/page-01.json.gz",
+    }
+
+
+def test_loading_twice_leaves_the_object_as_it_was(zones: Zones) -> None:
+    load_day(zones, [track(1), None, track(3)])
+    before = zones.body(KEY), zones.versions(KEY)
+
+    again = load_day(zones, [track(1), None, track(3)])
+
+    assert again == {"status": "loaded", "rows": 2, "written": False, "counts": {"rows": 2}}
+    assert (zones.body(KEY), zones.versions(KEY)) == before
+
+
+def test_a_day_that_changed_takes_the_place_of_its_own_rows_alone(zones: Zones) -> None:
+    load_day(zones, [track(1), track(2), track(3)], "2026-11-20")
+    load_day(zones, [track(4), track(5)])
+
+    load_day(zones, [track(6)], "2026-11-20")
+
+    assert entries(zones) == [
+        (day(20), 1, track_id(6)),
+        (day(21), 1, track_id(4)),
+        (day(21), 2, track_id(5)),
+    ]
+
+
+def test_the_order_of_the_days_does_not_matter(zones: Zones) -> None:
+    load_day(zones, [track(1)], "2026-11-20")
+    load_day(zones, [track(2), track(3)])
+    forwards = zones.body(KEY)
+    zones.s3.delete_object(Bucket=zones.bucket.name, Key=KEY)
+
+    load_day(zones, [track(2), track(3)])
+    load_day(zones, [track(1)], "2026-11-20")
+
+    assert zones.body(KEY) == forwards
+
+
+def test_months_and_charts_stay_apart(zones: Zones) -> None:
+    load_day(zones, [track(1)], "2026-11-30")
+    load_day(zones, [track(2)], "2026-12-01")
+    load(stage(zones, [track(3)], SWEDEN_CHART), "daily-SE")
+
+    assert zones.keys("lake/") == [
+        KEY,
+        "lake/chart_entries/month=2026-11/daily-SE.parquet",
+        "lake/chart_entries/month=2026-12/daily-NO.parquet",
+    ]
+    assert entries(zones) == [(date(2026, 11, 30), 1, track_id(1))]
+    assert entries(zones, "2026-12") == [(date(2026, 12, 1), 1, track_id(2))]
+
+
+def test_a_hole_leaves_no_row_and_the_positions_as_they_are(zones: Zones) -> None:
+    load_day(zones, [None, track(2), None, track(4)])
+
+    assert [position for _, position, _ in entries(zones)] == [2, 4]
+
+
+def test_killed_before_the_write_the_next_try_loads(
+    zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = stage(zones, [track(1)])
+
+    def killed(*args: Any, **options: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "put", killed)
+        with pytest.raises(Killed):
+            load(key)
+
+    assert zones.keys("lake/") == []
+    assert load(key)["written"] is True
+
+
+def test_missing_staged_rows_say_what_to_do(zones: Zones) -> None:
+    assert load("staging/absent.json.gz") == {
+        "status": "failed",
+        "error": "staging/absent.json.gz is missing; run the day again to stage it anew.",
+    }
+
+
+def test_a_damaged_object_is_named_and_stays(zones: Zones) -> None:
+    load_day(zones, [track(1)])
+    damaged = zones.damage(KEY)
+
+    result = load_day(zones, [track(2)])
+
+    assert result == {
+        "status": "failed",
+        "error": f"{KEY} is not a whole Parquet file; restore its previous version or derive it "
+        "again.",
+    }
+    assert zones.body(KEY) == damaged
+
+
+def test_an_object_with_a_foreign_column_is_named_and_stays(zones: Zones) -> None:
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table({"rank": pa.array([1])}), out)
+    zones.put(KEY, out.getvalue().to_pybytes())
+
+    result = load_day(zones, [track(2)])
+
+    assert result == {
+        "status": "failed",
+        "error": f"{KEY} has a column 'rank' that its table does not have.",
+    }
+    assert len(zones.versions(KEY)) == 1
+
+
+def test_a_number_that_no_column_holds_is_named(zones: Zones) -> None:
+    result = load_day(zones, [track(1, popularity=2**40)])
+
+    assert result["status"] == "failed"
+    assert result["error"].startswith(f"{KEY}: column 'popularity': ")
+
+
+def test_a_time_that_cannot_be_read_is_named(zones: Zones) -> None:
+    key = stage(zones, [track(1)])
+    staged = Staging(zones.bucket)
+    value = staged.read(key)
+    value["entries"][0]["added_at"] = "some day"
+    staged.write(key, value)
+
+    result = load(key)
+
+    assert result["status"] == "failed"
+    assert result["error"].startswith(f"{KEY}: column 'added_at': ")
+
+
+def test_nothing_is_given_away(
+    zones: Zones, ssm: Any, tell_tales: Callable[[object], list[str]]
+) -> None:
+    assert tell_tales(load_day(zones, [track(1)])) == []

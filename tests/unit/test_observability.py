@@ -1,0 +1,117 @@
+"""Logs and metrics: one line an invocation, counts as metrics, events never."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from soundlake.observability import function
+
+from tests.unit.helpers import FakeContext
+
+
+def lines(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+
+def test_the_result_passes_through_and_one_line_is_logged(logs: StringIO) -> None:
+    result = {
+        "status": "loaded",
+        "chart": "daily-NO",
+        "counts": {"rows": 2},
+        "requests": {"audio-features": 1},
+        "error": "A sentence.",
+        "unlisted": "stays out of the log",
+    }
+
+    @function("Load")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return result
+
+    assert handler({"in": "the event"}, FakeContext()) is result
+
+    (line,) = lines(logs.getvalue())
+    assert line["message"] == "Load loaded"
+    assert line["level"] == "INFO"
+    assert line["service"] == "soundlake"
+    assert line["request_id"] == "request-1"
+    assert line["chart"] == "daily-NO"
+    assert line["counts"] == {"rows": 2}
+    assert line["requests"] == {"audio-features": 1}
+    assert line["error"] == "A sentence."
+    assert isinstance(line["took_ms"], int)
+    assert "stays out" not in logs.getvalue()
+    assert "the event" not in logs.getvalue()
+
+
+def test_counts_become_metrics_under_the_verbs_name(capsys: pytest.CaptureFixture[str]) -> None:
+    @function("Load")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return {"counts": {"rows": 2, "holes": 0}}
+
+    handler({}, FakeContext())
+
+    (metric,) = lines(capsys.readouterr().out)
+    assert metric["LoadRows"] == [2.0]
+    assert metric["LoadHoles"] == [0.0]
+    assert metric["service"] == "soundlake"
+    (directive,) = metric["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Soundlake"
+    assert {each["Unit"] for each in directive["Metrics"]} == {"Count"}
+
+
+def test_one_invocations_metrics_do_not_reach_the_next(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @function("Load")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return {"counts": {event["name"]: 1}}
+
+    handler({"name": "one"}, FakeContext())
+    handler({"name": "two"}, FakeContext())
+
+    first, second = lines(capsys.readouterr().out)
+    assert "LoadOne" in first
+    assert "LoadTwo" in second
+    assert "LoadOne" not in second
+
+
+def test_a_crash_is_logged_with_its_trace_and_goes_on(logs: StringIO) -> None:
+    @function("Load")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        raise LookupError("a reason")
+
+    with pytest.raises(LookupError):
+        handler({"in": "the event"}, FakeContext())
+
+    (line,) = lines(logs.getvalue())
+    assert line["message"] == "Load failed"
+    assert line["level"] == "ERROR"
+    assert line["request_id"] == "request-1"
+    assert "LookupError: a reason" in line["exception"]
+    assert "the event" not in logs.getvalue()
+
+
+def test_a_result_without_a_status_is_done(logs: StringIO) -> None:
+    @function("Load")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return {}
+
+    handler({}, FakeContext())
+
+    (line,) = lines(logs.getvalue())
+    assert line["message"] == "Load done"
+
+
+def test_an_invocation_without_counts_says_nothing_but_its_line(
+    logs: StringIO, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    @function("Plan")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return {"status": "invalid", "error": "A sentence."}
+
+    handler({}, FakeContext())
+
+    assert len(lines(logs.getvalue())) == 1
+    assert capsys.readouterr().out == ""
+    assert [str(each.message) for each in recwarn] == []

@@ -1,0 +1,147 @@
+"""The raw zone: answers written once, as they came, with the source's time."""
+
+import json
+from datetime import timedelta
+from gzip import decompress
+from typing import Any
+
+import pytest
+from soundlake.spotify.client import Answer
+from soundlake.store.objects import Bucket, CorruptObjectError
+from soundlake.store.raw import Raw, RawAnswer
+
+from tests.unit.helpers import BUCKET, NOW, Killed, Zones
+
+KEY = "raw/things/one.json.gz"
+BODY = b'{ "a" : 1 }\n'
+
+
+def answer(body: bytes = BODY, **changes: Any) -> Answer:
+    given = {"body": body, "json": None, "at": NOW, "request": "/v1/things?x=1"} | changes
+    return Answer(**given)
+
+
+@pytest.fixture
+def raw(zones: Zones) -> Raw:
+    return Raw(zones.bucket)
+
+
+def test_an_answer_is_kept_byte_for_byte_and_reads_back(raw: Raw, zones: Zones) -> None:
+    raw.write(KEY, answer())
+
+    assert decompress(zones.body(KEY)) == BODY
+    assert raw.read(KEY) == RawAnswer(KEY, {"a": 1}, NOW)
+
+
+def test_an_answer_says_when_it_came_and_what_was_asked(raw: Raw, zones: Zones) -> None:
+    raw.write(KEY, answer(request="/v1/things?ids=" + "x" * 3000))
+
+    metadata = zones.s3.head_object(Bucket=BUCKET, Key=KEY)["Metadata"]
+    assert metadata["at"] == "2026-11-21T09:18:00.000Z"
+    assert metadata["request"].startswith("/v1/things?ids=x")
+    assert len(metadata["request"]) == 1024
+
+
+def test_an_answer_that_is_there_is_never_changed(raw: Raw, zones: Zones) -> None:
+    raw.write(KEY, answer())
+    before = zones.versions()
+
+    raw.write(KEY, answer(b'{"a": 2}', at=NOW + timedelta(days=1)))
+
+    assert zones.versions() == before
+    assert raw.need(KEY).json == {"a": 1}
+    assert raw.need(KEY).at == NOW
+
+
+def test_the_asked_ids_stand_beside_the_answer(raw: Raw) -> None:
+    raw.write(KEY, answer(), asked=["b", "a"])
+
+    assert raw.asked(KEY) == ["b", "a"]
+    assert raw.keys("raw/things/") == [KEY]
+
+
+def test_no_answer_is_ever_without_its_asked_ids(zones: Zones) -> None:
+    class Dying(Bucket):
+        """A bucket whose process is killed at the second write."""
+
+        writes = 0
+
+        def put(self, *args: Any, **options: Any) -> None:
+            self.writes += 1
+            if self.writes == 2:
+                raise Killed
+            super().put(*args, **options)
+
+    with pytest.raises(Killed):
+        Raw(Dying(BUCKET, zones.s3)).write(KEY, answer(), asked=["a"])
+
+    assert zones.keys() == [f"{KEY}.asked.json"]
+
+
+def test_missing_asked_ids_are_named(raw: Raw) -> None:
+    raw.write(KEY, answer())
+
+    with pytest.raises(CorruptObjectError) as refused:
+        raw.asked(KEY)
+
+    assert str(refused.value) == f"{KEY}.asked.json is missing."
+
+
+def test_damaged_asked_ids_are_named(raw: Raw, zones: Zones) -> None:
+    zones.put(f"{KEY}.asked.json", b'["a"')
+
+    with pytest.raises(CorruptObjectError) as refused:
+        raw.asked(KEY)
+
+    assert str(refused.value) == f"{KEY}.asked.json does not hold JSON."
+
+
+def test_an_absent_answer_is_none_or_named_where_it_is_needed(raw: Raw) -> None:
+    assert raw.read(KEY) is None
+    with pytest.raises(CorruptObjectError) as refused:
+        raw.need(KEY)
+
+    assert str(refused.value) == f"{KEY} is missing."
+
+
+def test_a_cut_answer_is_named(raw: Raw, zones: Zones) -> None:
+    raw.write(KEY, answer())
+    zones.damage(KEY)
+
+    with pytest.raises(CorruptObjectError) as refused:
+        raw.read(KEY)
+
+    assert str(refused.value) == f"{KEY} is not a whole gzip object."
+
+
+def test_an_answer_that_is_not_json_is_named(raw: Raw) -> None:
+    raw.write(KEY, answer(b"<html>"))
+
+    with pytest.raises(CorruptObjectError) as refused:
+        raw.read(KEY)
+
+    assert str(refused.value) == f"{KEY} does not hold JSON."
+
+
+@pytest.mark.parametrize(
+    "metadata", [{}, {"at": "yesterday"}, {"at": "2026-11-21T09:18:00"}], ids=str
+)
+def test_an_answer_without_its_time_is_named(
+    metadata: dict[str, str], raw: Raw, zones: Zones
+) -> None:
+    raw.write(KEY, answer())
+    zones.put(KEY, zones.body(KEY), metadata)
+
+    with pytest.raises(CorruptObjectError) as refused:
+        raw.read(KEY)
+
+    assert str(refused.value) == f"{KEY} does not say when it was answered."
+
+
+def test_keys_are_those_of_answers_in_order(raw: Raw, zones: Zones) -> None:
+    for name in ("b", "a"):
+        raw.write(f"raw/things/{name}.json.gz", answer(), asked=["x"])
+    raw.write("raw/others/c.json.gz", answer())
+    zones.put("raw/things/note.txt", json.dumps({}).encode())
+
+    assert raw.keys("raw/things/") == ["raw/things/a.json.gz", "raw/things/b.json.gz"]

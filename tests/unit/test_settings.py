@@ -1,0 +1,44 @@
+"""Settings: everything a function needs from its environment, or a clear error."""
+
+import pytest
+from soundlake.settings import Settings, settings
+
+from tests.unit.conftest import ENVIRONMENT
+from tests.unit.helpers import ACCOUNT, ACCOUNTS, API, BUCKET, PREFIX
+
+NAMES = [name.upper() for name in Settings.__dataclass_fields__]
+
+
+def test_settings_come_from_the_environment() -> None:
+    assert settings() == Settings(
+        data_bucket=BUCKET,
+        parameter_prefix=PREFIX,
+        account=ACCOUNT,
+        spotify_api_url=API,
+        spotify_accounts_url=ACCOUNTS,
+    )
+    assert set(NAMES) <= set(ENVIRONMENT)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_variable_is_named(
+    name: str, value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(RuntimeError) as refused:
+        settings()
+
+    assert str(refused.value) == f"The environment variable {name} is missing."
+
+
+def test_settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = settings()
+
+    monkeypatch.setenv("ACCOUNT", "other")
+
+    assert settings() is before
