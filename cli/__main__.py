@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,7 +31,7 @@ from cli import world as worlds
 from cli.errors import Misuse, Trouble, sentence
 from cli.follow import Outcome
 from cli.home import World, starting
-from cli.target import CHART_LIST, Target, choose
+from cli.target import CHART_LIST, MACHINES, Target, choose
 
 _FILE = click.Path(path_type=Path)
 
@@ -77,12 +78,25 @@ def service_options[Verb: Callable[..., Any]](verb: Verb) -> Verb:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
+@stack_options
+@click.pass_context
+def main(
+    context: click.Context, profile: str | None, region: str | None, stage: str | None
+) -> None:
     """Keep your Spotify history and the world's charts in a data lake of your own.
 
     Commands speak to the lake on this machine (`up` starts it), or with --profile, --region or
-    --stage to a stack deployed in AWS.
+    --stage, before or after the command, to a stack deployed in AWS.
     """
+    context.obj = {"profile": profile, "region": region, "stage": stage}
+
+
+def _target(profile: str | None, region: str | None, stage: str | None) -> Target:
+    """Return what the options name, a command's own before those given before it."""
+    before = click.get_current_context().find_root().obj
+    return choose(
+        profile or before["profile"], region or before["region"], stage or before["stage"]
+    )
 
 
 @main.command()
@@ -104,6 +118,10 @@ def down() -> None:
     with starting():
         stopped = services.down()
     click.echo("Stopped; the lake is kept." if stopped else "Nothing was running.")
+
+
+class Stopped(Exception):  # noqa: N818 - nothing went wrong
+    """The person stopped a run whose services end with it."""
 
 
 def _plan(csv: Path | None, port: int, spotify_port: int) -> services.Plan:
@@ -129,7 +147,7 @@ def run() -> None:
 @stack_options
 def capture(profile: str | None, region: str | None, stage: str | None) -> None:
     """Capture the latest plays."""
-    target = choose(profile, region, stage)
+    target = _target(profile, region, stage)
     _finish(machines.run(target, "capture", _capture_input(_facts(target)), Console()))
 
 
@@ -146,7 +164,7 @@ def daily(
     stage: str | None,
 ) -> None:
     """Read the day's charts."""
-    target = choose(profile, region, stage)
+    target = _target(profile, region, stage)
     given = _daily_input(_facts(target), target, day, charts)
     _finish(machines.run(target, "daily", given, Console()))
 
@@ -188,16 +206,21 @@ def run_all(csv: Path | None, port: int, spotify_port: int) -> None:
     At a terminal it then serves until Ctrl-C.
     """
     console = Console()
-    plan = _plan(csv, port, spotify_port)
+    plan = replace(_plan(csv, port, spotify_port), own=True)
     with starting():
         lake = local_lake.up(plan, console)
     try:
-        report = _run_both(lake, console)
+        try:
+            report = _run_both(lake, console)
+        except machines.StillRunningError:
+            if not lake.state.mine():
+                raise
+            raise Stopped from None
         summary.show(report, console)
         if sys.stdin.isatty() and console.is_terminal:
             _serve(lake, console)
     finally:
-        if lake.started:
+        if lake.state.mine():
             with starting():
                 services.down(services.noted())
     if not report.succeeded:
@@ -207,6 +230,9 @@ def run_all(csv: Path | None, port: int, spotify_port: int) -> None:
 def _run_both(lake: local_lake.Lake, console: Console) -> summary.Report:
     console.print(_about(lake.facts), soft_wrap=True, highlight=False)
     report = summary.Report(lake.facts, seconds=dict(lake.seconds))
+    # A run that was killed may have left its executions going.
+    for machine in MACHINES:
+        machines.finish_earlier(lake.target, machine, console)
     report.capture = machines.run(lake.target, "capture", _capture_input(lake.facts), console)
     report.seconds["capture"] = report.capture.seconds
     given = _daily_input(lake.facts, lake.target, None, None)
@@ -250,7 +276,7 @@ def query(
     """Ask the lake in SQL (`-` reads it from standard input)."""
     if (sql is None) == (saved is None):
         raise Misuse('Give either one query, like "SELECT 1", or --saved NAME.')
-    target = choose(profile, region, stage)
+    target = _target(profile, region, stage)
     result = _ask_saved(target, saved) if saved else athena.run(target, _sql(sql or ""))
     if form == "csv":
         render.write_csv(result, sys.stdout)
@@ -278,7 +304,7 @@ def _ask_saved(target: Target, name: str) -> athena.Result:
 @stack_options
 def show_status(profile: str | None, region: str | None, stage: str | None) -> None:
     """Show what runs, the last executions, and what the lake holds."""
-    status.show(choose(profile, region, stage), Console())
+    status.show(_target(profile, region, stage), Console())
 
 
 @main.command(name="logs")
@@ -297,7 +323,7 @@ def show_logs(
 ) -> None:
     """Show the functions' log lines: of a machine (capture, daily), of one function, or all."""
     start = logs.since(span)
-    target = choose(profile, region, stage)
+    target = _target(profile, region, stage)
     if not logs.show(target, which, start, Console(), follow=follow):
         raise logs.none_found(which, span)
 
@@ -310,7 +336,7 @@ def app(
     *, path: Path | None, yes: bool, profile: str | None, region: str | None, stage: str | None
 ) -> None:
     """Store your Spotify app's id and secret, and perhaps a refresh token, as SecureStrings."""
-    target = choose(profile, region, stage)
+    target = _target(profile, region, stage)
     given = app_secrets.from_file(path) if path else app_secrets.prompted()
     for name in app_secrets.store(target, given, yes=yes):
         click.echo(f"Stored {name}.")
@@ -332,7 +358,7 @@ def charts(
 ) -> None:
     """Check chart lists and upload them as one; without FILES, show the list in use."""
     listed = chart_lists.read(files, cadence)
-    target = choose(profile, region, stage)
+    target = _target(profile, region, stage)
     if listed:
         text = chart_lists.as_csv(listed)
         bucket = target.output("DataBucket")
@@ -354,7 +380,9 @@ def _show_charts(stored: str) -> None:
         rows = chart_lists.rows(parse_chart_list(stored))
     except ChartListError as error:
         raise Trouble(f"{CHART_LIST}: {error}") from error
-    table = Table(*COLUMNS, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in COLUMNS:
+        table.add_column(name, overflow="fold", no_wrap=name in ("chart", "playlist_id"))
     for row in rows:
         table.add_row(*row)
     Console().print(table)
@@ -367,6 +395,8 @@ def entry() -> NoReturn:
         sys.exit(code if isinstance(code, int) else 0)
     except machines.StillRunningError as error:
         _end(f"\nStopped following; the {error} run goes on: see ./soundlake status.", 130)
+    except Stopped:
+        _end("\nStopped; what this run has done is kept, and the next run does the rest.", 130)
     except (KeyboardInterrupt, click.Abort):
         _end("\nStopped.", 130)
     except Trouble as error:

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from cli import services
 from cli.errors import Trouble
 from cli.home import ROOT, home, read_json, write_json
-from cli.target import MACHINES, Target, finished, stack_state
+from cli.target import MACHINES, Target, finished, resources, stack_state
 
 CONFIG: Final = ROOT / "samconfig.toml"
 SOURCES: Final = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachines")
@@ -74,7 +74,10 @@ def fingerprint(given: Iterable[str], root: Path = ROOT) -> str:
 
 
 def whole(target: Target) -> bool:
-    """Tell whether the stack and the parts it cannot do without are all there."""
+    """Tell whether the stack and the parts it cannot do without are all there.
+
+    The embedded AWS may have saved its stack but lost a service's state when it was killed.
+    """
     status, outputs = stack_state(target)
     if not finished(status):
         return False
@@ -84,21 +87,19 @@ def whole(target: Target) -> bool:
         target.s3.head_bucket(Bucket=outputs["DataBucket"])
         target.athena.get_work_group(WorkGroup=outputs["WorkGroup"])
         target.glue.get_database(Name=outputs["Database"])
+        for physical in resources(target, "AWS::Lambda::Function").values():
+            target.functions.get_function_configuration(FunctionName=physical)
+        for physical in resources(target, "AWS::Athena::NamedQuery").values():
+            target.athena.get_named_query(NamedQueryId=physical)
     except (ClientError, KeyError):
         return False
     return True
 
 
-def up_to_date(target: Target, state: services.Running) -> bool:
-    """Tell whether the stack is whole and made of what lies here now."""
+def current(state: services.Running) -> bool:
+    """Tell whether what was deployed last is what lies here now."""
     known = read_json(state.folder / "deployed.json").get("fingerprint")
-    return known == fingerprint(parameters(state.spotify)) and whole(target)
-
-
-def replaceable(target: Target) -> bool:
-    """Tell whether a deployment can begin: no stack yet, or one that may be updated."""
-    status, _ = stack_state(target)
-    return status is None or finished(status)
+    return known == fingerprint(parameters(state.spotify))
 
 
 def deploy(state: services.Running, progress: Progress) -> dict[str, float]:
@@ -108,7 +109,9 @@ def deploy(state: services.Running, progress: Progress) -> dict[str, float]:
     given = parameters(state.spotify)
     # Read first: what changes during the build belongs to the next deployment.
     made_of = fingerprint(given)
+    # Apart by architecture: a cached build may take another one's layer for its own.
     build = home() / "build" / architecture()
+    build.mkdir(parents=True, exist_ok=True)
     common = ["--config-file", str(CONFIG), "--config-env", "local"]
     log = state.folder / "sam.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -123,6 +126,7 @@ def deploy(state: services.Running, progress: Progress) -> dict[str, float]:
         ],
         env=env,
         log=log,
+        cwd=build,
         progress=progress,
     )
     took["deploy"] = _sam(
@@ -133,6 +137,7 @@ def deploy(state: services.Running, progress: Progress) -> dict[str, float]:
         ],
         env=env,
         log=log,
+        cwd=build,
         progress=progress,
     )
     write_json(state.folder / "deployed.json", {"fingerprint": made_of})
@@ -162,16 +167,19 @@ def environment(state: services.Running, shell: Mapping[str, str] = os.environ) 
 
 
 def _sam(
-    arguments: Sequence[str], *, env: Mapping[str, str], log: Path, progress: Progress
+    arguments: Sequence[str], *, env: Mapping[str, str], log: Path, cwd: Path, progress: Progress
 ) -> float:
-    """Run one SAM command; return the seconds it took."""
+    """Run one SAM command; return the seconds it took.
+
+    It leaves the functions' dependencies in `.aws-sam` under `cwd`.
+    """
     began = time.monotonic()
     with log.open("ab") as output:
         output.write(f"\n== sam {arguments[0]} ==\n".encode())
         output.flush()
         child = subprocess.Popen(  # noqa: S603 - our own command line
             [sys.executable, "-m", "samcli", *arguments],
-            cwd=ROOT,
+            cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=output,

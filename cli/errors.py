@@ -65,13 +65,13 @@ def sentence(error: Exception) -> str | None:
             f"{where} does not answer; check the network, or for the local lake run ./soundlake up."
         )
     if isinstance(error, boto.BotoCoreError):
-        return f"AWS's client says: {str(error).rstrip('.')}."
+        return f"AWS's client says: {' '.join(str(error).split()).rstrip('.')}."
     return None
 
 
 def _of_client_error(error: ClientError) -> str:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    message = str(error.response.get("Error", {}).get("Message", "")).strip() or code
+    message = " ".join(str(error.response.get("Error", {}).get("Message", "")).split()) or code
     if code in _BY_CODE:
         return _BY_CODE[code]
     if code in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}:

@@ -105,7 +105,9 @@ class History:
             elif len(answer["events"]) < request["maxResults"]:
                 break
             else:
-                fresh, request = [], {"maxResults": answer["events"][0]["id"]}
+                # Twice as many, or the loop would not end should ids ever be given twice.
+                most = max(answer["events"][0]["id"], 2 * request["maxResults"])
+                fresh, request = [], {"maxResults": most}
         if fresh:
             self._seen = fresh[0]["id"]
         return fresh[::-1]
@@ -142,6 +144,7 @@ def follow(
     outcome.error = described.get("error") or outcome.error
     outcome.cause = described.get("cause") or outcome.cause
     outcome.output = _object(described.get("output")) or outcome.output
+    _missed(outcome, outcome.output)
     return outcome
 
 
@@ -172,12 +175,16 @@ def _exited(outcome: Outcome, event: Mapping[str, Any]) -> None:
     name, output = details.get("name"), _object(details.get("output"))
     if name in _RECORDS:
         outcome.charts.append(output or {"chart": "a chart", "status": _record_status(name)})
-        return
     if name not in STAGES[outcome.machine]:
         return
     if name in outcome.entered:
         seconds = (event["timestamp"] - outcome.entered.pop(name)).total_seconds()
         outcome.stages[name] = outcome.stages.get(name, 0.0) + seconds
+    _results(outcome, name, output)
+
+
+def _results(outcome: Outcome, name: str, output: Mapping[str, Any]) -> None:
+    """Take in what a stage's output says."""
     if name == "Plan":
         outcome.planned = len(output.get("charts") or ())
     elif name in {"Enrich", "Publish"}:
@@ -185,9 +192,19 @@ def _exited(outcome: Outcome, event: Mapping[str, Any]) -> None:
         found = output.get(name.lower(), output)
         kept = outcome.enrich if name == "Enrich" else outcome.publish
         _merge(kept, found if isinstance(found, dict) else {})
+        _missed(outcome, output)
     elif outcome.machine == "capture":
         found = output.get(name.lower(), output)
         outcome.output.update(found if isinstance(found, dict) else {})
+
+
+def _missed(outcome: Outcome, output: Mapping[str, Any]) -> None:
+    """Add the charts of a list of results whose own events told nothing (or were cut off)."""
+    listed = output.get("charts")
+    known = {one.get("chart") for one in outcome.charts}
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and "status" in one and one.get("chart") not in known:
+            outcome.charts.append(one)
 
 
 def _merge(kept: dict[str, Any], found: Mapping[str, Any]) -> None:

@@ -4,12 +4,11 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC
 
 from rich.console import Console
 
 from cli import deploy, services, world
-from cli.target import MACHINES, Target, local_target
+from cli.target import Target, local_target, stack_state
 
 
 @dataclass
@@ -57,39 +56,19 @@ def _deployed(
     seconds: dict[str, float],
 ) -> Lake:
     target = local_target(state.endpoint, state.region, state.stack)
-    if not deploy.up_to_date(target, state):
-        if not deploy.replaceable(target):
-            console.print(
-                "The last deployment did not finish; deploying anew over the kept objects.",
-                soft_wrap=True,
-            )
-            state = services.restart_without_state(plan, state)
-            target = local_target(state.endpoint, state.region, state.stack)
+    exists, intact = stack_state(target)[0] is not None, deploy.whole(target)
+    if exists and not intact:
+        console.print(
+            "The stack is not whole, because the last deployment or the services were cut "
+            "short; deploying anew over the kept objects.",
+            soft_wrap=True,
+        )
+        state = services.restart_without_state(plan, state)
+    if not intact or not deploy.current(state):
         with progress(console, "building") as show:
             seconds |= deploy.deploy(state, show)
+        # What the old target remembers of the stack is of before.
         target = local_target(state.endpoint, state.region, state.stack)
     facts = world.facts(state.spotify)
     world.furnish(target, facts)
-    _end_cut_short(target, console, started=started)
     return Lake(state, target, facts, started, seconds)
-
-
-def _end_cut_short(target: Target, console: Console, *, started: bool) -> None:
-    """Mark executions that ended with the services as stopped: nobody goes on with them."""
-    if not started:
-        return
-    for machine, output in MACHINES.items():
-        arn = target.output(output)
-        running = target.states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")
-        for one in running["executions"]:
-            target.states.stop_execution(
-                executionArn=one["executionArn"],
-                error="CutShort",
-                cause="The services stopped while it ran; the next run does its work again.",
-            )
-            when = one["startDate"].astimezone(UTC)
-            console.print(
-                f"The {machine} run of {when:%H:%M:%S} UTC was cut short when the services "
-                "stopped; this run does its work again.",
-                soft_wrap=True,
-            )

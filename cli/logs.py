@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.errors import Misuse, Trouble
-from cli.target import MACHINES, Target
+from cli.target import MACHINES, Target, resources
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STYLES: Final = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow", "DEBUG": "dim"}
@@ -34,19 +34,7 @@ def since(text: str) -> datetime:
 
 def functions(target: Target) -> dict[str, str]:
     """Return the physical name of every function of the stack by its logical one."""
-    return _resources(target, "AWS::Lambda::Function")
-
-
-def _resources(target: Target, kind: str) -> dict[str, str]:
-    pages = target.cloudformation.get_paginator("list_stack_resources").paginate(
-        StackName=target.stack
-    )
-    return {
-        one["LogicalResourceId"]: one["PhysicalResourceId"]
-        for page in pages
-        for one in page["StackResourceSummaries"]
-        if one["ResourceType"] == kind
-    }
+    return resources(target, "AWS::Lambda::Function")
 
 
 def chosen(target: Target, which: str | None) -> dict[str, str]:
@@ -105,7 +93,7 @@ def groups(target: Target, names: Mapping[str, str]) -> list[tuple[str, str]]:
 
     Which of the two a function writes to is the template's choice, and not every AWS heeds it.
     """
-    own = _resources(target, "AWS::Logs::LogGroup")
+    own = resources(target, "AWS::Logs::LogGroup")
     found = [(name, own[f"{name}LogGroup"]) for name in names if f"{name}LogGroup" in own]
     found += [(name, f"/aws/lambda/{physical}") for name, physical in names.items()]
     return list(dict.fromkeys(found))

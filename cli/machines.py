@@ -67,9 +67,7 @@ def chart_list_text(target: Target) -> str | None:
 def start(target: Target, machine: str, given: Mapping[str, Any]) -> Outcome:
     """Start a machine; raise Trouble when an earlier execution of it still runs."""
     arn = target.output(MACHINES[machine])
-    running = target.states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")
-    for earlier in running["executions"][:1]:
-        when = earlier["startDate"].astimezone(UTC)
+    for _, when in _still_running(target, machine)[:1]:
         raise Trouble(
             f"The {machine} machine is already running since {when:%H:%M:%S} UTC; wait until it "
             "is done (./soundlake status shows it) and run this again."
@@ -83,15 +81,31 @@ def run(target: Target, machine: str, given: Mapping[str, Any], console: Console
 
     Raises StillRunningError on Ctrl-C.
     """
-    outcome = start(target, machine, given)
+    return _shown(target, start(target, machine, given), console)
+
+
+def finish_earlier(target: Target, machine: str, console: Console) -> None:
+    """Follow an execution of the machine that still runs to its end, whatever it comes to."""
+    for arn, began in _still_running(target, machine):
+        console.print(f"The {machine} run of {began:%H:%M:%S} UTC is still going; finishing it.")
+        _shown(target, Outcome(machine, arn, started=began), console)
+
+
+def _shown(target: Target, outcome: Outcome, console: Console) -> Outcome:
     with _display(outcome, console) as seen:
         try:
             interval = _LOCAL_SECONDS if target.local else _AWS_SECONDS
             follow(target.states, outcome, seen=seen, interval=interval)
         except KeyboardInterrupt:
-            raise StillRunningError(machine) from None
+            raise StillRunningError(outcome.machine) from None
     console.print(verdict(outcome), highlight=False, soft_wrap=True)
     return outcome
+
+
+def _still_running(target: Target, machine: str) -> list[tuple[str, datetime]]:
+    arn = target.output(MACHINES[machine])
+    listed = target.states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")
+    return [(one["executionArn"], one["startDate"].astimezone(UTC)) for one in listed["executions"]]
 
 
 def verdict(outcome: Outcome) -> str:

@@ -12,11 +12,20 @@ from rich.text import Text
 
 from cli.athena import Result
 
+_WIDE = 5
 _NUMERIC = {"tinyint", "smallint", "integer", "int", "bigint", "float", "real", "double", "decimal"}
 
 
 def as_table(result: Result, title: str | None = None) -> Table:
-    """Return a query's answer as a table; NULL is shown as a dash."""
+    """Return a query's answer as a table; NULL is shown as a dash.
+
+    A single row of many columns stands upright, one line a column, to stay readable.
+    """
+    if len(result.rows) == 1 and len(result.columns) > _WIDE:
+        upright = Table(title=title, box=None, show_header=False, pad_edge=False)
+        for column, cell in zip(result.columns, result.rows[0], strict=True):
+            upright.add_row(Text(column.name, style="dim"), Text("-" if cell is None else cell))
+        return upright
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in result.columns:
         numeric = column.type.partition("(")[0] in _NUMERIC

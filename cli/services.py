@@ -7,11 +7,12 @@ answers.
 
 import contextlib
 import json
+import os
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,11 @@ class Running:
     spotify_port: int
     stack: str = STACK
     processes: Mapping[str, process.Process] = field(default_factory=dict)
+    owner: process.Process | None = None
+
+    def mine(self) -> bool:
+        """Tell whether these services are to end with this command."""
+        return self.owner == process.identify(os.getpid())
 
     @property
     def endpoint(self) -> str:
@@ -80,7 +86,12 @@ def noted() -> Running | None:
             name: process.Process(int(one["pid"]), str(one["started"]))
             for name, one in content.pop("processes").items()
         }
-        return Running(**content, processes=processes)
+        owner = content.pop("owner", None)
+        return Running(
+            **content,
+            processes=processes,
+            owner=process.Process(int(owner["pid"]), str(owner["started"])) if owner else None,
+        )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
@@ -97,13 +108,14 @@ def _write(state: Running) -> None:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which services are wanted."""
+    """Which services are wanted; with `own`, they are to end with this command."""
 
     world: World
     region: str
     aws_port: int = AWS_PORT
     spotify_port: int = SPOTIFY_PORT
     wait_scale: float = 1.0
+    own: bool = False
 
     @property
     def aws(self) -> service.Options:
@@ -139,6 +151,10 @@ def up(plan: Plan, say: Say) -> tuple[Running, bool]:
     """
     found = noted()
     if found and plan.fits(found) and found.healthy():
+        if plan.own and found.owner and not found.owner.alive():
+            # A command that was killed left them: this one ends them in its place.
+            found = replace(found, owner=process.identify(os.getpid()))
+            _write(found)
         return found, False
     if found:
         if found.world != plan.world.name and found.healthy():
@@ -146,7 +162,7 @@ def up(plan: Plan, say: Say) -> tuple[Running, bool]:
         down(found)
     _stop_strays(plan)
     for port, option in ((plan.aws_port, "port"), (plan.spotify_port, "spotify-port")):
-        if not process.port_is_free(port):
+        if not process.wait_for_port(port):
             variable = "SOUNDLAKE_" + option.upper().replace("-", "_")
             raise Trouble(
                 f"Port {port} is in use by another program; stop that one, or choose another "
@@ -164,11 +180,12 @@ def _start(plan: Plan, say: Say) -> Running:
         region=plan.region,
         aws_port=plan.aws_port,
         spotify_port=plan.spotify_port,
+        owner=process.identify(os.getpid()) if plan.own else None,
     )
     try:
         state = _with(state, "spotify", _launch_spotify(plan))
         # Both start at once; the file of a bad world is named before the longer wait.
-        state = _with(state, "aws", service.launch(plan.aws))
+        state = _with(state, "aws", _launch_aws(plan))
         _wait_for_spotify(plan, state.processes["spotify"])
         try:
             service.wait_until_ready(plan.aws, state.processes["aws"])
@@ -195,7 +212,7 @@ def _start_without_state(plan: Plan, state: Running, say: Say) -> Running:
     process.stop(state.processes["aws"])
     aside = service.set_state_aside(plan.world.folder)
     say(f"The embedded AWS did not start from its saved state; it was moved to {aside}.")
-    state = _with(state, "aws", service.launch(plan.aws))
+    state = _with(state, "aws", _launch_aws(plan))
     try:
         service.wait_until_ready(plan.aws, state.processes["aws"])
     except service.StartError as error:
@@ -207,7 +224,7 @@ def restart_without_state(plan: Plan, state: Running) -> Running:
     """Restart the embedded AWS without its saved state, objects kept."""
     service.stop(state.folder, state.processes["aws"])
     service.set_state_aside(state.folder)
-    state = _with(state, "aws", service.launch(plan.aws))
+    state = _with(state, "aws", _launch_aws(plan))
     try:
         service.wait_until_ready(plan.aws, state.processes["aws"])
     except service.StartError as error:
@@ -216,10 +233,16 @@ def restart_without_state(plan: Plan, state: Running) -> Running:
 
 
 def _with(state: Running, name: str, one: process.Process) -> Running:
-    fields = {key: value for key, value in vars(state).items() if key != "processes"}
-    grown = Running(**fields, processes={**state.processes, name: one})
+    grown = replace(state, processes={**state.processes, name: one})
     _write(grown)
     return grown
+
+
+def _launch_aws(plan: Plan) -> process.Process:
+    try:
+        return service.launch(plan.aws)
+    except service.StartError as error:
+        raise Trouble(str(error)) from error
 
 
 def _launch_spotify(plan: Plan) -> process.Process:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
@@ -72,6 +73,11 @@ class Target:
     def glue(self) -> "GlueClient":
         """Glue's catalog."""
         return self._client("glue")  # type: ignore[no-any-return]
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        """Lambda."""
+        return self._client("lambda")  # type: ignore[no-any-return]
 
     @cached_property
     def logs(self) -> "CloudWatchLogsClient":
@@ -134,6 +140,19 @@ def stack_state(target: Target) -> tuple[str | None, dict[str, str]]:
         return None, {}
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
     return stacks[0]["StackStatus"], outputs
+
+
+def resources(target: Target, kind: str) -> dict[str, str]:
+    """Return the physical name of every resource of a type in the stack by its logical one."""
+    pages = target.cloudformation.get_paginator("list_stack_resources").paginate(
+        StackName=target.stack
+    )
+    return {
+        one["LogicalResourceId"]: one["PhysicalResourceId"]
+        for page in pages
+        for one in page["StackResourceSummaries"]
+        if one["ResourceType"] == kind
+    }
 
 
 def finished(status: str | None) -> bool:

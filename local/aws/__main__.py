@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.aws import provisioners, service
+from local.aws import provisioners, repairs, service
 
 
 def main() -> None:
@@ -34,6 +34,10 @@ def main() -> None:
     # Its functions inherit this environment: they must find the shared package in the layer that
     # was deployed, never in this source tree.
     os.environ.pop("PYTHONPATH", None)
+    repairs.complete_histories()
+    repairs.save_answers()
+    repairs.adopt_buckets()
+    repairs.end_when_saved()
     added = provisioners.register()
     print(f"CloudFormation types added: {', '.join(added) or 'none'}", flush=True)
     sys.argv = ["ministack"]

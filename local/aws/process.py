@@ -76,7 +76,7 @@ def identify(pid: int) -> Process:
 
 
 def stop(process: Process, *, grace: float = _GRACE_SECONDS) -> bool:
-    """Ask `process` to end, wait `grace` seconds, then end its whole session.
+    """Ask `process` to end, wait `grace` seconds, then end what is left of its session.
 
     Returns True when it ended by itself (or had ended before). Never signals another process
     that was given the same id.
@@ -85,12 +85,13 @@ def stop(process: Process, *, grace: float = _GRACE_SECONDS) -> bool:
         return True
     with contextlib.suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGTERM)
-    if _gone(process, grace):
-        return True
+    by_itself = _gone(process, grace)
+    # Its children are in its session and may outlive it.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    _gone(process, 5)
-    return False
+    if not by_itself:
+        _gone(process, 5)
+    return by_itself
 
 
 def _gone(process: Process, seconds: float) -> bool:
@@ -151,6 +152,16 @@ def port_is_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
+    return True
+
+
+def wait_for_port(port: int, *, seconds: float = 1.0) -> bool:
+    """Wait until `port` is free: a killed process keeps its own a moment longer than its id."""
+    deadline = time.monotonic() + seconds
+    while not port_is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
     return True
 
 

@@ -11,7 +11,6 @@ that cannot be loaded, `set_state_aside` makes the next start begin without it, 
 import json
 import os
 import shutil
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +22,8 @@ from typing import Final
 from local.aws import process
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+# Its packages and SAM's exclude each other, so it has an environment of its own.
+PYTHON: Final = ROOT / ".venv-aws" / "bin" / "python"
 READY_SECONDS: Final = 60.0
 
 # All that the embedded AWS and its functions see of the caller's shell: no credentials, proxies,
@@ -62,7 +63,7 @@ class Options:
     def command(self) -> list[str]:
         """The command line, which also says whose process it is."""
         return [
-            *(sys.executable, "-P", "-m", "local.aws"),
+            *(str(PYTHON), "-P", "-m", "local.aws"),
             *("--port", str(self.port), "--folder", str(self.folder), "--region", self.region),
             *("--wait-scale", str(self.wait_scale), "--log-level", self.log_level),
         ]
@@ -110,7 +111,12 @@ def start(options: Options, *, ready_seconds: float = READY_SECONDS) -> process.
 
 
 def launch(options: Options) -> process.Process:
-    """Start the process without waiting for it."""
+    """Start the process without waiting for it; raise StartError when it cannot start."""
+    if not PYTHON.exists():
+        raise StartError("The embedded AWS has no environment; make it with ./soundlake --env.")
+    if not process.wait_for_port(options.port):
+        # Another AWS on it would answer in place of the one that could not start.
+        raise StartError(f"Port {options.port} is in use by another program.")
     for name in ("aws", "s3"):
         options.folder.joinpath(name).mkdir(parents=True, exist_ok=True)
     shutil.rmtree(options.folder / "tmp", ignore_errors=True)

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 import boto3
+import hypothesis
 import pytest
 import responses
 from aws_lambda_powertools.utilities import parameters
@@ -34,6 +35,13 @@ from tests.unit.helpers import (
 )
 
 HERE = Path(__file__).parent
+
+# No test may fail because the machine is busy.
+hypothesis.settings.register_profile(
+    "unit", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unit")
+
 ENVIRONMENT = {
     "DATA_BUCKET": BUCKET,
     "PARAMETER_PREFIX": PREFIX,

@@ -43,6 +43,14 @@ def test_new_credentials_make_a_new_client(spotify: FakeSpotify, ssm: Any) -> No
     assert access.spotify() is not before
 
 
+def test_refused_credentials_are_not_held_on_to(spotify: FakeSpotify) -> None:
+    before = access.spotify()
+
+    access.failure(CredentialsError("refused"))
+
+    assert access.spotify() is not before
+
+
 def test_another_failure_keeps_the_client(spotify: FakeSpotify) -> None:
     before = access.spotify()
 

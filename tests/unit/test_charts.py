@@ -355,6 +355,14 @@ def test_a_withdrawn_entry_is_a_hole() -> None:
     assert day.holes == [1]
 
 
+@pytest.mark.xfail(raises=BadAnswerError, reason="a null in the list itself fails the whole chart")
+def test_a_null_in_an_entrys_place_is_a_hole() -> None:
+    answer = playlist([track(1), track(2)])
+    answer["items"]["items"][0] = None
+
+    assert day_of_pages([answer]).holes == [1]
+
+
 @pytest.mark.parametrize(
     ("item", "kind"),
     [

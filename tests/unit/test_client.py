@@ -293,6 +293,16 @@ def test_a_rate_limit_is_handed_back_with_its_seconds(
     assert spotify.asked.count(f"GET {PLAYLIST}") == (path == PLAYLIST)
 
 
+@pytest.mark.xfail(raises=ValueError, reason="isdigit takes superscripts for digits, int does not")
+def test_a_superscript_is_no_number_of_seconds(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.reply(PLAYLIST, 429, {}, {"Retry-After": "\u00b2"})
+
+    with pytest.raises(RateLimitedError) as refused:
+        client.playlist(NORWAY)
+
+    assert refused.value.retry_after == 30
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_request_is_told_with_spotifys_words(
     status: int, client: Spotify, spotify: FakeSpotify

@@ -165,6 +165,16 @@ def test_a_next_page_outside_spotifys_api_is_refused(spotify: FakeSpotify) -> No
     assert spotify.api_requests() == [f"GET {PLAYLIST}"]
 
 
+@pytest.mark.xfail(reason="the kept first page is asked on from for ever, and never superseded")
+def test_a_next_page_outside_spotifys_api_does_not_spoil_the_day(spotify: FakeSpotify) -> None:
+    elsewhere = "https://elsewhere.test/v1/playlists/x"
+    spotify.playlists[NORWAY] = [playlist([track(1)], following=elsewhere)]
+    extract()
+    spotify.playlists[NORWAY] = [playlist([track(1)])]
+
+    assert extract()["status"] == "extracted"
+
+
 def test_pages_without_end_are_refused(spotify: FakeSpotify) -> None:
     spotify.playlists[NORWAY] = [
         playlist([track(1)], following=next_page(2)),
@@ -217,7 +227,7 @@ def test_one_damaged_page_supersedes_the_whole_attempt(
     assert len(zones.keys("raw/")) == 6
 
 
-def test_a_further_page_that_is_no_page_is_named_and_superseded(
+def test_a_further_page_that_is_no_page_is_named_and_does_not_spoil_the_day(
     three_pages: FakeSpotify,
 ) -> None:
     three_pages.reply(ITEMS, body={"items": None})
@@ -227,7 +237,8 @@ def test_a_further_page_that_is_no_page_is_named_and_superseded(
 
     assert failed["status"] == "failed"
     assert failed["error"].startswith("the playlist's page: items: ")
-    assert result["raw_keys"][0] == f"{DAY}002/page-01.json.gz"
+    assert result["status"] == "extracted"
+    assert len(result["raw_keys"]) == 3
 
 
 def test_a_damaged_past_answer_is_unavailable_and_nothing_takes_its_place(

@@ -1,0 +1,68 @@
+# Everything a person does with this tree, by name. `make help` lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -P -m pytest
+# The checks must not see anybody's account; SAM wants a region even to validate.
+export AWS_DEFAULT_REGION ?= eu-north-1
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## List every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
+	  while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+
+.PHONY: run
+run: ## Run the whole lake here: capture, the charts, a summary (CHARTS=file.csv for a real day)
+	@./soundlake run all $(if $(CHARTS),--world "$(CHARTS)")
+
+.PHONY: test
+test: lint ## Check everything, then run every test but the slow ones
+	@$(PYTEST) -m "not slow"
+
+.PHONY: test-all
+test-all: lint ## Check everything and run every test
+	@$(PYTEST)
+
+.PHONY: env
+env:
+	@./soundlake --test-env
+
+.PHONY: lint
+lint: env ## Format, lint, types, and the template
+	@$(BIN)/ruff format --check --quiet --exclude .venv-aws . soundlake
+	@$(BIN)/ruff check --quiet --extend-exclude .venv-aws . soundlake
+	@$(BIN)/mypy
+	@$(BIN)/python -m samcli validate --lint --template-file template.yaml
+
+.PHONY: unit
+unit: env ## Run the tests that deploy nothing
+	@$(PYTEST) -m "not stack and not slow"
+
+.PHONY: stack
+stack: env ## Deploy to the embedded AWS and run the tests of the whole stack
+	@$(PYTEST) -m stack
+
+.PHONY: bench
+bench: env ## Time the local lake: the whole run twice, the second on what the first kept
+	@for round in first second; do echo "== $$round run"; \
+	  SOUNDLAKE_HOME=.soundlake/bench SOUNDLAKE_PORT=4567 SOUNDLAKE_SPOTIFY_PORT=4581 \
+	  ./soundlake run all $(if $(CHARTS),--world "$(CHARTS)") </dev/null \
+	  | sed -n '/ Stage /,/ all /p'; done
+
+.PHONY: clean
+clean: ## Stop the services and remove the local lake and all builds (.venv stays)
+	@echo "Stopping the services and removing .soundlake with every local lake in it."
+	@if [ -x $(BIN)/python ] && [ -e .soundlake/running.json ]; then ./soundlake down; fi
+	@rm -rf .soundlake .aws-sam .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+COMPILE = .venv/.uv/*/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+  --python-version 3.13 --custom-compile-command "make lock" $(UPGRADE)
+
+.PHONY: lock
+lock: env ## Pin requirements/*.in anew (UPGRADE=--upgrade takes newer releases)
+	@cd requirements && for name in uv run aws test; do \
+	  echo "$$name.txt"; ../$(COMPILE) --output-file $$name.txt $$name.in; done

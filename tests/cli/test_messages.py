@@ -1,0 +1,354 @@
+"""Every foreseeable problem is one sentence, with the right exit code."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import exceptions as boto
+from botocore.exceptions import ClientError
+
+from cli import app_secrets, chart_lists, deploy, errors, local_lake, logs, machines, target
+from cli.errors import Misuse, Trouble
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def refused(code: str, message: str = "said so") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "StartExecution")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (refused("ExpiredToken"), "have expired"),
+        (refused("InvalidClientTokenId"), "does not accept these credentials"),
+        (refused("AccessDeniedException"), "may not do StartExecution: said so"),
+        (refused("Throttling"), r"StartExecution failed: said so \(Throttling\)"),
+        (boto.NoCredentialsError(), "no usable AWS credentials"),
+        (boto.NoRegionError(), "no AWS region; name one with --region"),
+        (boto.ProfileNotFound(profile="ghost"), "ghost"),
+        (
+            boto.EndpointConnectionError(endpoint_url="http://127.0.0.1:4566"),
+            "4566 does not answer",
+        ),
+        (boto.ParamValidationError(report="bad"), "AWS's client says"),
+    ],
+)
+def test_what_awss_client_raises_becomes_a_sentence(error: Exception, expected: str) -> None:
+    import re
+
+    text = errors.sentence(error)
+    assert text is not None
+    assert re.search(expected, text)
+    assert text.endswith(".") or text.endswith(").")
+    assert "\n" not in text
+
+
+def test_other_errors_are_not_dressed_up() -> None:
+    assert errors.sentence(KeyError("x")) is None
+
+
+def test_nothing_running_says_what_to_do(command: Command) -> None:
+    code, out, err = command("status")
+    assert (code, out) == (1, "")
+    assert "./soundlake up" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_deployed_stack_is_named_before_or_after_the_verb(command: Command, where: str) -> None:
+    option = ["--region", "eu-north-1", "--profile", "ghost"]
+    code, _, err = command(*option, "status") if where == "before" else command("status", *option)
+    assert code == 1
+    assert "ghost" in err
+    assert "Traceback" not in err
+
+
+def test_aws_without_a_region_or_credentials(command: Command) -> None:
+    code, _, err = command("status", "--stage", "prod")
+    assert (code, err) == (1, "There is no AWS region; name one with --region.\n")
+    code, _, err = command("status", "--stage", "prod", "--region", "eu-north-1")
+    assert code == 1
+    assert err.startswith("There are no usable AWS credentials")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("up", "--world", "none.csv"), "There is no file none.csv"),
+        (("up", "--port", "4580"), "cannot listen on port 4580"),
+        (("query",), "Give either one query"),
+        (("query", "SELECT 1", "--saved", "top"), "Give either one query"),
+        (("logs", "--since", "soon"), "is no span of time"),
+        (("dance",), "No such command"),
+    ],
+)
+def test_misuse_is_told_and_exits_2(
+    command: Command, arguments: tuple[str, ...], expected: str
+) -> None:
+    code, _, err = command(*arguments)
+    assert code == 2
+    assert expected in err
+    assert "Traceback" not in err
+
+
+def test_an_unforeseen_error_points_to_the_switch_and_the_switch_shows_it(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("cli.__main__.choose", broken)
+    code, _, err = command("status")
+    assert code == 1
+    assert "SOUNDLAKE_DEBUG=1" in err
+    assert "Traceback" not in err
+    monkeypatch.setenv("SOUNDLAKE_DEBUG", "1")
+    assert "Traceback" in command("status")[2]
+
+
+def test_ctrl_c_is_one_sentence(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.__main__.choose", interrupted)
+    code, _, err = command("status")
+    assert (code, err.strip()) == (130, "Stopped.")
+
+
+def test_dates() -> None:
+    today = date(2026, 11, 21)
+    assert machines.check_date("2026-11-21", today) == "2026-11-21"
+    assert machines.check_date(None, today) is None
+    with pytest.raises(Misuse, match="'yesterday' is not a date; write it like"):
+        machines.check_date("yesterday", today)
+    with pytest.raises(Misuse, match="2026-11-22 lies in the future"):
+        machines.check_date("2026-11-22", today)
+
+
+LIST = (
+    "chart,country,country_name,cadence,playlist_id,enabled\n"
+    "daily-NO,NO,Norway,daily,37i9dQZEVXbJvfa0Yxg7E7,true\n"
+)
+
+
+class FakeStack:
+    """A stack with a chart list and a machine that may be running."""
+
+    def __init__(self, listed: str | None = LIST) -> None:
+        self.listed = listed
+        self.local = True
+
+    def output(self, name: str) -> str:
+        return name
+
+    @property
+    def s3(self) -> "FakeStack":
+        return self
+
+    @property
+    def states(self) -> "FakeStack":
+        return self
+
+    def get_object(self, **request: str) -> dict[str, Any]:
+        import io
+
+        assert request == {"Bucket": "DataBucket", "Key": "config/charts.csv"}
+        if self.listed is None:
+            raise refused("NoSuchKey")
+        return {"Body": io.BytesIO(self.listed.encode())}
+
+    def list_executions(self, **_: object) -> dict[str, Any]:
+        from datetime import UTC, datetime
+
+        return {
+            "executions": [
+                {"executionArn": "arn", "startDate": datetime(2026, 11, 21, 9, 30, tzinfo=UTC)}
+            ]
+        }
+
+
+def test_charts_are_checked_against_the_list() -> None:
+    stack: Any = FakeStack()
+    assert machines.check_charts("NO", stack) == ["NO"]
+    assert machines.check_charts(None, stack) is None
+    with pytest.raises(Misuse, match="XX"):
+        machines.check_charts("NO,XX", stack)
+    with pytest.raises(Misuse, match="names no chart"):
+        machines.check_charts(" , ", stack)
+    assert machines.check_charts("XX", FakeStack(None)) == ["XX"]  # type: ignore[arg-type]
+
+
+def test_a_machine_that_runs_is_not_started_again() -> None:
+    with pytest.raises(Trouble, match=r"already running since 09:30:00 UTC.*soundlake status"):
+        machines.start(FakeStack(), "daily", {})  # type: ignore[arg-type]
+
+
+PLAYLISTS = "country_code,country_name,playlist_id\nNO,Norway,37i9dQZEVXbJvfa0Yxg7E7\n"
+
+
+def test_chart_lists_of_both_forms(tmp_path: Path) -> None:
+    own, playlists = tmp_path / "own.csv", tmp_path / "playlists.csv"
+    own.write_text(LIST)
+    playlists.write_text("\ufeff" + PLAYLISTS, encoding="utf-8")
+    charts = chart_lists.read([own], None) + chart_lists.read([playlists], "weekly")
+    assert [one.chart for one in charts] == ["daily-NO", "weekly-NO"]
+    assert chart_lists.as_csv(charts[:1]) == LIST
+    with pytest.raises(Misuse, match="add --cadence"):
+        chart_lists.read([playlists], None)
+    with pytest.raises(Trouble, match=r"playlists\.csv: daily-NO is listed a second time"):
+        chart_lists.read([own, playlists], "daily")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LIST.replace("true", "maybe"), r"row 2.*enabled|enabled.*row 2"),
+        (LIST.replace("37i9", "!!"), r"row 2.*playlist_id|playlist_id.*row 2"),
+        (LIST.replace("playlist_id", "playlist"), "playlist_id"),
+        ("", "lacks the column"),
+    ],
+)
+def test_a_wrong_chart_list_names_file_row_and_field(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    path = tmp_path / "wrong.csv"
+    path.write_text(text)
+    with pytest.raises(Trouble, match=rf"wrong\.csv: .*(?:{expected})"):
+        chart_lists.read([path], None)
+
+
+def test_a_list_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.csv"
+    path.write_bytes(b"chart\xff\xfe")
+    with pytest.raises(Trouble, match="not UTF-8"):
+        chart_lists.read([path], None)
+
+
+SECRET = "s3cr3t-s3cr3t"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "one JSON object"),
+        (json.dumps({"client_id": "abcdefgh", "client_secret": f"{SECRET} x"}), "client_secret"),
+        (json.dumps({"client_secret": SECRET}), "client_id"),
+        (
+            json.dumps({"client_id": "abcdefgh", "client_secret": SECRET, "refresh_token": "a b"}),
+            "refresh_token",
+        ),
+    ],
+)
+def test_a_wrong_app_file_names_the_field_and_never_a_value(
+    tmp_path: Path, content: str, expected: str
+) -> None:
+    path = tmp_path / "app.json"
+    path.write_text(content)
+    with pytest.raises(Trouble, match=expected) as raised:
+        app_secrets.from_file(path)
+    assert SECRET not in str(raised.value)
+
+
+def test_log_lines_are_readable() -> None:
+    said = {"level": "INFO", "message": "Loaded", "service": "soundlake", "chart": "daily-NO"}
+    event = {"message": json.dumps(said), "timestamp": 1_763_715_600_000}
+    line = logs.readable("Load", event)
+    assert line is not None
+    assert line.plain == "09:00:00 Load       Loaded chart=daily-NO"
+    metrics = {"message": '{"_aws": {}, "Rows": 1}', "timestamp": 0}
+    assert logs.readable("Load", metrics) is None
+    assert logs.readable("Load", {"message": "REPORT RequestId: 1", "timestamp": 0}) is None
+    plain = logs.readable("Load", {"message": "Traceback", "timestamp": 0})
+    assert plain is not None
+    assert plain.plain.endswith("Traceback")
+
+
+def test_parameters_are_whole_and_of_this_host() -> None:
+    given = dict(one.split("=", 1) for one in deploy.parameters("http://127.0.0.1:9"))
+    assert given["SpotifyApiUrl"] == "http://127.0.0.1:9/v1"
+    assert given["SpotifyAccountsUrl"] == "http://127.0.0.1:9"
+    assert given["Architecture"] in {"x86_64", "arm64"}
+    assert given["Stage"] == "local"
+    assert given["Schedules"] == "DISABLED"
+
+
+def test_the_fingerprint_follows_the_sources(tmp_path: Path) -> None:
+    tmp_path.joinpath("functions").mkdir()
+    tmp_path.joinpath("template.yaml").write_text("a")
+    tmp_path.joinpath("samconfig.toml").write_text("a")
+    app = tmp_path / "functions" / "app.py"
+    app.write_text("a")
+    before = deploy.fingerprint(["A=1"], tmp_path)
+    cache = tmp_path / "functions" / "__pycache__" / "app.pyc"
+    cache.parent.mkdir()
+    cache.write_text("compiled")
+    assert deploy.fingerprint(["A=1"], tmp_path) == before
+    assert deploy.fingerprint(["A=2"], tmp_path) != before
+    app.write_text("b")
+    assert deploy.fingerprint(["A=1"], tmp_path) != before
+
+
+def test_sam_sees_no_real_account() -> None:
+    from cli.services import Running
+
+    state = Running("made-up", None, "eu-north-1", 4566, 4580)
+    shell = {"AWS_PROFILE": "real", "AWS_SESSION_TOKEN": "real", "PATH": "/bin", "PIP_CERT": "/ca"}
+    env = deploy.environment(state, shell)
+    assert "real" not in env.values()
+    assert env["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert env["PIP_CERT"] == "/ca"
+    assert env["PATH"].endswith(":/bin")
+
+
+def test_a_failed_build_never_deploys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: Path
+) -> None:
+    from cli.services import Running
+
+    ran: list[str] = []
+
+    def sam(arguments: list[str], **_: object) -> float:
+        ran.append(arguments[0])
+        raise Trouble("sam build failed")
+
+    monkeypatch.setattr(deploy, "_sam", sam)
+    with pytest.raises(Trouble):
+        deploy.deploy(Running("made-up", None, "eu-north-1", 1, 2), print)
+    assert ran == ["build"]
+    assert not home.joinpath("worlds", "made-up", "deployed.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(None, "is not deployed; run ./soundlake up"), ("ROLLBACK_FAILED", "mend it")],
+)
+def test_a_stack_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, status: str | None, expected: str
+) -> None:
+    lake = target.local_target("http://127.0.0.1:1", "eu-north-1", "soundlake-local")
+    monkeypatch.setattr(target, "stack_state", lambda _: (status, {}))
+    with pytest.raises(Trouble, match=expected):
+        lake.output("DataBucket")
+
+
+def test_services_that_were_started_end_with_a_failed_deployment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from rich.console import Console
+
+    stopped: list[object] = []
+
+    def broken(*_: object, **__: object) -> None:
+        raise Trouble("no")
+
+    monkeypatch.setattr(local_lake.services, "up", lambda plan, say: (object(), True))
+    monkeypatch.setattr(local_lake, "_deployed", broken)
+    monkeypatch.setattr(local_lake.services, "down", stopped.append)
+    with pytest.raises(Trouble):
+        local_lake.up(None, Console())  # type: ignore[arg-type]
+    assert len(stopped) == 1

@@ -1,0 +1,119 @@
+"""The summary of a run: complete, honest about made-up data, and fine on 80 columns."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from cli import summary
+from cli.athena import Column, Result, Saved
+from cli.follow import Outcome
+from cli.lake import Size
+from cli.machines import chart_line, verdict
+from cli.summary import Report
+from cli.world import Facts, chart_list
+
+CHARTS = [
+    {"country": "NO", "country_name": "Norway", "cadence": "daily", "playlist_id": "d" * 22},
+    {"country": "NO", "country_name": "Norway", "cadence": "weekly", "playlist_id": "w" * 22},
+    {
+        "country": "SE",
+        "country_name": "Sweden, kingdom",
+        "cadence": "weekly",
+        "playlist_id": "s" * 22,
+    },
+]
+
+
+def facts(*, made_up: bool) -> Facts:
+    clock = datetime(2025, 2, 18, 12, tzinfo=UTC)
+    return Facts("Kaggle, ODC-By 1.0", made_up, clock, {}, [], CHARTS)
+
+
+def report(*, made_up: bool = True, failed: bool = False) -> Report:
+    lost = {"chart": "daily-SE", "status": "failed", "stage": "Extract", "error": "503 [busy]"}
+    good = {"chart": "daily-NO", "status": "loaded", "rows": 50, "requests": {"playlists/{id}": 2}}
+    capture = Outcome("capture", "arn", "SUCCEEDED")
+    capture.output = {"page": 50, "new": 7, "requests": {"me/player/recently-played": 1}}
+    daily = Outcome("daily", "arn", "FAILED" if failed else "SUCCEEDED", cause="Not done")
+    daily.charts = [good, lost] if failed else [good]
+    daily.stages = {"Plan": 0.5}
+    saved = Saved("top-tracks", "The top tracks", "SELECT", "soundlake")
+    answer = Result([Column("track", "varchar")], [["[Intro]"]])
+    return Report(
+        facts(made_up=made_up),
+        capture,
+        daily,
+        {"plays": Size(7, 1, 2048)},
+        [(saved, answer)],
+        seconds={"services": 1.0, "daily": 9.0},
+    )
+
+
+def printed(one: Report) -> str:
+    console = Console(file=io.StringIO(), width=80, no_color=True)
+    summary.show(one, console)
+    return cast(io.StringIO, console.file).getvalue()
+
+
+def test_it_tells_everything_and_fits() -> None:
+    text = printed(report())
+    wanted = ("50 in the page, 7 new", "1 done with 50 rows", "plays", "playlists/{id}", "recently")
+    wanted += ("Plan", "The top tracks", "[Intro]", "made up")
+    assert [one for one in wanted if one not in text] == []
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "\x1b" not in text
+
+
+def test_failures_are_shown_with_their_reasons() -> None:
+    text = printed(report(failed=True))
+    assert "daily-SE in Extract: 503 [busy]" in text
+    assert "Not done" in text
+
+
+def test_a_real_day_is_attributed() -> None:
+    text = printed(report(made_up=False))
+    assert "Kaggle, ODC-By 1.0" in text
+    assert "2025-02-18" in text
+
+
+def test_it_succeeded_only_if_everything_did() -> None:
+    assert report().succeeded
+    assert not report(failed=True).succeeded
+    unfinished = report()
+    unfinished.daily = None
+    assert not unfinished.succeeded
+    unanswered = report()
+    unanswered.problems.append("no answer")
+    assert not unanswered.succeeded
+    assert "no answer" in printed(unanswered)
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({"chart": "daily-NO", "status": "loaded", "rows": 50, "holes": 0}, "50 rows"),
+        ({"chart": "daily-IN", "status": "loaded", "rows": 49, "holes": 1}, "1 rank missing"),
+        ({"chart": "daily-IN", "status": "loaded", "rows": 48, "holes": [3, 9]}, "2 ranks missing"),
+        ({"chart": "daily-SE", "status": "failed", "stage": "Load"}, "failed in Load: no reason"),
+    ],
+)
+def test_a_chart_is_one_line(result: dict[str, Any], expected: str) -> None:
+    line = chart_line(result)
+    assert expected in line
+    assert result["chart"] in line
+
+
+def test_the_verdict_names_the_reason() -> None:
+    outcome = Outcome("daily", "arn", "FAILED", error="Incomplete", cause="daily-SE (503)")
+    assert "Incomplete: daily-SE (503)" in verdict(outcome)
+
+
+def test_the_chart_list_of_a_world() -> None:
+    enabled = [line.endswith("true") for line in chart_list(facts(made_up=True)).splitlines()[1:]]
+    assert enabled == [True, True, False]
+    lines = chart_list(facts(made_up=False)).splitlines()
+    assert all(line.endswith("true") for line in lines[1:])
+    assert lines[3] == f'weekly-SE,SE,"Sweden, kingdom",weekly,{"s" * 22},true'

@@ -1,0 +1,167 @@
+"""A small made-up Spotify inside this process: it answers what a test prepared.
+
+Everything in it is invented. It answers as https://developer.spotify.com/documentation/web-api
+describes, for the five requests that Soundlake makes, and counts them.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import responses
+from requests import PreparedRequest
+
+API = "https://api.spotify.com/v1"
+ACCOUNTS = "https://accounts.spotify.com"
+CLIENT_ID = "made-up-client"
+CLIENT_SECRET = "made-up-client-secret"
+REFRESH_TOKEN = "made-up-refresh-token"
+NOW = datetime(2025, 3, 5, 12, 30, tzinfo=UTC)
+PLAYED = "me/player/recently-played"
+FEATURES = "audio-features"
+TOKEN = "api/token"
+
+Reply = tuple[int, dict[str, str], str]
+
+
+def spotify_id(kind: str, number: int) -> str:
+    """An id of Spotify's form: 22 letters and digits."""
+    return f"{kind}{number:0{22 - len(kind)}d}"
+
+
+def track(number: int) -> dict[str, Any]:
+    artist = {
+        "id": spotify_id("artist", number % 3),
+        "name": f"Artist {number % 3}",
+        "uri": f"spotify:artist:{spotify_id('artist', number % 3)}",
+    }
+    album = spotify_id("album", number)
+    return {
+        "id": spotify_id("track", number),
+        "name": f"Track {number}",
+        "uri": f"spotify:track:{spotify_id('track', number)}",
+        "type": "track",
+        "duration_ms": 180_000 + number,
+        "explicit": False,
+        "popularity": 50,
+        "disc_number": 1,
+        "track_number": number,
+        "artists": [artist],
+        "album": {
+            "id": album,
+            "name": f"Album {number}",
+            "uri": f"spotify:album:{album}",
+            "album_type": "album",
+            "artists": [artist],
+            "release_date": "2024-05-17",
+            "release_date_precision": "day",
+            "total_tracks": 9,
+            "images": [{"url": f"https://images.invalid/{number}", "height": 64, "width": 64}],
+        },
+        "external_ids": {"isrc": f"ZZZZZ00{number:05d}"},
+    }
+
+
+def play(number: int, at: datetime) -> dict[str, Any]:
+    played_at = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"track": track(number), "played_at": played_at, "context": None}
+
+
+def features(track_id: str) -> dict[str, Any]:
+    shares = ("danceability", "energy", "speechiness", "acousticness", "liveness", "valence")
+    return {
+        "id": track_id,
+        **dict.fromkeys((*shares, "instrumentalness"), 0.5),
+        "key": 7,
+        "loudness": -6.5,
+        "mode": 1,
+        "tempo": 120.0,
+        "duration_ms": 180_000,
+        "time_signature": 4,
+    }
+
+
+def answer(status: int, body: Any, **headers: str) -> Reply:
+    return status, headers, body if isinstance(body, str) else json.dumps(body)
+
+
+def too_many(retry_after: int) -> Reply:
+    error = {"error": {"status": 429, "message": "API rate limit exceeded"}}
+    return answer(429, error, **{"Retry-After": str(retry_after)})
+
+
+def refused(message: str = "Forbidden") -> Reply:
+    return answer(403, {"error": {"status": 403, "message": message}})
+
+
+@dataclass
+class FakeSpotify:
+    """`next_answers(path, ...)` come first, each once; then what `playlists` and `plays` hold."""
+
+    now: datetime = NOW
+    client_secret: str = CLIENT_SECRET
+    refresh_tokens: set[str] = field(default_factory=lambda: {REFRESH_TOKEN})
+    rotate_to: str | None = None
+    playlists: dict[str, list[Any]] = field(default_factory=dict)
+    plays: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    _next: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
+
+    def __post_init__(self) -> None:
+        self.plays = [play(n, self.now - timedelta(minutes=4 * n)) for n in range(1, 6)]
+
+    def next_answers(self, path: str, *replies: Reply) -> None:
+        self._next[path] += replies
+
+    def installed(self) -> responses.RequestsMock:
+        """The mock that answers while it is entered; other hosts cannot be reached."""
+        mock = responses.RequestsMock(assert_all_requests_are_fired=False)
+        for base in (API, ACCOUNTS):
+            for method in (responses.GET, responses.POST):
+                mock.add_callback(method, re.compile(f"{re.escape(base)}/.*"), self._reply)
+        return mock
+
+    def _reply(self, request: PreparedRequest) -> Reply:
+        url = urlsplit(str(request.url))
+        path = url.path.removeprefix("/v1").strip("/")
+        self.requests.append(path)
+        queue = self._next[path]
+        status, headers, body = queue.popleft() if queue else self._usual(path, request)
+        return status, {"Date": format_datetime(self.now, usegmt=True)} | headers, body
+
+    def _usual(self, path: str, request: PreparedRequest) -> Reply:
+        if path == TOKEN:
+            return self._token(request)
+        if path == PLAYED:
+            return answer(200, {"items": self.plays, "next": None, "limit": 50})
+        if path == FEATURES:
+            ids = parse_qs(urlsplit(str(request.url)).query)["ids"][0].split(",")
+            return answer(200, {"audio_features": [features(each) for each in ids]})
+        kind, _, playlist_id = path.partition("/")
+        if kind != "playlists" or playlist_id not in self.playlists:
+            return answer(404, {"error": {"status": 404, "message": "Resource not found"}})
+        tracks = self.playlists[playlist_id]
+        items = [{"added_at": "2025-03-05T00:00:00Z", "track": each} for each in tracks]
+        page = {"items": items, "next": None, "total": len(items)}
+        return answer(200, {"id": playlist_id, "name": "Top 50", "tracks": page})
+
+    def _token(self, request: PreparedRequest) -> Reply:
+        form = parse_qs(str(request.body))
+        both = f"{CLIENT_ID}:{self.client_secret}".encode()
+        expected = f"Basic {b64encode(both).decode()}"
+        if request.headers["Authorization"] != expected:
+            return answer(400, {"error": "invalid_client"})
+        token: dict[str, Any] = {"access_token": "made-up-access-token", "expires_in": 3600}
+        if form["grant_type"] == ["refresh_token"]:
+            if form["refresh_token"][0] not in self.refresh_tokens:
+                return answer(400, {"error": "invalid_grant"})
+            if self.rotate_to:
+                self.refresh_tokens = {self.rotate_to}
+                token["refresh_token"] = self.rotate_to
+        return answer(200, token)

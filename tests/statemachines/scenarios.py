@@ -1,0 +1,458 @@
+"""Everything that can happen to a run, each told once.
+
+A scenario is a function of a new world. Tests ask for its story by name; `test_coverage.py` plays
+all of them and looks whether any edge of a machine was left out.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+from soundlake.times import parse_time
+
+from tests.statemachines.fake_spotify import (
+    FEATURES,
+    PLAYED,
+    TOKEN,
+    answer,
+    play,
+    refused,
+    too_many,
+)
+from tests.statemachines.world import (
+    CHARTS,
+    DAY,
+    MONTH,
+    Hook,
+    Story,
+    World,
+    event,
+    playlist_id,
+)
+
+Scenario = Callable[[World], None]
+
+SCENARIOS: dict[str, Scenario] = {}
+_told: dict[str, Story] = {}
+
+HOURLY = {"scheduled_time": "2025-03-05T12:07:00Z"}
+OF_DAY = {"date": DAY}
+ONE = {"date": DAY, "charts": ["NO"]}
+TWO = {"date": DAY, "charts": ["NO", "SE"]}
+QUOTED = 'it broke: "{a} $b"'  # a text that a careless template would break on
+
+
+def scenario(tell: Scenario) -> Scenario:
+    assert tell.__name__ not in SCENARIOS
+    SCENARIOS[tell.__name__] = tell
+    return tell
+
+
+def story(name: str) -> Story:
+    """What became of a scenario; told once."""
+    if name not in _told:
+        world = World()
+        with world.opened():
+            SCENARIOS[name](world)
+        _told[name] = world.story
+    return _told[name]
+
+
+def raising(error: Exception, times: int | None = None, chart: str | None = None) -> Hook:
+    """A hook that raises, always or the first times, for every event or one chart's."""
+    left = [times]
+
+    def hook(given: dict[str, Any]) -> None:
+        if chart is not None and chart_of(given) != chart:
+            return
+        if left[0] is not None:
+            if left[0] == 0:
+                return
+            left[0] -= 1
+        raise error
+
+    return hook
+
+
+def chart_of(given: dict[str, Any]) -> str:
+    chart = given["chart"]
+    return str(chart["chart"] if isinstance(chart, dict) else chart)
+
+
+def playlist(chart: str) -> str:
+    return f"playlists/{playlist_id(chart)}"
+
+
+def chart_key(chart: str, table: str = "chart_entries") -> str:
+    return f"lake/{table}/month={MONTH}/{chart}.parquet"
+
+
+#### THE CAPTURE MACHINE ###########################################################################
+
+
+@scenario
+def captured(world: World) -> None:
+    world.run("capture", HOURLY)
+
+
+@scenario
+def captured_by_an_unreplaced_schedule(world: World) -> None:
+    world.run("capture", event("schedule"))
+
+
+@scenario
+def captured_without_input(world: World) -> None:
+    world.run("capture")
+
+
+@scenario
+def captured_twice(world: World) -> None:
+    world.run("capture", HOURLY)
+    world.run("capture", HOURLY)
+
+
+@scenario
+def empty(world: World) -> None:
+    world.spotify.plays = []
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_limited_once(world: World) -> None:
+    world.spotify.next_answers(PLAYED, too_many(7))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_limited_always(world: World) -> None:
+    world.spotify.next_answers(PLAYED, *(too_many(n) for n in (7, 8, 9, 10)))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_limited_for_five_minutes(world: World) -> None:
+    world.spotify.next_answers(PLAYED, too_many(300))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_limited_for_longer(world: World) -> None:
+    world.spotify.next_answers(PLAYED, too_many(301))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_limited_at_the_token(world: World) -> None:
+    world.spotify.next_answers(TOKEN, too_many(11))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_throws_twice(world: World) -> None:
+    world.before("Capture", raising(RuntimeError("made up"), times=2))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_throws(world: World) -> None:
+    world.before("Capture", raising(RuntimeError(QUOTED)))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_throws_with_a_long_text(world: World) -> None:
+    world.before("Capture", raising(RuntimeError("x" * 3000)))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_throws_after_it_kept_the_page(world: World) -> None:
+    world.after("Capture", raising(RuntimeError("made up"), times=1))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_throws_always_after_it_kept_the_page(world: World) -> None:
+    """Then another run, with a Capture that works again."""
+    world.after("Capture", raising(RuntimeError("made up"), times=3))
+    world.run("capture", HOURLY)
+    world.run("capture", {"scheduled_time": "2025-03-05T13:07:00Z"})
+
+
+@scenario
+def capture_times_out(world: World) -> None:
+    world.before("Capture", raising(TimeoutError()))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_is_throttled(world: World) -> None:
+    answered: Any = {
+        "Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."},
+        "ResponseMetadata": {"HTTPStatusCode": 429, "RequestId": "made-up"},
+    }
+    world.before("Capture", raising(ClientError(answered, "Invoke"), times=4))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_refused(world: World) -> None:
+    world.spotify.next_answers(PLAYED, refused())
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_with_wrong_app(world: World) -> None:
+    world.spotify.client_secret = "another"
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_put_right(world: World) -> None:
+    """The app's secret was wrong and is corrected: the same functions notice."""
+    world.secret(world.app_parameter, {"client_id": "wrong", "client_secret": "wrong"})
+    world.run("capture", HOURLY)
+    world.secret(
+        world.app_parameter,
+        {"client_id": "made-up-client", "client_secret": world.spotify.client_secret},
+    )
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_with_ended_consent(world: World) -> None:
+    world.spotify.refresh_tokens = set()
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_with_a_rotated_token(world: World) -> None:
+    world.spotify.rotate_to = "made-up-second-token"
+    world.run("capture", HOURLY)
+    world.spotify.rotate_to = None
+    world.run("capture", {"scheduled_time": "2025-03-05T13:07:00Z"})
+
+
+@scenario
+def capture_with_a_wrong_field(world: World) -> None:
+    world.run("capture", {"when": "now"})
+
+
+@scenario
+def capture_with_a_wrong_time(world: World) -> None:
+    world.run("capture", {"scheduled_time": "12:07"})
+
+
+@scenario
+def capture_of_something_else(world: World) -> None:
+    world.spotify.next_answers(PLAYED, answer(200, {"items": "nonsense"}))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def derive_throws(world: World) -> None:
+    world.before("Derive", raising(RuntimeError(QUOTED), times=3))
+    world.run("capture", HOURLY)
+    world.run("capture", {"scheduled_time": "2025-03-05T13:07:00Z"})
+
+
+@scenario
+def derive_finds_a_corrupt_object(world: World) -> None:
+    world.put(chart_key("main", "observations"), b"not Parquet")
+    world.run("capture", HOURLY)
+
+
+#### THE DAILY MACHINE #############################################################################
+
+
+@scenario
+def day(world: World) -> None:
+    world.run("daily", OF_DAY)
+
+
+@scenario
+def day_twice(world: World) -> None:
+    world.run("daily", OF_DAY)
+    world.run("daily", OF_DAY)
+
+
+@scenario
+def day_by_an_unreplaced_schedule(world: World) -> None:
+    def same_day(given: dict[str, Any]) -> None:
+        world.spotify.now = parse_time(given["start_time"])
+
+    world.before("Plan", same_day)
+    world.run("daily", event("schedule"))
+
+
+@scenario
+def day_of_an_operator(world: World) -> None:
+    world.run("daily", event("daily-input"))
+
+
+@scenario
+def day_after_a_capture(world: World) -> None:
+    """One of the tracks played is in no chart."""
+    world.spotify.plays.append(play(9, world.spotify.now - timedelta(hours=1)))
+    world.run("capture", HOURLY)
+    world.run("daily", OF_DAY)
+
+
+@scenario
+def two_charts_one_withheld(world: World) -> None:
+    del world.spotify.playlists[playlist_id("daily-SE")]
+    world.run("daily", TWO)
+
+
+@scenario
+def chart_limited_twice(world: World) -> None:
+    world.spotify.next_answers(playlist("daily-SE"), too_many(4), too_many(5))
+    world.run("daily", TWO)
+
+
+@scenario
+def chart_limited_always(world: World) -> None:
+    world.spotify.next_answers(playlist("daily-SE"), *(too_many(n) for n in (4, 5, 6, 7)))
+    world.run("daily", TWO)
+
+
+@scenario
+def chart_limited_for_longer(world: World) -> None:
+    world.spotify.next_answers(playlist("daily-SE"), too_many(301))
+    world.run("daily", TWO)
+
+
+@scenario
+def extract_throws(world: World) -> None:
+    world.before("Extract", raising(RuntimeError(QUOTED), chart="daily-SE"))
+    world.run("daily", TWO)
+
+
+@scenario
+def extract_throws_after_it_kept_the_answer(world: World) -> None:
+    world.after("Extract", raising(RuntimeError("made up"), times=1, chart="daily-SE"))
+    world.run("daily", TWO)
+
+
+@scenario
+def transform_finds_another_charts_answer(world: World) -> None:
+    """Between Extract and Transform the kept answer is replaced by another chart's."""
+
+    def swap(given: dict[str, Any]) -> None:
+        if chart_of(given) == "daily-SE":
+            here = f"raw/charts/spotify/daily-SE/{DAY}/001/page-01.json.gz"
+            world.put_copy(here.replace("daily-SE", "daily-NO"), here)
+
+    world.run("daily", {"date": DAY, "charts": ["NO"]})
+    world.after("Extract", swap)
+    world.run("daily", TWO)
+
+
+@scenario
+def transform_finds_no_track(world: World) -> None:
+    world.spotify.playlists[playlist_id("daily-SE")] = [None, None]
+    world.run("daily", TWO)
+
+
+@scenario
+def transform_throws(world: World) -> None:
+    world.before("Transform", raising(RuntimeError(QUOTED), chart="daily-SE"))
+    world.run("daily", TWO)
+
+
+@scenario
+def load_finds_a_corrupt_object(world: World) -> None:
+    world.put(chart_key("daily-SE"), b"not Parquet")
+    world.run("daily", TWO)
+
+
+@scenario
+def load_throws(world: World) -> None:
+    world.before("Load", raising(RuntimeError(QUOTED), chart="daily-SE"))
+    world.run("daily", TWO)
+
+
+@scenario
+def every_chart_withheld(world: World) -> None:
+    world.spotify.playlists.clear()
+    world.run("daily", OF_DAY)
+
+
+@scenario
+def unknown_country(world: World) -> None:
+    world.run("daily", {"date": DAY, "charts": ["NO", "ZZ"]})
+
+
+@scenario
+def all_switched_off(world: World) -> None:
+    world.charts(off=set(CHARTS))
+    world.run("daily", OF_DAY)
+
+
+@scenario
+def day_of_the_future(world: World) -> None:
+    world.run("daily", {"date": "2999-01-01"})
+
+
+@scenario
+def day_with_a_wrong_field(world: World) -> None:
+    world.run("daily", {"date": DAY, "country": "NO"})
+
+
+@scenario
+def day_that_is_past(world: World) -> None:
+    world.run("daily", {"date": "2025-03-04"})
+
+
+@scenario
+def plan_throws(world: World) -> None:
+    world.before("Plan", raising(RuntimeError(QUOTED)))
+    world.run("daily", TWO)
+
+
+@scenario
+def enrich_limited_twice(world: World) -> None:
+    world.spotify.next_answers(FEATURES, too_many(6), too_many(8))
+    world.run("daily", ONE)
+
+
+@scenario
+def enrich_limited_always(world: World) -> None:
+    world.spotify.next_answers(FEATURES, *(too_many(n) for n in (6, 7, 8, 9)))
+    world.run("daily", ONE)
+
+
+@scenario
+def enrich_refused(world: World) -> None:
+    world.spotify.next_answers(FEATURES, refused())
+    world.run("daily", ONE)
+
+
+@scenario
+def enrich_throws(world: World) -> None:
+    world.before("Enrich", raising(RuntimeError(QUOTED)))
+    world.run("daily", ONE)
+
+
+@scenario
+def publish_finds_a_corrupt_object(world: World) -> None:
+    world.put(chart_key("tracks", "tracks"), b"not Parquet")
+    world.run("daily", ONE)
+
+
+@scenario
+def everything_fails(world: World) -> None:
+    del world.spotify.playlists[playlist_id("daily-NO")]
+    world.before("Load", raising(RuntimeError("made up"), chart="daily-SE"))
+    world.spotify.next_answers(FEATURES, refused())
+    world.before("Publish", raising(RuntimeError("made up")))
+    world.run("daily", OF_DAY)
+
+
+@scenario
+def publish_throws(world: World) -> None:
+    """Then the same day once more, when it works again."""
+    world.before("Publish", raising(RuntimeError(QUOTED), times=3))
+    world.run("daily", ONE)
+    world.run("daily", ONE)

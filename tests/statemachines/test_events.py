@@ -1,0 +1,111 @@
+"""The sample events: what their machine gives each function, and what the functions accept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.statemachines.asl import MACHINES, payload, tasks
+from tests.statemachines.scenarios import story
+from tests.statemachines.world import VERBS, World, event
+from tests.template.translated import REPO, functions
+
+# The order in which one run's events follow each other, and the status of a good result.
+PIPELINE = {
+    "Capture": "captured",
+    "Derive": "captured",
+    "Plan": "planned",
+    "Extract": "extracted",
+    "Transform": "transformed",
+    "Load": "loaded",
+    "Enrich": "enriched",
+    "Publish": "published",
+}
+
+
+@pytest.fixture(scope="module")
+def results() -> Iterator[dict[str, Any]]:
+    """What each function makes of its event, one after the other in one world."""
+    world = World()
+    with world.opened():
+        yield {verb: world.engine.call(verb, event(verb.lower())) for verb in PIPELINE}
+
+
+def test_there_is_an_event_for_every_function_and_machine() -> None:
+    assert set(PIPELINE) == set(VERBS) == set(tasks())
+    named = {verb.lower() for verb in VERBS} | {"schedule", "daily-input"}
+    assert {path.stem for path in (REPO / "events").glob("*.json")} == named
+
+
+def test_the_readme_has_a_line_for_every_event() -> None:
+    text = (REPO / "events" / "README.md").read_text(encoding="utf-8")
+    for path in (REPO / "events").glob("*.json"):
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| `{path.name}` |")]
+        verb = path.stem.title()
+        if verb in VERBS:
+            assert f"| {verb}Function |" in line
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_event_has_the_keys_that_the_machine_gives(verb: str) -> None:
+    assert set(event(verb.lower())) == set(payload(tasks()[verb]))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_event_has_the_shape_that_the_machine_gave(verb: str) -> None:
+    """All the way down; a machine's input may hold less than it may."""
+    (given, *_) = [
+        call.event for run in story("day_after_a_capture").runs for call in run.invoked(verb)
+    ]
+    sample = event(verb.lower())
+    if verb in {"Capture", "Plan"}:
+        given["input"] = sample["input"] = None
+    assert _shape(sample) == _shape(given)
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shape(each) for key, each in value.items() if "/" not in key}
+    if isinstance(value, list):
+        return [_shape(value[0])] if value else []
+    return type(value).__name__
+
+
+@pytest.mark.parametrize("verb", PIPELINE)
+def test_an_event_is_accepted(verb: str, results: dict[str, Any]) -> None:
+    assert results[verb]["status"] == PIPELINE[verb], results[verb]
+
+
+def test_each_event_is_what_the_one_before_leads_to(results: dict[str, Any]) -> None:
+    assert event("derive")["capture"] == results["Capture"]
+    assert [event("extract")["chart"]] == results["Plan"]["charts"]
+    assert event("extract")["date"] == results["Plan"]["date"]
+    assert event("transform")["raw_keys"] == results["Extract"]["raw_keys"]
+    assert event("transform")["chart"] == event("extract")["chart"]
+    assert event("load")["chart"] == event("extract")["chart"]["chart"]
+    assert event("load")["staging_key"] == results["Transform"]["staging_key"]
+    assert event("enrich") == event("publish")
+    assert event("publish")["staging_keys"] == [results["Transform"]["staging_key"]]
+    assert results["Load"]["written"]
+
+
+def test_an_event_with_a_wrong_key_would_be_noticed() -> None:
+    assert set(event("load") | {"another": 1}) != set(payload(tasks()["Load"]))
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_takes_what_the_scheduler_sends(machine: str) -> None:
+    scenario = {
+        "capture": "captured_by_an_unreplaced_schedule",
+        "daily": "day_by_an_unreplaced_schedule",
+    }[machine]
+    assert story(scenario).run.status == "SUCCEEDED"
+
+
+def test_a_function_can_be_invoked_by_its_event() -> None:
+    """`sam local invoke <Verb>Function -e events/<verb>.json`, as the README says."""
+    assert set(functions()) == {path.parent.name.title() for path in _apps()}
+
+
+def _apps() -> list[Any]:
+    return sorted((REPO / "functions").glob("*/app.py"))

@@ -1,0 +1,53 @@
+"""What the functions asked of AWS in all scenarios, held against their roles in the template.
+
+moto asks nobody for permission, so this does: every request must be allowed to the function that
+made it, and nothing may be allowed that no scenario needs.
+"""
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.statemachines.scenarios import SCENARIOS, story
+from tests.statemachines.world import BUCKET, VERBS, Call
+from tests.template.translated import DEFAULT
+
+BUCKET_ARN = f"arn:aws:s3:::{BUCKET}"
+# Allowed although these never list: with the right to list, S3 answers 404 for a missing object,
+# and without it 403, which the functions would take for something else.
+ONLY_FOR_404 = {"Capture", "Plan", "Transform", "Load"}
+
+
+def _calls(verb: str) -> set[Call]:
+    return {call for name in SCENARIOS for call in story(name).calls if call.verb == verb}
+
+
+def _allows(grant: tuple[str, str], call: Call) -> bool:
+    action, resource = grant
+    return action == call.action and fnmatchcase(call.resource, resource)
+
+
+def _grants(verb: str) -> list[tuple[str, str]]:
+    return list(DEFAULT.grants(DEFAULT.role_of(f"{verb}Function")))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_everything_that_a_function_asks_for_is_allowed(verb: str) -> None:
+    calls = _calls(verb)
+    assert calls
+    grants = _grants(verb)
+    refused = {call for call in calls if not any(_allows(grant, call) for grant in grants)}
+    assert refused == set()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_nothing_is_allowed_that_no_function_asks_for(verb: str) -> None:
+    calls = _calls(verb)
+    unasked = {grant for grant in _grants(verb) if not any(_allows(grant, call) for call in calls)}
+    assert unasked == ({("s3:ListBucket", BUCKET_ARN)} if verb in ONLY_FOR_404 else set())
+
+
+def test_a_request_outside_a_role_would_be_noticed() -> None:
+    (own, *_) = [call for call in _calls("Load") if call.action == "s3:PutObject"]
+    assert any(_allows(grant, own) for grant in _grants("Load"))
+    assert not any(_allows(grant, own) for grant in _grants("Transform"))

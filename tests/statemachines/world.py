@@ -1,0 +1,292 @@
+"""One made-up world: an empty AWS with the lake's bucket and secrets, a fake Spotify, the machines.
+
+A scenario plays in a world of its own and leaves a `Story`, which tests read.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+from typing import Any
+from unittest.mock import patch
+
+import pyarrow.parquet as pq
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+from aws_lambda_powertools.utilities.parameters.base import DEFAULT_PROVIDERS
+from botocore.client import BaseClient
+from soundlake import access
+from soundlake.settings import settings
+from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.store import objects, secrets
+
+from tests.statemachines import asl
+from tests.statemachines.engine import Engine, Execution, Handler, client, load_handler
+from tests.statemachines.fake_spotify import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REFRESH_TOKEN,
+    FakeSpotify,
+    spotify_id,
+    track,
+)
+from tests.template.translated import DEFAULT, REGION, REPO, functions
+
+BUCKET = DEFAULT.properties("DataBucket")["BucketName"]
+VERBS = tuple(functions())
+_ENGINE = {"stepfunctions", "lambda"}  # asked by the engine and the tests, not by functions
+DAY = "2025-03-05"
+MONTH = "2025-03"
+CHARTS = {"daily-NO": (1, 2, 3), "daily-SE": (2, 3, 4), "daily-FI": (5,), "weekly-SE": (4, 6)}
+SWITCHED_OFF = {"weekly-SE"}
+_NAMES = {"NO": "Norway", "SE": "Sweden", "FI": "Finland"}
+
+Hook = Callable[[dict[str, Any]], None]
+
+
+def playlist_id(chart: str) -> str:
+    return spotify_id("chart", list(CHARTS).index(chart))
+
+
+def chart_list(off: set[str] = SWITCHED_OFF) -> str:
+    lines = ["chart,country,country_name,cadence,playlist_id,enabled"]
+    for chart in CHARTS:
+        cadence, country = chart.split("-")
+        enabled = "false" if chart in off else "true"
+        fields = (chart, country, _NAMES[country], cadence, playlist_id(chart), enabled)
+        lines.append(",".join(fields))
+    return "\n".join(lines) + "\n"
+
+
+def event(name: str) -> Any:
+    """One of the sample events, as an operator has it."""
+    return json.loads((REPO / "events" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that a function made of AWS."""
+
+    verb: str
+    action: str
+    resource: str
+
+
+@dataclass
+class Story:
+    """What a scenario left: its runs, every version of every object, the requests made."""
+
+    runs: list[Execution] = field(default_factory=list)
+    versions: dict[str, list[bytes]] = field(default_factory=dict)
+    secrets: dict[str, Any] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def run(self) -> Execution:
+        return self.runs[-1]
+
+    def keys(self, prefix: str) -> list[str]:
+        return sorted(key for key in self.versions if key.startswith(prefix))
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """A table's rows now."""
+        found = []
+        for key in self.keys(f"lake/{table}/"):
+            found += pq.ParquetFile(BytesIO(self.versions[key][-1])).read().to_pylist()
+        return found
+
+
+@cache
+def _handlers() -> dict[str, Handler]:
+    return {verb: load_handler(verb).handler for verb in VERBS}
+
+
+class _Clients:
+    """`access._spotify`, remembered for each function by itself."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._make = access._spotify.__wrapped__
+        self._kept: dict[str | None, dict[AppCredentials, Spotify]] = {}
+
+    def __call__(self, credentials: AppCredentials) -> Spotify:
+        kept = self._kept.setdefault(self._world._inside, {})
+        return kept.setdefault(credentials, self._make(credentials))
+
+    def cache_clear(self) -> None:
+        self._kept.pop(self._world._inside, None)
+
+
+class World:
+    """`before` and `after` hooks run around a handler, and may raise what Lambda then reports."""
+
+    def __init__(self) -> None:
+        self.spotify = FakeSpotify()
+        self.spotify.playlists = {
+            playlist_id(chart): [track(number) for number in numbers]
+            for chart, numbers in CHARTS.items()
+        }
+        self.story = Story()
+        self._hooks: dict[tuple[str, str], list[Hook]] = {}
+        self.engine = Engine({verb: self._handler(verb) for verb in VERBS})
+        self._machines: set[str] = set()
+        self._inside: str | None = None  # the verb whose handler runs now
+        self._providers: dict[str, dict[str, Any]] = {}
+        self._clients = _Clients(self)
+
+    @contextmanager
+    def opened(self) -> Iterator["World"]:
+        with ExitStack() as stack:
+            environment = _environment()
+            stack.enter_context(patch.dict(os.environ, environment))
+            for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+                del os.environ[name]  # put back with the rest of the environment
+            stack.enter_context(self.engine.started())
+            stack.enter_context(self.spotify.installed())
+            stack.enter_context(self._watched())
+            stack.callback(_forget)
+            _forget()
+            # Clients cost more time than what they do here; they keep nothing of a world.
+            stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
+            stack.enter_context(patch.object(secrets, "_ssm", lambda: client("ssm")))
+            stack.enter_context(patch.object(access, "_spotify", self._clients))
+            self._furnish(environment)
+            yield self
+            self._finish()
+
+    def put(self, key: str, body: bytes | str) -> None:
+        client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def put_copy(self, source: str, key: str) -> None:
+        client("s3").copy_object(
+            Bucket=BUCKET, Key=key, CopySource={"Bucket": BUCKET, "Key": source}
+        )
+
+    def charts(self, off: set[str]) -> None:
+        """Replace the chart list by one with these charts switched off."""
+        self.put("config/charts.csv", chart_list(off))
+
+    def secret(self, name: str, value: dict[str, str]) -> None:
+        client("ssm").put_parameter(
+            Name=name, Value=json.dumps(value), Type="SecureString", Overwrite=True
+        )
+
+    def before(self, verb: str, hook: Hook) -> None:
+        self._hooks.setdefault(("before", verb), []).append(hook)
+
+    def after(self, verb: str, hook: Hook) -> None:
+        self._hooks.setdefault(("after", verb), []).append(hook)
+
+    def run(self, machine: str, given: Any = None, name: str = "") -> Execution:
+        if machine not in self._machines:
+            self.engine.create(machine, asl.substituted(machine))
+            self._machines.add(machine)
+        sent = len(self.spotify.requests)
+        name = name or f"run-{len(self.story.runs) + 1}"
+        execution = self.engine.run(machine, {} if given is None else given, name)
+        execution.requests = self.spotify.requests[sent:]
+        self.story.runs.append(execution)
+        return execution
+
+    def versions(self) -> dict[str, list[bytes]]:
+        """Every version of every object, oldest first."""
+        s3 = client("s3")
+        found: dict[str, list[bytes]] = {}
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=BUCKET):
+            for version in reversed(page.get("Versions", [])):
+                key = version["Key"]
+                body = s3.get_object(Bucket=BUCKET, Key=key, VersionId=version["VersionId"])
+                found.setdefault(key, []).append(body["Body"].read())
+        return found
+
+    def _handler(self, verb: str) -> Handler:
+        def call(given: dict[str, Any], context: Any) -> Any:
+            for hook in self._hooks.get(("before", verb), []):
+                hook(given)
+            with self._process(verb):
+                result = _handlers()[verb](given, context)
+            for hook in self._hooks.get(("after", verb), []):
+                hook(given)
+            return result
+
+        return call
+
+    @contextmanager
+    def _process(self, verb: str) -> Iterator[None]:
+        """Each function has a process of its own, and in it the secrets that it remembers."""
+        first = {"ssm": SSMProvider(boto3_client=client("ssm"))}
+        DEFAULT_PROVIDERS.clear()
+        DEFAULT_PROVIDERS.update(self._providers.get(verb, first))
+        self._inside = verb
+        try:
+            yield
+        finally:
+            self._inside = None
+            self._providers[verb] = dict(DEFAULT_PROVIDERS)
+
+    def _furnish(self, environment: dict[str, str]) -> None:
+        s3 = client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        self.charts(SWITCHED_OFF)
+        prefix = environment["PARAMETER_PREFIX"]
+        self.app_parameter = secrets.app_parameter(prefix)
+        self.token_parameter = secrets.token_parameter(prefix, environment["ACCOUNT"])
+        self.secret(self.app_parameter, {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
+        self.secret(self.token_parameter, {"refresh_token": REFRESH_TOKEN})
+
+    def _finish(self) -> None:
+        self.story.versions = self.versions()
+        for name in (self.app_parameter, self.token_parameter):
+            found = client("ssm").get_parameters(Names=[name], WithDecryption=True)
+            for each in found["Parameters"]:
+                self.story.secrets[each["Name"]] = json.loads(each["Value"])
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Write down what functions ask of AWS."""
+        original = BaseClient._make_api_call
+
+        def noted(client: BaseClient, operation: str, given: dict[str, Any]) -> Any:
+            service = client.meta.service_model.service_name
+            if self._inside is not None and service not in _ENGINE:
+                self.story.calls.append(Call(self._inside, *_permission(service, operation, given)))
+            return original(client, operation, given)
+
+        with patch.object(BaseClient, "_make_api_call", noted):
+            yield
+
+
+def _permission(service: str, operation: str, given: dict[str, Any]) -> tuple[str, str]:
+    """The action and resource that AWS would ask a role's policies about."""
+    partition, region, account = "aws", REGION, DEFAULT.resolve({"Ref": "AWS::AccountId"})
+    if service == "s3":
+        bucket = f"arn:{partition}:s3:::{given['Bucket']}"
+        if operation == "ListObjectsV2":
+            return "s3:ListBucket", bucket
+        action = {"HeadObject": "GetObject"}.get(operation, operation)
+        return f"s3:{action}", f"{bucket}/{given['Key']}"
+    name = given.get("Name", "")
+    return f"{service}:{operation}", f"arn:{partition}:{service}:{region}:{account}:parameter{name}"
+
+
+def _environment() -> dict[str, str]:
+    """What the template gives every function, and what Lambda itself sets."""
+    variables = functions()["Capture"]["Environment"]["Variables"]
+    return {
+        **{name: str(value) for name, value in variables.items()},
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }
+
+
+def _forget() -> None:
+    """A new world meets functions that remember nothing."""
+    parameters.clear_caches()
+    settings.cache_clear()
+    access.bucket.cache_clear()

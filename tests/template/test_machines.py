@@ -1,0 +1,121 @@
+"""The machines and their schedules, as the template declares them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.statemachines.asl import MACHINES, SUBSTITUTION, definition, substituted, text
+from tests.template.translated import DEFAULT, REPO, Stack, machines, source
+
+SCHEDULES = {"capture": "CaptureStateMachineHourly", "daily": "DailyStateMachineDaily"}
+
+
+def test_every_file_is_a_machine() -> None:
+    files = {path.name for path in (REPO / "statemachines").iterdir()}
+    assert files == {f"{machine}.asl.json" for machine in MACHINES}
+    assert set(machines()) == set(MACHINES)
+    for machine in MACHINES:
+        properties = source()["Resources"][f"{machine.title()}StateMachine"]["Properties"]
+        assert properties["DefinitionUri"] == f"statemachines/{machine}.asl.json"
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_substitutions_are_those_of_the_file(machine: str) -> None:
+    declared = set(machines()[machine]["DefinitionSubstitutions"])
+    assert declared == set(SUBSTITUTION.findall(text(machine)))
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_substituted_definitions_are_whole(machine: str) -> None:
+    whole = json.loads(substituted(machine))
+    assert "${" not in json.dumps(whole)
+    assert whole.keys() == definition(machine).keys()
+    for name, value in machines()[machine]["DefinitionSubstitutions"].items():
+        if name.endswith("FunctionArn"):
+            verb = name.removesuffix("FunctionArn").lower()
+            assert value.endswith(f":function:soundlake-dev-{verb}")
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_is_watched_without_its_data(machine: str) -> None:
+    properties = machines()[machine]
+    assert properties["StateMachineName"] == f"soundlake-dev-{machine}"
+    assert properties["StateMachineType"] == "STANDARD"
+    assert properties["TracingConfiguration"] == {"Enabled": True}
+    logging = properties["LoggingConfiguration"]
+    assert logging["Level"] == "ALL"
+    assert logging["IncludeExecutionData"] is False
+    (destination,) = logging["Destinations"]
+    assert destination["CloudWatchLogsLogGroup"]["LogGroupArn"] == (
+        "arn:aws:logs:eu-north-1:123456789012:log-group:"
+        f"/aws/vendedlogs/states/soundlake-dev-{machine}:*"
+    )
+
+
+#### SCHEDULES #####################################################################################
+
+
+def _schedule(machine: str, **parameters: Any) -> dict[str, Any]:
+    return Stack(parameters).properties(SCHEDULES[machine])
+
+
+def test_every_machine_has_one_schedule() -> None:
+    assert set(DEFAULT.of_type("AWS::Scheduler::Schedule")) == set(SCHEDULES.values())
+    assert set(SCHEDULES) == set(MACHINES)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_schedule_starts_its_machine(machine: str) -> None:
+    target = _schedule(machine)["Target"]
+    assert target["Arn"].endswith(f":stateMachine:soundlake-dev-{machine}")
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_schedule_has_no_name(machine: str) -> None:
+    """A name is unique in the account: that of one stack would collide with another's."""
+    assert "Name" not in _schedule(machine)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_schedule_is_in_utc_and_on_time(machine: str) -> None:
+    schedule = _schedule(machine)
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_schedule_that_fails_is_tried_again_and_kept(machine: str) -> None:
+    target = _schedule(machine)["Target"]
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    # Within the hour: later, the next run has done its work already.
+    assert 60 <= target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
+    queue = DEFAULT.resolve({"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]})
+    assert target["DeadLetterConfig"] == {"Arn": queue}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_schedules_input_is_the_sample(machine: str) -> None:
+    sample = json.loads((REPO / "events" / "schedule.json").read_text(encoding="utf-8"))
+    assert json.loads(_schedule(machine)["Target"]["Input"]) == sample
+
+
+@pytest.mark.parametrize("state", ["ENABLED", "DISABLED"])
+def test_schedules_can_be_switched_off(state: str) -> None:
+    for machine in MACHINES:
+        assert _schedule(machine, Schedules=state)["State"] == state
+
+
+def test_times_are_parameters() -> None:
+    changed = "cron(1 2 * * ? *)"
+    assert _schedule("capture", CaptureSchedule=changed)["ScheduleExpression"] == changed
+    assert _schedule("daily", DailySchedule=changed)["ScheduleExpression"] == changed
+
+
+def test_dead_letters_are_encrypted_and_wait_two_weeks() -> None:
+    assert DEFAULT.of_type("AWS::SQS::Queue") == {
+        "ScheduleDeadLetters": {
+            "SqsManagedSseEnabled": True,
+            "MessageRetentionPeriod": 14 * 24 * 3600,
+        }
+    }

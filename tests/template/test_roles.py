@@ -1,0 +1,226 @@
+"""Who may do what: every role of the stack, held against tables written out here."""
+
+from typing import Any
+
+import pytest
+
+from tests.statemachines.asl import MACHINES, definition, invoked, states, tasks
+from tests.template.translated import DEFAULT, Stack, functions
+
+BUCKET = f"arn:aws:s3:::{DEFAULT.properties('DataBucket')['BucketName']}"
+SECRETS = "arn:aws:ssm:eu-north-1:123456789012:parameter/soundlake/dev"
+LAMBDA = "arn:aws:lambda:eu-north-1:123456789012:function:soundlake-dev-"
+STATES = "arn:aws:states:eu-north-1:123456789012:stateMachine:soundlake-dev-"
+APP, TOKEN = f"{SECRETS}/spotify/app", f"{SECRETS}/accounts/main/token"
+
+# What each function may do beside listing the bucket: r reads, rw reads and writes, w writes.
+FILES: dict[str, dict[str, str]] = {
+    "Capture": {"raw/recently-played/main/*": "rw"},
+    "Derive": {
+        "raw/recently-played/main/*": "r",
+        "lake/observations/*/main.parquet": "rw",
+        "lake/plays/*/main.parquet": "rw",
+        "lake/captures/*/main.parquet": "rw",
+    },
+    "Plan": {"config/charts.csv": "r"},
+    "Extract": {"raw/charts/*": "rw"},
+    "Transform": {"raw/charts/*": "r", "staging/daily/*": "w"},
+    "Load": {"staging/daily/*": "r", "lake/chart_entries/*": "rw"},
+    "Enrich": {
+        "staging/daily/*": "r",
+        "lake/plays/*": "r",
+        "lake/audio_features/*": "r",
+        "raw/audio-features/*": "rw",
+    },
+    "Publish": {
+        "staging/daily/*": "r",
+        "raw/audio-features/*": "r",
+        "lake/tracks/*": "rw",
+        "lake/albums/*": "rw",
+        "lake/artists/*": "rw",
+        "lake/audio_features/*": "rw",
+        "lake/country_profiles/*": "rw",
+    },
+}
+PARAMETERS: dict[str, set[tuple[str, str]]] = {
+    "Capture": {
+        ("ssm:GetParameter", APP),
+        ("ssm:GetParameter", TOKEN),
+        ("ssm:PutParameter", TOKEN),
+    },
+    "Extract": {("ssm:GetParameter", APP)},
+    "Enrich": {("ssm:GetParameter", APP)},
+}
+ACTIONS = {"r": ("s3:GetObject",), "w": ("s3:PutObject",), "rw": ("s3:GetObject", "s3:PutObject")}
+
+# The one statement on every resource: deliveries of logs have no resource that could be named.
+LOG_DELIVERY = {
+    ("logs:CreateLogDelivery", "*"),
+    ("logs:DeleteLogDelivery", "*"),
+    ("logs:DescribeLogGroups", "*"),
+    ("logs:DescribeResourcePolicies", "*"),
+    ("logs:GetLogDelivery", "*"),
+    ("logs:ListLogDeliveries", "*"),
+    ("logs:PutResourcePolicy", "*"),
+    ("logs:UpdateLogDelivery", "*"),
+}
+# What SAM adds by itself: the function's own logs, and traces because Tracing is on.
+XRAY = "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"
+LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+MANAGED = {
+    **{f"{verb}FunctionRole": {LOGS, XRAY} for verb in FILES},
+    "CaptureStateMachineRole": {XRAY},
+    "DailyStateMachineRole": {XRAY},
+    "CaptureStateMachineHourlyRole": set(),
+    "DailyStateMachineDailyRole": set(),
+}
+SCHEDULES = {
+    "CaptureStateMachineHourly": f"{STATES}capture",
+    "DailyStateMachineDaily": f"{STATES}daily",
+}
+PRINCIPALS = {
+    "AWS::Lambda::Function": "lambda.amazonaws.com",
+    "AWS::StepFunctions::StateMachine": "states.amazonaws.com",
+    "AWS::Scheduler::Schedule": "scheduler.amazonaws.com",
+}
+
+
+def _grants(name: str) -> set[tuple[str, str]]:
+    return set(DEFAULT.grants(DEFAULT.role_of(name)))
+
+
+def _too_wide(grants: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """What names no exact action, or a resource that is not a place inside the bucket."""
+    return {
+        (action, resource)
+        for action, resource in grants
+        if "*" in action
+        or ("*" in resource and not resource.startswith(f"{BUCKET}/"))
+        # Not the whole bucket, not a whole zone: at least two folders deep.
+        or (resource.startswith(f"{BUCKET}/") and "*" in "/".join(resource.split("/")[1:3]))
+    }
+
+
+def test_every_role_is_known() -> None:
+    assert set(DEFAULT.of_type("AWS::IAM::Role")) == set(MANAGED)
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User"):
+        assert DEFAULT.of_type(kind) == {}
+
+
+@pytest.mark.parametrize("role", MANAGED)
+def test_nothing_is_allowed_on_everything(role: str) -> None:
+    """But log delivery, to the machines."""
+    expected = LOG_DELIVERY if role.endswith("MachineRole") else set()
+    assert _too_wide(set(DEFAULT.grants(role))) == expected
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        ("s3:*", f"{BUCKET}/raw/charts/*"),
+        ("s3:GetObject", "*"),
+        ("s3:GetObject", f"{BUCKET}/*"),
+        ("s3:GetObject", f"{BUCKET}/lake/*"),
+        ("ssm:GetParameter", f"{SECRETS}/*"),
+        ("lambda:InvokeFunction", f"{LAMBDA}*"),
+    ],
+)
+def test_wide_grants_would_be_noticed(grant: tuple[str, str]) -> None:
+    assert _too_wide({grant}) == {grant}
+
+
+@pytest.mark.parametrize("role", MANAGED)
+def test_managed_policies_are_those_that_sam_adds(role: str) -> None:
+    assert set(DEFAULT.properties(role).get("ManagedPolicyArns", [])) == MANAGED[role]
+
+
+@pytest.mark.parametrize("kind", PRINCIPALS)
+def test_a_role_is_assumed_by_its_own_service_only(kind: str) -> None:
+    names = list(DEFAULT.of_type(kind))
+    assert names
+    for name in names:
+        (statement,) = DEFAULT.properties(DEFAULT.role_of(name))["AssumeRolePolicyDocument"][
+            "Statement"
+        ]
+        assert statement["Principal"] == {"Service": [PRINCIPALS[kind]]}
+        assert statement["Action"] == ["sts:AssumeRole"]
+
+
+def test_everything_has_a_role_of_its_own() -> None:
+    names = [name for kind in PRINCIPALS for name in DEFAULT.of_type(kind)]
+    roles = [DEFAULT.role_of(name) for name in names]
+    assert sorted(roles) == sorted(MANAGED)
+
+
+#### FUNCTIONS #####################################################################################
+
+
+@pytest.mark.parametrize("verb", FILES)
+def test_a_function_may_do_this_and_no_more(verb: str) -> None:
+    files = {
+        (action, f"{BUCKET}/{place}")
+        for place, how in FILES[verb].items()
+        for action in ACTIONS[how]
+    }
+    allowed = files | PARAMETERS.get(verb, set()) | {("s3:ListBucket", BUCKET)}
+    assert _grants(f"{verb}Function") == allowed
+
+
+def test_the_table_has_every_function() -> None:
+    assert set(FILES) == set(functions())
+
+
+def test_a_place_in_the_lake_has_one_writer() -> None:
+    writers: dict[str, list[str]] = {}
+    for verb in functions():
+        for action, resource in _grants(f"{verb}Function"):
+            if action == "s3:PutObject":
+                table = "/".join(resource.removeprefix(f"{BUCKET}/").split("/")[:2])
+                writers.setdefault(table, []).append(verb)
+    assert all(len(verbs) == 1 for verbs in writers.values()), writers
+    tables = {place.removeprefix("lake/") for place in writers if place.startswith("lake/")}
+    assert tables == {
+        properties["TableInput"]["Name"]
+        for properties in DEFAULT.of_type("AWS::Glue::Table").values()
+    }
+
+
+def test_nobody_may_delete() -> None:
+    for role in MANAGED:
+        assert not any("Delete" in a for a, _ in set(DEFAULT.grants(role)) - LOG_DELIVERY)
+
+
+def test_another_stage_and_account_are_other_places() -> None:
+    other = Stack({"Stage": "prod", "Account": "second"})
+    mine = {resource for _, resource in DEFAULT.grants("CaptureFunctionRole")}
+    theirs = {resource for _, resource in other.grants("CaptureFunctionRole")}
+    assert mine & theirs == set()
+
+
+#### MACHINES AND SCHEDULES ########################################################################
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_may_invoke_what_it_invokes(machine: str) -> None:
+    verbs = {invoked(state) for _, state in states(definition(machine))} - {None}
+    allowed = {("lambda:InvokeFunction", f"{LAMBDA}{str(verb).lower()}") for verb in verbs}
+    assert _grants(f"{machine.title()}StateMachine") == allowed | LOG_DELIVERY
+
+
+def test_every_function_has_one_machine() -> None:
+    allowed = [
+        resource
+        for machine in MACHINES
+        for action, resource in _grants(f"{machine.title()}StateMachine")
+        if action == "lambda:InvokeFunction"
+    ]
+    assert sorted(allowed) == sorted(f"{LAMBDA}{verb.lower()}" for verb in tasks())
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_schedule_may_start_its_machine_and_write_to_its_dead_letters(schedule: str) -> None:
+    queue: Any = DEFAULT.resolve({"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]})
+    assert _grants(schedule) == {
+        ("states:StartExecution", SCHEDULES[schedule]),
+        ("sqs:SendMessage", queue),
+    }

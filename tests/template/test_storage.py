@@ -1,0 +1,114 @@
+"""The bucket, and what is put there by name."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.template.translated import DEFAULT, Stack, source
+
+BUCKET = DEFAULT.properties("DataBucket")
+
+
+def _rules(stack: Stack = DEFAULT) -> dict[str, dict[str, Any]]:
+    rules = stack.properties("DataBucket")["LifecycleConfiguration"]["Rules"]
+    return {rule["Id"]: rule for rule in rules}
+
+
+def test_the_bucket_is_encrypted() -> None:
+    (rule,) = BUCKET["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in {"AES256", "aws:kms"}
+
+
+def test_the_bucket_keeps_versions() -> None:
+    assert BUCKET["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+@pytest.mark.parametrize(
+    "block",
+    ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"],
+)
+def test_the_bucket_is_not_public(block: str) -> None:
+    assert BUCKET["PublicAccessBlockConfiguration"][block] is True
+
+
+def test_everything_in_the_bucket_is_its_owners() -> None:
+    assert BUCKET["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_the_bucket_outlives_the_stack() -> None:
+    resource = DEFAULT.resource("DataBucket")
+    # RetainExceptOnCreate: a deployment that fails at once leaves no empty bucket behind.
+    assert resource["DeletionPolicy"] in {"Retain", "RetainExceptOnCreate"}
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_there_is_one_bucket_and_its_name_is_the_stages() -> None:
+    assert list(DEFAULT.of_type("AWS::S3::Bucket")) == ["DataBucket"]
+    assert BUCKET["BucketName"] == "soundlake-dev-123456789012-eu-north-1"
+    # The longest stage and region that AWS has still make a name of at most 63 characters.
+    assert len("soundlake-local-123456789012-ap-southeast-1") <= 63
+
+
+def test_only_tls_is_accepted() -> None:
+    (policy,) = DEFAULT.of_type("AWS::S3::BucketPolicy").values()
+    assert policy["Bucket"] == BUCKET["BucketName"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    arn = f"arn:aws:s3:::{BUCKET['BucketName']}"
+    assert statement["Effect"] == "Deny"
+    assert statement["Principal"] == "*"
+    assert statement["Action"] == "s3:*"
+    assert statement["Resource"] == [arn, f"{arn}/*"]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_replaced_objects_can_be_brought_back_for_a_while() -> None:
+    rule = _rules(Stack({"NoncurrentDays": 9}))["ForgetReplacedObjects"]
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 9}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert "Prefix" not in rule
+    assert "ExpirationInDays" not in rule
+
+
+def test_only_staged_rows_and_query_results_end() -> None:
+    """Raw answers, tables and the chart list stay until somebody deletes them."""
+    ending = {rule["Prefix"]: rule for rule in _rules().values() if "ExpirationInDays" in rule}
+    assert set(ending) == {"staging/", "athena/"}
+    assert all(rule["ExpirationInDays"] >= 1 for rule in ending.values())
+
+
+def test_every_rule_is_on() -> None:
+    assert all(rule["Status"] == "Enabled" for rule in _rules().values())
+
+
+#### PREFIXES ######################################################################################
+
+# A place in the bucket ends with a slash (as a folder), with /* (as a resource), or is one object.
+_ENDS = re.compile(r".*(/|/\*|/[a-z-]+\.csv|/[a-z${A-Z}.]+\.parquet)")
+_PLACES = ("s3://${DataBucket}/", "${DataBucket.Arn}/")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key == "Fn::Sub":
+                yield each if isinstance(each, str) else each[0]
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def test_every_place_in_the_bucket_ends_properly() -> None:
+    places = [text for text in _texts(source()) if "${DataBucket" in text]
+    assert len(places) > 20
+    assert [place for place in places if not place.startswith(_PLACES)] == []
+    assert [place for place in places if not _ENDS.fullmatch(place)] == []
+
+
+@pytest.mark.parametrize(
+    "place", ["s3://${DataBucket}/athena", "${DataBucket.Arn}/raw/charts*", "${DataBucket.Arn}/raw"]
+)
+def test_an_open_end_would_be_noticed(place: str) -> None:
+    assert not _ENDS.fullmatch(place)
