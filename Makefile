@@ -5,6 +5,8 @@ SHELL := bash
 .NOTPARALLEL:
 
 BIN := .venv/bin
+# A tree that is no git checkout has nothing that tells ruff what to leave out.
+NOT_OURS := --exclude .venv,.venv-aws,.soundlake,.aws-sam
 PYTEST := $(BIN)/python -P -m pytest
 # The checks must not see anybody's account; SAM wants a region even to validate.
 export AWS_DEFAULT_REGION ?= eu-north-1
@@ -33,8 +35,8 @@ env:
 
 .PHONY: lint
 lint: env ## Format, lint, types, and the template
-	@$(BIN)/ruff format --check --quiet --exclude .venv-aws . soundlake
-	@$(BIN)/ruff check --quiet --extend-exclude .venv-aws . soundlake
+	@$(BIN)/ruff format --check --quiet $(NOT_OURS) . soundlake
+	@$(BIN)/ruff check --quiet $(NOT_OURS) . soundlake
 	@$(BIN)/mypy
 	@$(BIN)/python -m samcli validate --lint --template-file template.yaml
 
@@ -47,11 +49,8 @@ stack: env ## Deploy to the embedded AWS and run the tests of the whole stack
 	@$(PYTEST) -m stack
 
 .PHONY: bench
-bench: env ## Time the local lake: the whole run twice, the second on what the first kept
-	@for round in first second; do echo "== $$round run"; \
-	  SOUNDLAKE_HOME=.soundlake/bench SOUNDLAKE_PORT=4567 SOUNDLAKE_SPOTIFY_PORT=4581 \
-	  ./soundlake run all $(if $(CHARTS),--world "$(CHARTS)") </dev/null \
-	  | sed -n '/ Stage /,/ all /p'; done
+bench: env ## Measure the daily machine here, cold and warm (ARGS=--json)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.benchmarks $(ARGS)
 
 .PHONY: clean
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)
@@ -64,5 +63,5 @@ COMPILE = .venv/.uv/*/bin/uv pip compile --quiet --universal --generate-hashes -
 
 .PHONY: lock
 lock: env ## Pin requirements/*.in anew (UPGRADE=--upgrade takes newer releases)
-	@cd requirements && for name in uv run aws test; do \
-	  echo "$$name.txt"; ../$(COMPILE) --output-file $$name.txt $$name.in; done
+	@for name in uv run aws test; do echo "requirements/$$name.txt"; \
+	  $(COMPILE) --output-file requirements/$$name.txt requirements/$$name.in; done

@@ -135,7 +135,7 @@ def _plan(csv: Path | None, port: int, spotify_port: int) -> services.Plan:
 def _about(facts: worlds.Facts) -> str:
     if facts.made_up:
         return "Its world is made up: listeners, tracks and charts come from a seed."
-    return f"Its world is the charts of {facts.today}: {facts.label}."
+    return f"Its world: {facts.label}."
 
 
 @main.group()

@@ -46,11 +46,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
                 outcome=capture["status"],
                 error=capture["error"],
             )
-            _keep_captures(lake, account, [failed])
+            if event["execution"] not in {row["capture_id"] for row in damaged}:
+                _keep_captures(lake, account, [failed])
             return _result(capture, rows) | {"status": "failed", "error": capture["error"]}
         own = _own_row(lake, account, month_of(at), event["execution"])
     except (*access.FORESEEN, SchemaError) as error:
         return _result(capture, []) | access.failure(error)
+    if own is None:
+        return _result(capture, rows) | {
+            "status": "failed",
+            "error": f"{capture['raw_key']} is gone; nothing could be derived of it.",
+        }
     if own["outcome"] == DAMAGED:
         return _result(capture, rows) | {"status": "failed", "error": own["error"]}
     return _result(capture, rows) | {
@@ -158,9 +164,9 @@ def _keep_captures(lake: Lake, account: str, rows: list[Row]) -> None:
         lake.replace("captures", month, account, with_own)
 
 
-def _own_row(lake: Lake, account: str, month: str, capture_id: str) -> Row:
+def _own_row(lake: Lake, account: str, month: str, capture_id: str) -> Row | None:
     rows = _rows(lake, "captures", account, month)
-    return next(row for row in rows if row["capture_id"] == capture_id)
+    return next((row for row in rows if row["capture_id"] == capture_id), None)
 
 
 def _rows(lake: Lake, table: str, account: str, month: str) -> list[Row]:

@@ -10,7 +10,6 @@ from soundlake.observability import function
 from soundlake.spotify.client import Spotify, SpotifyError
 from soundlake.spotify.models import BadAnswerError, Page, Playlist
 from soundlake.store.objects import CorruptObjectError
-from soundlake.store.raw import RawAnswer
 from soundlake.times import parse_date
 
 PAGES = 10  # of 50 or 100 entries each: more than any chart has
@@ -52,7 +51,7 @@ def _kept(prefix: str, playlist_id: str) -> tuple[int, list[str]]:
         read_playlist([answer.json for answer in answers], playlist_id)
     except (CorruptObjectError, BadAnswerError):
         return attempt + 1, []
-    return (attempt, []) if _next_page(answers[-1], len(answers)) else (attempt, pages)
+    return (attempt, []) if _next_page(answers[-1].json, len(answers)) else (attempt, pages)
 
 
 def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str]:
@@ -68,19 +67,22 @@ def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str
             _same_day(answer.at, day)
             if number == 1:
                 read_playlist([answer.json], playlist_id)
+            # Nothing is kept that could not be gone on with.
+            if following := _next_page(answer.json, number):
+                spotify.check_page(following)
             access.raw().write(key, answer)
             stored = access.raw().need(key)
         keys.append(key)
-        url = _next_page(stored, number)
+        url = _next_page(stored.json, number)
         if url is None:
             return keys
     raise BadAnswerError(f"the playlist {playlist_id}: more than {PAGES} pages")
 
 
-def _next_page(answer: RawAnswer, number: int) -> str | None:
+def _next_page(answer: Any, number: int) -> str | None:
     if number == 1:
-        return Playlist.read(answer.json, "the playlist").page.next
-    return Page.read(answer.json, "the playlist's page").next
+        return Playlist.read(answer, "the playlist").page.next
+    return Page.read(answer, "the playlist's page").next
 
 
 def _same_day(now: datetime, day: date) -> None:

@@ -228,8 +228,12 @@ def test_a_retry_finds_the_page_that_was_kept() -> None:
 
 def test_a_kept_page_is_derived_whatever_became_of_its_run() -> None:
     told = story("capture_throws_always_after_it_kept_the_page")
-    assert told.runs[0].requests == [TOKEN, PLAYED]
-    assert told.runs[1].status == "SUCCEEDED"
+    first, second = told.runs
+    assert (first.status, first.path) == ("FAILED", CAUGHT)
+    assert first.requests == [TOKEN, PLAYED]
+    (derive,) = first.invoked("Derive")
+    assert (derive.result["derived"], derive.result["counts"]) == (1, {"new": 5})
+    assert (second.status, second.output["new"]) == ("SUCCEEDED", 0)
     assert len(told.rows("plays")) == 5
     assert {row["capture_id"] for row in told.rows("captures")} == {"run-1", "run-2"}
 

@@ -3,6 +3,8 @@
 import pytest
 from soundlake.store.lake import object_key
 
+from tests.statemachines.asl import definition, expressions
+from tests.statemachines.engine import declare, evaluate
 from tests.statemachines.fake_spotify import FEATURES, TOKEN, spotify_id
 from tests.statemachines.scenarios import chart_key, playlist, story
 from tests.statemachines.world import DAY, MONTH, Story
@@ -350,3 +352,43 @@ def test_everything_that_failed_is_named() -> None:
         [*TO_TRANSFORM, "Load", "RecordFailure"],
         LOADED,
     ]
+
+
+#### THE SENTENCE AT THE END #######################################################################
+
+
+def _cause(charts: list[dict[str, str]], enrich: dict[str, str], publish: dict[str, str]) -> str:
+    """What the machine's own expression says; runs show only some of the mixtures."""
+    (expression,) = expressions(definition("daily")["States"]["Incomplete"]["Cause"])
+    given = {"input": {"charts": charts, "enrich": enrich, "publish": publish}}
+    return str(evaluate(f"({declare({'$states': given})}{expression})"))
+
+
+CHART = {"chart": NO, "status": "failed", "stage": "Load", "error": 'it "broke"'}
+GOOD = {"chart": SE, "status": "loaded"}
+
+
+@pytest.mark.parametrize("charts", [[GOOD], [CHART, GOOD], [CHART, CHART]])
+@pytest.mark.parametrize("enriched", [True, False])
+@pytest.mark.parametrize("published", [True, False])
+def test_the_cause_names_exactly_what_failed(
+    charts: list[dict[str, str]], enriched: bool, published: bool
+) -> None:
+    parts = [f'{NO} (Load: it "broke")'] * charts.count(CHART)
+    parts += [] if enriched else ["Enrich: e"]
+    parts += [] if published else ["Publish: p"]
+    if not parts:
+        return  # then CheckOutcome leads to Done
+    cause = _cause(
+        charts,
+        {"status": "enriched" if enriched else "rate_limited", "error": "e"},
+        {"status": "published" if published else "failed", "error": "p"},
+    )
+    assert cause == f"Not done: {'; '.join(parts)}"
+
+
+def test_the_cause_is_never_longer_than_step_functions_takes() -> None:
+    """32,768 characters; a longer one would fail the Fail state itself."""
+    many = [CHART | {"error": "x" * 500}] * 200
+    well = {"status": "enriched"}
+    assert 1000 < len(_cause(many, well, {"status": "published"})) <= 32_768

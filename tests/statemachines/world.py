@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from io import BytesIO
 from typing import Any
 from unittest.mock import patch
@@ -42,7 +41,10 @@ DAY = "2025-03-05"
 MONTH = "2025-03"
 CHARTS = {"daily-NO": (1, 2, 3), "daily-SE": (2, 3, 4), "daily-FI": (5,), "weekly-SE": (4, 6)}
 SWITCHED_OFF = {"weekly-SE"}
+_ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_PROFILE")
 _NAMES = {"NO": "Norway", "SE": "Sweden", "FI": "Finland"}
+
+_MAKE = access._spotify.__wrapped__  # the function without its memory
 
 Hook = Callable[[dict[str, Any]], None]
 
@@ -99,9 +101,7 @@ class Story:
         return found
 
 
-@cache
-def _handlers() -> dict[str, Handler]:
-    return {verb: load_handler(verb).handler for verb in VERBS}
+HANDLERS: dict[str, Handler] = {verb: load_handler(verb).handler for verb in VERBS}
 
 
 class _Clients:
@@ -109,12 +109,11 @@ class _Clients:
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self._make = access._spotify.__wrapped__
         self._kept: dict[str | None, dict[AppCredentials, Spotify]] = {}
 
     def __call__(self, credentials: AppCredentials) -> Spotify:
         kept = self._kept.setdefault(self._world._inside, {})
-        return kept.setdefault(credentials, self._make(credentials))
+        return kept.setdefault(credentials, _MAKE(credentials))
 
     def cache_clear(self) -> None:
         self._kept.pop(self._world._inside, None)
@@ -142,7 +141,7 @@ class World:
         with ExitStack() as stack:
             environment = _environment()
             stack.enter_context(patch.dict(os.environ, environment))
-            for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+            for name in [name for name in os.environ if name.startswith(_ELSEWHERE)]:
                 del os.environ[name]  # put back with the rest of the environment
             stack.enter_context(self.engine.started())
             stack.enter_context(self.spotify.installed())
@@ -207,7 +206,7 @@ class World:
             for hook in self._hooks.get(("before", verb), []):
                 hook(given)
             with self._process(verb):
-                result = _handlers()[verb](given, context)
+                result = HANDLERS[verb](given, context)
             for hook in self._hooks.get(("after", verb), []):
                 hook(given)
             return result

@@ -38,7 +38,7 @@ HERE = Path(__file__).parent
 
 # No test may fail because the machine is busy.
 hypothesis.settings.register_profile(
-    "unit", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "unit", max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unit")
 
@@ -60,11 +60,8 @@ NOT_SET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Close sockets in this folder's tests, but for those that allow the loopback by a mark."""
     for item in items:
-        if HERE not in item.path.parents:
-            continue
-        if item.get_closest_marker("allow_hosts") is None:
+        if HERE in item.path.parents and item.get_closest_marker("allow_hosts") is None:
             item.add_marker("disable_socket")
-        item.add_marker(pytest.mark.filterwarnings("ignore:No application metrics"))
 
 
 def forget_clients() -> None:

@@ -362,7 +362,6 @@ def test_recording_a_failing_capture_again_adds_nothing(zones: Zones) -> None:
     assert zones.versions("lake/") == before
 
 
-@pytest.mark.xfail(reason="the row of the damaged page and the failed one replace each other")
 def test_an_attempt_on_its_own_damaged_page_is_recorded_once(zones: Zones) -> None:
     kept = keep_page(zones, "run-1", NOW, page(1))["capture"]["raw_key"]
     zones.damage(kept)

@@ -165,7 +165,6 @@ def test_a_next_page_outside_spotifys_api_is_refused(spotify: FakeSpotify) -> No
     assert spotify.api_requests() == [f"GET {PLAYLIST}"]
 
 
-@pytest.mark.xfail(reason="the kept first page is asked on from for ever, and never superseded")
 def test_a_next_page_outside_spotifys_api_does_not_spoil_the_day(spotify: FakeSpotify) -> None:
     elsewhere = "https://elsewhere.test/v1/playlists/x"
     spotify.playlists[NORWAY] = [playlist([track(1)], following=elsewhere)]
@@ -369,7 +368,8 @@ def test_a_server_error_that_passes_is_not_noticed(status: int, one_page: FakeSp
     ],
 )
 def test_a_refusal_is_a_sentence(status: int, start: str, one_page: FakeSpotify) -> None:
-    one_page.reply(PLAYLIST, status, {"error": {"status": status, "message": "Words"}})
+    for _ in range(2):  # a 401 is believed when a new token is refused too
+        one_page.reply(PLAYLIST, status, {"error": {"status": status, "message": "Words"}})
 
     result = extract()
 
@@ -417,17 +417,25 @@ def test_corrected_credentials_are_used_by_the_next_invocation(
     assert extract()["status"] == "extracted"
 
 
-@pytest.mark.parametrize("path", [None, "/api/token", PLAYLIST])
-@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 503])
-def test_nothing_is_given_away(
-    path: str | None,
+def test_success_gives_nothing_away(
+    one_page: FakeSpotify, tell_tales: Callable[[object], list[str]]
+) -> None:
+    result = extract()
+
+    assert result["status"] == "extracted"
+    assert tell_tales(result) == []
+
+
+@pytest.mark.parametrize("path", ["/api/token", PLAYLIST])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 503])
+def test_a_failure_gives_nothing_away(
+    path: str,
     status: int,
     one_page: FakeSpotify,
     tell_tales: Callable[[object], list[str]],
 ) -> None:
-    if path is not None:
-        for _ in range(3):
-            one_page.reply(path, status, {"error": "Words"})
+    for _ in range(3):
+        one_page.reply(path, status, {"error": "Words"})
 
     assert tell_tales(extract()) == []
 

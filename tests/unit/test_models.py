@@ -73,7 +73,6 @@ def test_the_new_shape_wins_where_both_are_given() -> None:
     assert PlaylistEntry.read(both, "entry").item == track(1)
 
 
-@pytest.mark.xfail(reason="an alias that is there wins even when it is null")
 def test_a_null_in_the_new_shape_does_not_hide_the_old_one() -> None:
     both = entry(None, NEW_SHAPE) | entry(track(2), OLD_SHAPE)
 

@@ -85,8 +85,8 @@ def test_what_is_no_track_is_a_hole_and_the_others_stay(zones: Zones) -> None:
     assert (result["rows"], result["holes"]) == (2, 4)
     assert result["counts"] == {"rows": 2, "holes": 4}
     assert result["problems"] == [
-        "position 3 holds a episode, not a track",
-        "position 4 holds a local file, not a track",
+        "position 3 holds no track but: episode",
+        "position 4 holds no track but: local file",
         "position 5: album: field required",
     ]
     assert [entry["position"] for entry in staged(zones)["entries"]] == [1, 6]

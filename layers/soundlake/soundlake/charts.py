@@ -152,7 +152,10 @@ def read_playlist(pages: Sequence[Any], playlist_id: str) -> list[PlaylistEntry]
     items = list(playlist.page.items)
     for page in pages[1:]:
         items += Page.read(page, "the playlist's page").items
-    return [PlaylistEntry.read(item, f"entry {place}") for place, item in enumerate(items, 1)]
+    return [
+        PlaylistEntry.read({} if item is None else item, f"entry {place}")
+        for place, item in enumerate(items, 1)
+    ]
 
 
 def chart_day(
@@ -177,7 +180,7 @@ def chart_day(
         kind = "local file" if entry.is_local else _kind(entry.item)
         if kind != "track":
             day.holes.append(position)
-            day.problems.append(f"position {position} holds a {kind}, not a track")
+            day.problems.append(f"position {position} holds no track but: {kind}")
             continue
         try:
             track = Track.read(entry.item, f"position {position}")

@@ -49,6 +49,10 @@ class RefusedError(SpotifyError):
     """Spotify refused this request to this app or user (401 or 403)."""
 
 
+class ExpiredTokenError(RefusedError):
+    """Spotify no longer takes this access token (401); a new one may help."""
+
+
 class NotFoundError(SpotifyError):
     """Spotify knows nothing under this id, or withholds it from this app (404)."""
 
@@ -147,20 +151,24 @@ class Spotify:
 
     def playlist(self, playlist_id: str) -> Answer:
         """A playlist with the first page of its entries."""
-        return self._get(f"{self._api_url}/playlists/{playlist_id}", self.app_token())
+        return self._get_as_app(f"{self._api_url}/playlists/{playlist_id}")
 
-    def page(self, url: str) -> Answer:
-        """The page at a `next` address; refuses an address outside Spotify's API."""
+    def check_page(self, url: str) -> None:
+        """Refuse a `next` address outside Spotify's API: the token must not go there."""
         if not url.startswith(f"{self._api_url}/"):
             raise BadAnswerError("the answer's next page lies outside Spotify's API")
-        return self._get(url, self.app_token())
+
+    def page(self, url: str) -> Answer:
+        """The page at a `next` address. Raises BadAnswerError as `check_page` does."""
+        self.check_page(url)
+        return self._get_as_app(url)
 
     def audio_features(self, track_ids: Sequence[str]) -> Answer:
         """The audio features of 1 to 100 tracks, in the order asked."""
         if not 1 <= len(track_ids) <= FEATURES_PER_REQUEST:
             raise ValueError(f"1 to {FEATURES_PER_REQUEST} ids a request, not {len(track_ids)}")
         url = f"{self._api_url}/audio-features"
-        return self._get(url, self.app_token(), {"ids": ",".join(track_ids)})
+        return self._get_as_app(url, {"ids": ",".join(track_ids)})
 
     def recently_played(self, access_token: str) -> Answer:
         """The whole page of a user's recently played tracks, newest first, without a cursor."""
@@ -175,6 +183,14 @@ class Spotify:
             raise CredentialsError(_credentials_sentence(response))
         answer = self._answer(response, url)
         return Token.read(answer.json, "Spotify's token")
+
+    def _get_as_app(self, url: str, params: Mapping[str, str] | None = None) -> Answer:
+        """Ask with the app's token; with a new one, once, where Spotify no longer takes the old."""
+        try:
+            return self._get(url, self.app_token(), params)
+        except ExpiredTokenError:
+            self._token = None
+            return self._get(url, self.app_token(), params)
 
     def _get(self, url: str, token: str, params: Mapping[str, str] | None = None) -> Answer:
         headers = {"Authorization": f"Bearer {token}"}
@@ -203,7 +219,7 @@ class Spotify:
         return response
 
     def _set_clock(self, date: str) -> None:
-        """Take Spotify's time from a Date header; without a readable one, this machine's stays."""
+        """Take Spotify's time from a Date header; without a readable one, the last stays."""
         with suppress(ValueError, TypeError):
             self._offset = parsedate_to_datetime(date).astimezone(UTC) - self._clock()
 
@@ -214,9 +230,10 @@ class Spotify:
                 pass
             case 429:
                 raise RateLimitedError(_retry_after(response))
-            case 401 | 403:
-                raise RefusedError(
-                    f"Spotify refused {path} with {response.status_code}: {_message(response)}. "
+            case 401 | 403 as status:
+                refused = ExpiredTokenError if status == 401 else RefusedError
+                raise refused(
+                    f"Spotify refused {path} with {status}: {_message(response)}. "
                     "See what the app may do at https://developer.spotify.com/dashboard."
                 )
             case 404:
@@ -270,4 +287,4 @@ def _credentials_sentence(response: requests.Response) -> str:
 def _retry_after(response: requests.Response) -> int:
     """The seconds to wait; 30, one window of Spotify's limit, where the header says nothing."""
     value = response.headers.get("Retry-After", "")
-    return max(int(value), 1) if value.isdigit() else 30
+    return max(int(value), 1) if value.isdecimal() else 30

@@ -7,7 +7,7 @@ two shapes: `tracks`/`track`, and since February 2026 `items`/`item`.
 
 from typing import Any, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 class BadAnswerError(Exception):
@@ -95,7 +95,14 @@ class PlaylistEntry(_Answer):
 
     added_at: str | None = None
     is_local: bool = False
-    item: Any = Field(default=None, validation_alias=AliasChoices("item", "track"))
+    item: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either_shape(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("item") is None:
+            return value | {"item": value.get("track")}
+        return value
 
 
 class Playlist(_Answer):
@@ -104,7 +111,14 @@ class Playlist(_Answer):
     id: str
     name: str
     snapshot_id: str | None = None
-    page: Page = Field(validation_alias=AliasChoices("items", "tracks"))
+    page: Page = Field(validation_alias="items")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either_shape(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("items") is None and "tracks" in value:
+            return value | {"items": value["tracks"]}
+        return value
 
 
 class Context(_Answer):
