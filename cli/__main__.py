@@ -1,6 +1,7 @@
 """`./soundlake`: the verbs."""
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -391,6 +392,8 @@ def _show_charts(stored: str) -> None:
 def entry() -> NoReturn:
     """Run the command line; every foreseeable problem ends as one sentence."""
     try:
+        # Blocked by ./soundlake while modules were imported; one that came meanwhile comes now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         code = main.main(prog_name="soundlake", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except machines.StillRunningError as error:

@@ -46,8 +46,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
                 outcome=capture["status"],
                 error=capture["error"],
             )
-            if event["execution"] not in {row["capture_id"] for row in damaged}:
-                _keep_captures(lake, account, [failed])
+            _keep_captures(lake, account, [failed])
             return _result(capture, rows) | {"status": "failed", "error": capture["error"]}
         own = _own_row(lake, account, month_of(at), event["execution"])
     except (*access.FORESEEN, SchemaError) as error:
@@ -158,7 +157,10 @@ def _keep_captures(lake: Lake, account: str, rows: list[Row]) -> None:
         own = {row["capture_id"]: row for row in rows if month_of(row["captured_at"]) == month}
 
         def with_own(before: list[Row], own: dict[str, Row] = own) -> list[Row]:
-            merged = {row["capture_id"]: row for row in before} | own
+            known = {row["capture_id"]: row for row in before}
+            # A failed attempt's row never takes the place of the row of its own page.
+            kept = {name: row for name, row in own.items() if row["raw_key"] or name not in known}
+            merged = known | kept
             return sorted(merged.values(), key=lambda row: (row["captured_at"], row["capture_id"]))
 
         lake.replace("captures", month, account, with_own)

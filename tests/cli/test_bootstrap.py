@@ -249,13 +249,6 @@ def test_the_stamp_names_what_it_was_made_from(
     assert not tree.joinpath(".venv", "soundlake-unfinished").exists()
 
 
-def test_the_start_costs_little(tree: Path, script: ModuleType, installer: Installer) -> None:
-    script.ready(tree, test=False)
-    began = time.perf_counter()
-    script.ready(tree, test=False)
-    assert time.perf_counter() - began < 0.05
-
-
 def test_help_needs_no_services() -> None:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'layers/soundlake'}"}
     answer = subprocess.run(

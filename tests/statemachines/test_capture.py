@@ -236,6 +236,7 @@ def test_a_kept_page_is_derived_whatever_became_of_its_run() -> None:
     assert (second.status, second.output["new"]) == ("SUCCEEDED", 0)
     assert len(told.rows("plays")) == 5
     assert {row["capture_id"] for row in told.rows("captures")} == {"run-1", "run-2"}
+    assert {row["outcome"] for row in told.rows("captures")} == {"captured"}
 
 
 def test_derive_throwing_loses_nothing() -> None:
