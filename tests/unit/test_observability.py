@@ -17,7 +17,6 @@ def lines(out: str) -> list[dict[str, Any]]:
 def test_the_result_passes_through_and_one_line_is_logged(logs: StringIO) -> None:
     result = {
         "status": "loaded",
-        "chart": "daily-NO",
         "counts": {"rows": 2},
         "requests": {"audio-features": 1},
         "error": "A sentence.",
@@ -28,20 +27,33 @@ def test_the_result_passes_through_and_one_line_is_logged(logs: StringIO) -> Non
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return result
 
-    assert handler({"in": "the event"}, FakeContext()) is result
+    given = {"chart": "daily-NO", "date": "2026-11-21", "in": "the event"}
+    assert handler(given, FakeContext()) is result
 
     (line,) = lines(logs.getvalue())
     assert line["message"] == "Load loaded"
     assert line["level"] == "INFO"
     assert line["service"] == "soundlake"
     assert line["request_id"] == "request-1"
-    assert line["chart"] == "daily-NO"
+    assert (line["chart"], line["date"]) == ("daily-NO", "2026-11-21")
     assert line["counts"] == {"rows": 2}
     assert line["requests"] == {"audio-features": 1}
     assert line["error"] == "A sentence."
     assert isinstance(line["took_ms"], int)
     assert "stays out" not in logs.getvalue()
     assert "the event" not in logs.getvalue()
+
+
+def test_a_whole_chart_in_the_event_is_logged_by_its_name(logs: StringIO) -> None:
+    @function("Extract")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return {"status": "extracted"}
+
+    handler({"chart": {"chart": "weekly-NO", "playlist_id": "an id"}}, FakeContext())
+
+    (line,) = lines(logs.getvalue())
+    assert line["chart"] == "weekly-NO"
+    assert "an id" not in logs.getvalue()
 
 
 def test_counts_become_metrics_under_the_verbs_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,7 @@ def function(verb: str) -> Callable[[Handler], Handler]:
                 f"{verb} {result.get('status', 'done')}",
                 took_ms=took_ms,
                 request_id=context.aws_request_id,
+                **_subject(event),
                 **{name: result[name] for name in _LOGGED if name in result},
             )
             return result
@@ -49,7 +50,14 @@ def function(verb: str) -> Callable[[Handler], Handler]:
     return wrap
 
 
-_LOGGED = ("chart", "date", "account", "error", "retry_after", "counts", "requests")
+_LOGGED = ("account", "error", "retry_after", "counts", "requests")
+
+
+def _subject(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The chart and date that an invocation is about, where it is about one."""
+    chart = event.get("chart")
+    name = chart.get("chart") if isinstance(chart, Mapping) else chart
+    return {key: value for key, value in (("chart", name), ("date", event.get("date"))) if value}
 
 
 def _count(verb: str, counts: Mapping[str, int]) -> None:
