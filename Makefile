@@ -34,11 +34,12 @@ env:
 	@./soundlake --test-env
 
 .PHONY: lint
-lint: env ## Format, lint, types, and the template
+lint: env ## Format, lint, types, the template, and the state machines
 	@$(BIN)/ruff format --check --quiet $(NOT_OURS) . soundlake
 	@$(BIN)/ruff check --quiet $(NOT_OURS) . soundlake
 	@$(BIN)/mypy
 	@$(BIN)/python -m samcli validate --lint --template-file template.yaml
+	@$(PYTEST) --quiet --no-header tests/statemachines/test_lint.py
 
 .PHONY: unit
 unit: env ## Run the tests that deploy nothing
