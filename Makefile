@@ -22,7 +22,7 @@ run: ## Run the whole lake here: capture, the charts, a summary (CHARTS=file.csv
 	@./soundlake run all $(if $(CHARTS),--world "$(CHARTS)")
 
 .PHONY: test
-test: lint ## Check everything, then run every test but the slow ones
+test: lint ## Check everything, then run every test that takes less than 30 seconds
 	@$(PYTEST) -m "not slow"
 
 .PHONY: test-all
@@ -30,7 +30,7 @@ test-all: lint ## Check everything and run every test
 	@$(PYTEST)
 
 .PHONY: env
-env:
+env: ## Make the environments, with what the tests need
 	@./soundlake --test-env
 
 .PHONY: lint

@@ -19,11 +19,11 @@ from cli import (
     app_secrets,
     athena,
     chart_lists,
-    deploy,
     local_lake,
     logs,
     machines,
     render,
+    samconfig,
     services,
     status,
     summary,
@@ -130,7 +130,7 @@ def _plan(csv: Path | None, port: int, spotify_port: int) -> services.Plan:
         raise Misuse(f"Both services cannot listen on port {port}; choose another for one.")
     if csv is not None and not csv.is_file():
         raise Misuse(f"There is no file {csv}.")
-    return services.Plan(World.of(csv), deploy.local_region(), port, spotify_port)
+    return services.Plan(World.of(csv), samconfig.local_region(), port, spotify_port)
 
 
 def _about(facts: worlds.Facts) -> str:

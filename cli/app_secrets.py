@@ -65,9 +65,9 @@ def store(target: Target, given: Mapping[str, str], *, yes: bool) -> list[str]:
     app = {name: given[name] for name in ("client_id", "client_secret")}
     wanted: dict[str, dict[str, Any]] = {f"{prefix}/spotify/app": app}
     if "refresh_token" in given:
-        consented = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        stored = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         name = f"{prefix}/accounts/{target.output('Account')}/token"
-        wanted[name] = {"refresh_token": given["refresh_token"], "consented_at": consented}
+        wanted[name] = {"refresh_token": given["refresh_token"], "stored_at": stored}
     existing = [] if yes else [name for name in wanted if has_parameter(target, name)]
     if existing and not click.confirm(f"Replace {' and '.join(existing)}?", err=True):
         raise Trouble("Nothing was changed.")

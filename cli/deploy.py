@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -18,9 +17,9 @@ from botocore.exceptions import ClientError
 from cli import services
 from cli.errors import Trouble
 from cli.home import ROOT, home, read_json, write_json
+from cli.samconfig import CONFIG, deployed
 from cli.target import MACHINES, Target, finished, resources, stack_state
 
-CONFIG: Final = ROOT / "samconfig.toml"
 SOURCES: Final = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachines")
 _ARCHITECTURES: Final = {"aarch64": "arm64", "arm64": "arm64"}
 
@@ -32,24 +31,12 @@ def architecture() -> str:
     return _ARCHITECTURES.get(platform.machine().lower(), "x86_64")
 
 
-def local_region() -> str:
-    """Return the region that samconfig.toml gives to the local environment."""
-    return str(_config()["local"]["deploy"]["parameters"]["region"])
-
-
-def _config() -> Mapping[str, dict[str, dict[str, dict[str, object]]]]:
-    try:
-        return tomllib.loads(CONFIG.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise Trouble(f"{CONFIG.name} cannot be used: {error}.") from error
-
-
 def parameters(spotify: str) -> list[str]:
     """Return the template's local parameters: samconfig's, for this host and these ports.
 
     SAM's command line replaces samconfig's list as a whole, so the whole list is given.
     """
-    listed = _config()["local"]["deploy"]["parameters"]["parameter_overrides"]
+    listed = deployed("local").get("parameter_overrides")
     if not isinstance(listed, list):
         raise Trouble(f"{CONFIG.name}: local.deploy's parameter_overrides must be a list.")
     values = dict(str(one).partition("=")[::2] for one in listed)

@@ -174,5 +174,6 @@ def things_to_try(endpoint: str, query_names: Sequence[str]) -> list[str]:
         *(f"./soundlake query --saved {name}" for name in query_names[:1]),
         "./soundlake status",
         "./soundlake logs daily",
-        f"aws --endpoint-url {endpoint} stepfunctions list-state-machines",
+        "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws --region eu-north-1 "
+        f"--endpoint-url {endpoint} stepfunctions list-state-machines",
     ]

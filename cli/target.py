@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoRegionError
 
-from cli import services
+from cli import samconfig, services
 from cli.errors import Trouble
 
 if TYPE_CHECKING:
@@ -184,7 +184,9 @@ def choose(profile: str | None, region: str | None, stage: str | None) -> Target
             )
         return local_target(running.endpoint, running.region, running.stack)
     stage = stage or "dev"
-    session = boto3.Session(profile_name=profile, region_name=region)
+    # `sam deploy --config-env <stage>` put the stack where samconfig.toml says.
+    where = region or samconfig.region(stage)
+    session = boto3.Session(profile_name=profile, region_name=where)
     if session.region_name is None:
         raise NoRegionError
     return Target(session, f"soundlake-{stage}")

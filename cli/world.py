@@ -85,7 +85,7 @@ def furnish(target: Target, world: Facts) -> None:
     put_secret(target, f"{prefix}/spotify/app", app)
     token = {
         "refresh_token": world.listeners[0]["refresh_token"],
-        "consented_at": world.clock.isoformat().replace("+00:00", "Z"),
+        "stored_at": world.clock.isoformat().replace("+00:00", "Z"),
     }
     account = target.output("Account")
     put_secret(target, f"{prefix}/accounts/{account}/token", token, keep=True)

@@ -76,15 +76,23 @@ def _result(capture: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
 
 
 def _underived(lake: Lake, account: str, month: str) -> list[str]:
-    """The captured pages of this month and the one before that `captures` does not name."""
-    found = []
-    for each in (shift_month(month, -1), month):
+    """The captured pages that `captures` does not name.
+
+    Of this month and the one before, and on into the past for as long as a month has any: a
+    Derive that could not work for a season is made up for.
+    """
+    found: list[str] = []
+    each, least = month, shift_month(month, -1)
+    while True:
         keys = access.raw().keys(prefix(account, each))
         rows = _rows(lake, "captures", account, each)
         # A damaged page is tried again each time: its object may have been restored.
         named = {row["raw_key"] for row in rows if row["outcome"] != DAMAGED}
-        found += [key for key in keys if key not in named]
-    return found
+        missing = [key for key in keys if key not in named]
+        found = missing + found
+        if each <= least and not missing:
+            return found
+        each = shift_month(each, -1)
 
 
 def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], list[Row]]:

@@ -8,6 +8,7 @@ from soundlake import access
 from soundlake.features import batches
 from soundlake.observability import function
 from soundlake.spotify.client import FEATURES_PER_REQUEST, Spotify
+from soundlake.spotify.models import BadAnswerError
 from soundlake.store.feature_answers import FeatureAnswers
 from soundlake.store.lake import READERS, Lake, SchemaError
 from soundlake.times import month_of, parse_date, shift_month
@@ -26,17 +27,26 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     spotify: Spotify | None = None
     result: dict[str, Any] = {"tracks": 0}
     asked = 0
+    problems: list[str] = []
     try:
-        wanted = _charted(event["staging_keys"]) | _played(lake, month_of(date))
+        month = month_of(date)
+        wanted = _charted(event["staging_keys"])
+        wanted |= _in_table(lake, "chart_entries", month) | _in_table(lake, "plays", month)
         known = answers.known()
-        kept, _ = answers.readable(answers.pending(month_of(date)))
+        kept, _ = answers.readable(answers.pending(month))
         known |= {row["track_id"] for rows in kept.values() for row in rows}
         result["tracks"] = len(wanted)
         for batch in batches(wanted, known, FEATURES_PER_REQUEST):
             spotify = spotify or access.spotify()
-            answers.keep(spotify.audio_features(batch), batch, date)
-            asked += len(batch)
-        result["status"] = "enriched"
+            try:
+                answers.keep(spotify.audio_features(batch), batch, date)
+            except BadAnswerError as error:
+                problems.append(str(error))  # one bad answer does not stand in the others' way
+            else:
+                asked += len(batch)
+        result["status"] = "failed" if problems else "enriched"
+        if problems:
+            result["error"] = "; ".join(problems)
     except (*access.FORESEEN, SchemaError) as error:
         result |= access.failure(error)
     requests = dict(spotify.requests) if spotify else {}
@@ -50,8 +60,11 @@ def _charted(staging_keys: list[str]) -> set[str]:
     return {entry["track_id"] for day in staged for entry in day["entries"]}
 
 
-def _played(lake: Lake, month: str) -> set[str]:
-    """The tracks played in this month and the one before, by anybody."""
-    keys = lake.keys("plays", shift_month(month, -1)) + lake.keys("plays", month)
-    ids = lake.read("plays", keys, ["track_id"]).column("track_id").to_pylist()
+def _in_table(lake: Lake, table: str, month: str) -> set[str]:
+    """The tracks in a table's rows of this month and the one before.
+
+    So what a failed run did not ask for is asked for by a later one.
+    """
+    keys = lake.keys(table, shift_month(month, -1)) + lake.keys(table, month)
+    ids = lake.read(table, keys, ["track_id"]).column("track_id").to_pylist()
     return {track_id for track_id in ids if track_id}

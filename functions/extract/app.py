@@ -17,10 +17,11 @@ PAGES = 10  # of 50 or 100 entries each: more than any chart has
 
 @function("Extract")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{chart, date}` to `{status: extracted, raw_keys, requests}`.
+    """`{chart, date, requests}` to `{status: extracted, raw_keys, requests}`.
 
     An answer that is already there is used again; one that cannot be read is superseded by a new
-    attempt. Otherwise `{status: rate_limited, retry_after}` or `{status: failed, error}`.
+    attempt. Otherwise `{status: rate_limited or unavailable, retry_after}` or `{status: failed,
+    error}`. `requests` adds up over the tries that a rate limit makes of one.
     """
     chart = event["chart"]
     spotify: Spotify | None = None
@@ -28,15 +29,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         day = parse_date(event["date"])
         prefix = f"raw/charts/spotify/{chart['chart']}/{day.isoformat()}/"
         attempt, kept = _kept(prefix, chart["playlist_id"])
-        if kept:
-            return {"status": "extracted", "raw_keys": kept, "requests": {}}
-        spotify = access.spotify()
-        keys = _ask(spotify, chart["playlist_id"], day, f"{prefix}{attempt:03d}/")
-        result: dict[str, Any] = {"status": "extracted", "raw_keys": keys}
+        if not kept:
+            spotify = access.spotify()
+            kept = _ask(spotify, chart["playlist_id"], day, f"{prefix}{attempt:03d}/")
+        result: dict[str, Any] = {"status": "extracted", "raw_keys": kept}
     except access.FORESEEN as error:
         result = access.failure(error)
-    requests = dict(spotify.requests) if spotify else {}
-    return result | {"requests": requests, "counts": {"requests": sum(requests.values())}}
+    return result | access.counted(spotify, event.get("requests"))
 
 
 def _kept(prefix: str, playlist_id: str) -> tuple[int, list[str]]:

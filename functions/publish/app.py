@@ -105,4 +105,5 @@ def _features(lake: Lake, track_ids: "pd.Series[str]") -> pd.DataFrame:
     if not paths:
         return pd.DataFrame(columns=columns)
     table: pd.DataFrame = wr.s3.read_parquet(path=paths, columns=columns, use_threads=True)
-    return table[table["track_id"].isin(set(track_ids))]
+    # Two runs at once, across a month's end, may each have added a track: the earlier row counts.
+    return table[table["track_id"].isin(set(track_ids))].drop_duplicates("track_id")

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import local_lake, machines, services
-from cli.deploy import local_region
 from cli.home import World
 from cli.local_lake import Lake
+from cli.samconfig import local_region
 from tests.stack.conftest import REAL_DAY, free_port, made_up_day
 
 WARM_RUNS = 5

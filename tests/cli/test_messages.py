@@ -10,7 +10,17 @@ import pytest
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
-from cli import app_secrets, chart_lists, deploy, errors, local_lake, logs, machines, target
+from cli import (
+    app_secrets,
+    chart_lists,
+    deploy,
+    errors,
+    local_lake,
+    logs,
+    machines,
+    samconfig,
+    target,
+)
 from cli.errors import Misuse, Trouble
 
 Command = Callable[..., tuple[int, str, str]]
@@ -68,11 +78,17 @@ def test_a_deployed_stack_is_named_before_or_after_the_verb(command: Command, wh
 
 
 def test_aws_without_a_region_or_credentials(command: Command) -> None:
-    code, _, err = command("status", "--stage", "prod")
+    code, _, err = command("status", "--stage", "elsewhere")
     assert (code, err) == (1, "There is no AWS region; name one with --region.\n")
-    code, _, err = command("status", "--stage", "prod", "--region", "eu-north-1")
-    assert code == 1
-    assert err.startswith("There are no usable AWS credentials")
+    for option in (), ("--region", "eu-north-1"):
+        code, _, err = command("status", "--stage", "prod", *option)
+        assert code == 1
+        assert err.startswith("There are no usable AWS credentials")
+
+
+def test_a_deployed_stage_is_where_samconfig_puts_it() -> None:
+    assert samconfig.region("prod") == "eu-north-1"
+    assert samconfig.region("elsewhere") is None
 
 
 @pytest.mark.parametrize(

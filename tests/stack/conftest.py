@@ -20,9 +20,9 @@ from rich.console import Console
 
 from cli import local_lake, services
 from cli.athena import run as ask
-from cli.deploy import local_region
 from cli.home import ROOT, World
 from cli.local_lake import Lake
+from cli.samconfig import local_region
 
 REAL_DAY = ROOT.parent / "shared" / "data" / "charts-2025-02-18.csv"
 _FEATURES = [

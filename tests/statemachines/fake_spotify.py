@@ -96,6 +96,10 @@ def too_many(retry_after: int) -> Reply:
     return answer(429, error, **{"Retry-After": str(retry_after)})
 
 
+def unavailable() -> Reply:
+    return answer(503, {"error": {"status": 503, "message": "Service unavailable"}})
+
+
 def refused(message: str = "Forbidden") -> Reply:
     return answer(403, {"error": {"status": 403, "message": message}})
 

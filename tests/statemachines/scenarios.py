@@ -19,6 +19,7 @@ from tests.statemachines.fake_spotify import (
     play,
     refused,
     too_many,
+    unavailable,
 )
 from tests.statemachines.world import (
     CHARTS,
@@ -121,6 +122,12 @@ def empty(world: World) -> None:
 @scenario
 def capture_limited_once(world: World) -> None:
     world.spotify.next_answers(PLAYED, too_many(7))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_unavailable_for_a_while(world: World) -> None:
+    world.spotify.next_answers(PLAYED, *(unavailable() for _ in range(3)))
     world.run("capture", HOURLY)
 
 
@@ -308,6 +315,13 @@ def two_charts_one_withheld(world: World) -> None:
 @scenario
 def chart_limited_twice(world: World) -> None:
     world.spotify.next_answers(playlist("daily-SE"), too_many(4), too_many(5))
+    world.run("daily", TWO)
+
+
+@scenario
+def chart_unavailable_for_a_while(world: World) -> None:
+    # Three tries each, and no answer to two of the function's invocations.
+    world.spotify.next_answers(playlist("daily-SE"), *(unavailable() for _ in range(6)))
     world.run("daily", TWO)
 
 

@@ -78,6 +78,7 @@ def test_an_empty_page_is_no_failure() -> None:
         ("capture_limited_once", 7),
         ("capture_limited_at_the_token", 11),
         ("capture_limited_for_five_minutes", 300),
+        ("capture_unavailable_for_a_while", 60),
     ],
 )
 def test_the_wait_is_exactly_as_long_as_spotify_asks(scenario: str, seconds: int) -> None:

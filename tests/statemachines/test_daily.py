@@ -144,6 +144,24 @@ def test_a_chart_waits_as_long_as_spotify_asks() -> None:
     assert _charted(told) == {NO, SE}
 
 
+def test_an_outage_is_waited_for_a_minute_at_a_time() -> None:
+    told = story("chart_unavailable_for_a_while")
+    run = told.run
+    assert (run.status, run.path) == ("SUCCEEDED", DONE)
+    assert run.branches == [LOADED, LIMITED * 2 + LOADED]
+    assert run.waits == [("WaitForSpotify", 60), ("WaitForSpotify", 60)]
+    assert _charted(told) == {NO, SE}
+
+
+def test_requests_add_up_over_waits() -> None:
+    for name in ("chart_limited_twice", "chart_limited_always"):
+        run = story(name).run
+        asked = run.requests.count(playlist("daily-SE"))
+        assert asked == len(run.waits) + 1
+        told = [call.result["requests"]["playlists/{id}"] for call in run.invoked("Extract")]
+        assert max(told) == asked, name
+
+
 def test_a_chart_waits_three_times() -> None:
     told = story("chart_limited_always")
     run = told.run

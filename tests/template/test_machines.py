@@ -100,10 +100,17 @@ def test_a_schedules_input_is_the_sample(machine: str) -> None:
     assert json.loads(_schedule(machine)["Target"]["Input"]) == sample
 
 
-@pytest.mark.parametrize("state", ["ENABLED", "DISABLED"])
-def test_schedules_can_be_switched_off(state: str) -> None:
-    for machine in MACHINES:
-        assert _schedule(machine, Schedules=state)["State"] == state
+@pytest.mark.parametrize(
+    ("schedules", "capture", "daily"),
+    [
+        ("ENABLED", "ENABLED", "ENABLED"),
+        ("CAPTURE", "ENABLED", "DISABLED"),
+        ("DISABLED", "DISABLED", "DISABLED"),
+    ],
+)
+def test_schedules_can_be_switched_off(schedules: str, capture: str, daily: str) -> None:
+    assert _schedule("capture", Schedules=schedules)["State"] == capture
+    assert _schedule("daily", Schedules=schedules)["State"] == daily
 
 
 def test_times_are_parameters() -> None:

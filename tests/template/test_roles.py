@@ -28,6 +28,7 @@ FILES: dict[str, dict[str, str]] = {
     "Load": {"staging/daily/*": "r", "lake/chart_entries/*": "rw"},
     "Enrich": {
         "staging/daily/*": "r",
+        "lake/chart_entries/*": "r",
         "lake/plays/*": "r",
         "lake/audio_features/*": "r",
         "raw/audio-features/*": "rw",

@@ -80,7 +80,7 @@ def test_a_page_is_kept_as_it_came(listener: FakeSpotify, zones: Zones) -> None:
     ("given", "captured_at"),
     [
         ({"scheduled_time": "2026-11-21T09:00:00Z"}, "2026-11-21T09:00:00.000Z"),
-        ({"scheduled_time": "2026-12-01T00:30:00+01:00"}, "2026-11-30T23:30:00.000Z"),
+        ({"scheduled_time": "2026-11-01T00:30:00+01:00"}, "2026-10-31T23:30:00.000Z"),
         ({"scheduled_time": "<aws.scheduler.scheduled-time>"}, START),
         ({"scheduled_time": None}, START),
     ],
@@ -93,6 +93,27 @@ def test_the_logical_time_is_the_schedules_or_the_starts(
     stamp = captured_at.replace("-", "").replace(":", "").replace(".", "")
     assert result["captured_at"] == captured_at
     assert result["raw_key"].endswith(f"month={captured_at[:7]}/{stamp}_run-1.json.gz")
+
+
+def test_a_time_in_the_future_is_refused_and_nothing_asked(
+    listener: FakeSpotify, zones: Zones
+) -> None:
+    result = capture({"scheduled_time": "2099-01-01T00:00:00Z"})
+
+    assert result["status"] == "failed"
+    assert result["error"].startswith("2099-01-01T00:00:00.000Z lies in the future")
+    assert listener.asked == []
+    assert zones.keys() == []
+
+
+def test_requests_add_up_over_the_tries_that_a_rate_limit_makes(listener: FakeSpotify) -> None:
+    before = {"api/token": 2, "me/player/recently-played": 1}
+    given = {"input": {}, "execution": "run-1", "start_time": START, "requests": before}
+
+    result = invoke("capture", given)
+
+    assert result["requests"] == {"api/token": 3, "me/player/recently-played": 2}
+    assert result["counts"] == {"requests": 2}
 
 
 def test_tried_again_an_execution_finds_its_own_answer_and_asks_nothing(
@@ -168,6 +189,17 @@ def test_a_rotated_refresh_token_is_stored_whatever_comes_after(
 
     assert result["status"] != "captured"
     assert stored_token(ssm) == ROTATED_TOKEN
+
+
+def test_a_refresh_token_that_spotify_repeats_is_not_written(
+    listener: FakeSpotify, ssm: Any
+) -> None:
+    listener.rotates_to = REFRESH_TOKEN
+    before = ssm.get_parameter(Name=TOKEN)["Parameter"]["Version"]
+
+    capture()
+
+    assert ssm.get_parameter(Name=TOKEN)["Parameter"]["Version"] == before
 
 
 def test_a_refresh_token_that_did_not_rotate_is_not_written(
@@ -250,9 +282,7 @@ def test_a_missing_secret_is_a_sentence(name: str, listener: FakeSpotify, ssm: A
     result = capture()
 
     assert result["status"] == "failed"
-    assert result["error"] == (
-        f"The SecureString {name} could not be read; write it with ./soundlake app."
-    )
+    assert result["error"] == (f"There is no SecureString {name}; write it with ./soundlake app.")
     assert listener.asked == []
 
 

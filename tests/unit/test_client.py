@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from soundlake.spotify.client import (
+    TRIES,
     AppCredentials,
     CredentialsError,
     NotFoundError,
@@ -21,6 +22,7 @@ from soundlake.spotify.client import (
     RefusedError,
     Spotify,
     SpotifyError,
+    UnavailableError,
 )
 from soundlake.spotify.models import BadAnswerError
 
@@ -434,15 +436,28 @@ def test_a_broken_connection_is_told(
     error: Exception, client: Spotify, spotify: FakeSpotify
 ) -> None:
     client.app_token()
-    spotify.reply(PLAYLIST, error=error)
+    for _ in range(TRIES):  # an answer that breaks off is asked for again here, not by urllib3
+        spotify.reply(PLAYLIST, error=error)
 
-    with pytest.raises(SpotifyError) as refused:
+    with pytest.raises(UnavailableError) as refused:
         client.playlist(NORWAY)
 
     assert str(refused.value) == (
         "Spotify could not be reached at api.spotify.test for playlists/{id} "
-        f"({type(error).__name__}); the next run tries again."
+        f"({type(error).__name__})."
     )
+    assert refused.value.retry_after == 60
+    assert client.requests["playlists/{id}"] == TRIES
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    client.app_token()
+    spotify.reply(FEATURES, error=requests.exceptions.ChunkedEncodingError("cut off"))
+
+    assert len(client.audio_features([track_id(1)]).json["audio_features"]) == 1
+    assert client.requests["audio-features"] == 2
 
 
 # Counting.

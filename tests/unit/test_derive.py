@@ -543,3 +543,18 @@ def test_many_runs_see_every_play_once(zones: Zones, spotify: FakeSpotify) -> No
 
     assert tracks(zones, "plays") == [f"Track {number}" for number in range(1, 41)]
     assert sum(row["new"] for row in rows(zones, "captures")) == 40
+
+
+def test_a_backlog_of_months_is_made_up_for(zones: Zones) -> None:
+    for months in range(4, 0, -1):
+        at = NOW - timedelta(days=31 * months)
+        keep_page(zones, f"run-{months}", at, page(months, end=at))
+
+    result = derive(keep_page(zones, "run-0", NOW, page(9)))
+
+    assert (result["status"], result["derived"]) == ("captured", 5)
+    assert zones.keys("raw/recently-played/") == sorted(
+        row["raw_key"]
+        for key in zones.keys("lake/captures/")
+        for row in zones.lake.read("captures", [key]).to_pylist()
+    )

@@ -297,3 +297,29 @@ def test_nothing_is_given_away(
         spotify.reply(FEATURES, status, json.dumps({"error": "Words"}).encode())
 
     assert tell_tales(enrich(stage(zones, [track(1)]))) == []
+
+
+def test_one_bad_answer_does_not_stand_in_the_others_way(
+    staged: str, spotify: FakeSpotify, zones: Zones
+) -> None:
+    spotify.reply(FEATURES, 200, {"audio_features": []})
+
+    result = enrich(staged)
+
+    assert result["status"] == "failed"
+    assert result["error"] == "audio features: 0 answers to 100 ids"
+    assert (result["asked"], result["requests"]["audio-features"]) == (150, 3)
+    again = enrich(staged)
+    assert (again["status"], again["asked"]) == ("enriched", 100)
+
+
+def test_charted_tracks_that_an_earlier_run_did_not_ask_for_are_asked_for(
+    staged: str, spotify: FakeSpotify, zones: Zones
+) -> None:
+    know(spotify, range(1, 252))
+    loaded = invoke("load", {"chart": "daily-NO", "date": TODAY, "staging_key": staged})
+    assert loaded["status"] == "loaded"
+
+    result = enrich()
+
+    assert (result["status"], result["asked"]) == ("enriched", 250)

@@ -329,3 +329,19 @@ def test_nothing_is_given_away(
     results = [enrich(key), publish(key)]
 
     assert tell_tales(results) == []
+
+
+def test_a_track_that_two_runs_added_at_once_counts_once(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    key = stage(zones, [track(1)])
+    enrich(key)
+    publish(key)
+    (row,) = zones.rows("audio_features", MONTH, "audio_features")
+    zones.lake.replace("audio_features", "2026-10", "audio_features", lambda _: [row])
+
+    result = publish(key)
+
+    assert result["status"] == "published"
+    (profile,) = zones.rows("country_profiles", MONTH, "country_profiles")
+    assert profile["tracks"] == 1

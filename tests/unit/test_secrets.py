@@ -4,6 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
 from soundlake.spotify.client import AppCredentials
 from soundlake.store import secrets
 from soundlake.store.secrets import MissingSecretError
@@ -67,8 +70,8 @@ def test_a_missing_parameter_says_what_to_do(ssm: Any) -> None:
         with pytest.raises(MissingSecretError) as refused:
             read()
 
-        assert str(refused.value).startswith("The SecureString /")
-        assert str(refused.value).endswith(" could not be read; write it with ./soundlake app.")
+        assert str(refused.value).startswith("There is no SecureString /")
+        assert str(refused.value).endswith("; write it with ./soundlake app.")
 
 
 @pytest.mark.parametrize(
@@ -108,3 +111,17 @@ def test_a_wrong_token_parameter_names_its_field(ssm: Any) -> None:
         f"The SecureString {TOKEN} is not a JSON object with refresh_token; "
         "write it with ./soundlake app."
     )
+
+
+def test_a_refusal_is_not_taken_for_a_missing_secret(
+    ssm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetParameter")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise GetParameterError(str(denied)) from denied
+
+    monkeypatch.setattr(parameters, "get_parameter", refuse)
+
+    with pytest.raises(GetParameterError):
+        secrets.app_credentials(PREFIX)

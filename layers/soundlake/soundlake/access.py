@@ -1,5 +1,6 @@
 """Wiring: this process's Spotify client and zones, from its settings and SecureStrings."""
 
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from soundlake.spotify.client import (
     RateLimitedError,
     Spotify,
     SpotifyError,
+    UnavailableError,
 )
 from soundlake.spotify.models import BadAnswerError
 from soundlake.store import secrets
@@ -58,17 +60,27 @@ def spotify() -> Spotify:
     return client
 
 
+def counted(client: Spotify | None, before: dict[str, int] | None = None) -> dict[str, Any]:
+    """A function's `requests` by endpoint, with those of its tries `before`, and its `counts`."""
+    sent = client.requests if client else Counter[str]()
+    return {
+        "requests": dict(Counter(before or {}) + sent),
+        "counts": {"requests": sent.total()},
+    }
+
+
 def failure(error: Exception) -> dict[str, Any]:
     """A foreseen error as a function's result, for a state machine to branch on.
 
-    `status` is `rate_limited` with `retry_after` (s), or `failed`; `error` is one sentence.
+    `status` is `rate_limited` or `unavailable`, both with `retry_after` (s), or `failed`; `error`
+    is one sentence.
     """
     if isinstance(error, CredentialsError):
         parameters.clear_caches()  # type: ignore[no-untyped-call] # the next invocation reads what was written meanwhile
         _spotify.cache_clear()
-    if isinstance(error, RateLimitedError):
+    if isinstance(error, RateLimitedError | UnavailableError):
         return {
-            "status": "rate_limited",
+            "status": "rate_limited" if isinstance(error, RateLimitedError) else "unavailable",
             "retry_after": error.retry_after,
             "error": str(error),
         }

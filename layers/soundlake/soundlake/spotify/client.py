@@ -26,6 +26,7 @@ READ_TIMEOUT_S = 20
 TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
 FEATURES_PER_REQUEST = 100  # the endpoint's limit
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
+_CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
 
 
@@ -39,6 +40,12 @@ class RateLimitedError(SpotifyError):
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"Spotify's rate limit: wait {retry_after} s.")
         self.retry_after = retry_after
+
+
+class UnavailableError(SpotifyError):
+    """Spotify cannot be reached or answers 5xx; `retry_after` seconds later it may be well."""
+
+    retry_after = 60
 
 
 class CredentialsError(SpotifyError):
@@ -200,23 +207,38 @@ class Spotify:
     def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
         name = _endpoint(url, base)
         try:
-            response = self._session.request(
-                method,
-                url,
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-                allow_redirects=False,
-                **options,
-            )
+            response = self._whole(method, url, name, options)
         except requests.RequestException as error:
-            self.requests[name] += TRIES
-            raise SpotifyError(
+            if not isinstance(error, _CUT_OFF):
+                self.requests[name] += TRIES
+            raise UnavailableError(
                 f"Spotify could not be reached at {urlsplit(url).netloc} for {name} "
-                f"({type(error).__name__}); the next run tries again."
+                f"({type(error).__name__})."
             ) from error
         retries = getattr(response.raw, "retries", None)
         self.requests[name] += 1 + (len(retries.history) if retries else 0)
         self._set_clock(response.headers.get("Date", ""))
         return response
+
+    def _whole(
+        self, method: str, url: str, name: str, options: Mapping[str, Any]
+    ) -> requests.Response:
+        """One request; asked again where the body broke off, which urllib3 leaves to its caller."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._session.request(
+                    method,
+                    url,
+                    timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                    allow_redirects=False,
+                    **options,
+                )
+            except _CUT_OFF:
+                self.requests[name] += 1
+                if tries == TRIES:
+                    raise
 
     def _set_clock(self, date: str) -> None:
         """Take Spotify's time from a Date header; without a readable one, the last stays."""
@@ -240,6 +262,10 @@ class Spotify:
                 raise NotFoundError(
                     f"Spotify answers 404 for {path}: it does not exist, or it is withheld from "
                     "this app, as Spotify's own charts are from apps made after 2024-11-27."
+                )
+            case status if status >= 500:
+                raise UnavailableError(
+                    f"Spotify answered {status} for {path}: {_message(response)}."
                 )
             case status:
                 raise SpotifyError(f"Spotify answered {status} for {path}: {_message(response)}.")

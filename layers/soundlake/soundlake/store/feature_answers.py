@@ -1,7 +1,7 @@
 """Answers about audio features: kept by Enrich, published by Publish, asked for once.
 
 An answer is pending until its month's `audio_features` object names it, so whatever is killed in
-between, the next run finds the answer and does not ask again.
+between, a run of that month or the next finds the answer and does not ask again.
 """
 
 from collections.abc import Sequence

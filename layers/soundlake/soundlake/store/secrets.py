@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
 
 from soundlake.spotify.client import AppCredentials
 
@@ -62,8 +63,12 @@ def _read(name: str, fields: tuple[str, ...], max_age_s: int = 0) -> dict[str, A
     try:
         text = parameters.get_parameter(name, decrypt=True, max_age=max_age_s)
     except GetParameterError as error:
+        cause = error.__cause__ or error.__context__  # Powertools raises without `from`
+        code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""
+        if code != "ParameterNotFound":
+            raise  # a refusal or throttling: nothing that writing the secret again would mend
         raise MissingSecretError(
-            f"The SecureString {name} could not be read; write it with ./soundlake app."
+            f"There is no SecureString {name}; write it with ./soundlake app."
         ) from error
     try:
         value = json.loads(str(text))
