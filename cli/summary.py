@@ -92,7 +92,7 @@ def _show_world(report: Report, console: Console) -> None:
             "not from Spotify."
         )
     else:
-        text = f"World: {report.world.label}."
+        text = f"World of {report.world.today}: {report.world.label}."
     console.print(Text(text, style="yellow" if report.world.made_up else ""))
 
 
