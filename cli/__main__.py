@@ -247,8 +247,9 @@ def _run_both(lake: local_lake.Lake, console: Console) -> summary.Report:
 
 
 def _serve(lake: local_lake.Lake, console: Console) -> None:
+    where = (lake.state.endpoint, lake.state.region)
     console.print(f"\nServing AWS at {lake.state.endpoint} until Ctrl-C. In another terminal try:")
-    for line in summary.things_to_try(lake.state.endpoint, summary.QUERIES):
+    for line in summary.things_to_try(*where, summary.QUERIES):
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     try:
         while lake.state.alive("aws") and lake.state.alive("spotify"):

@@ -166,7 +166,7 @@ def _plain(first: str, *numbers: str) -> Table:
     return table
 
 
-def things_to_try(endpoint: str, query_names: Sequence[str]) -> list[str]:
+def things_to_try(endpoint: str, region: str, query_names: Sequence[str]) -> list[str]:
     """Return the lines that say what a person can do with a lake that runs."""
     return [
         './soundlake query "SELECT chart, position, track_name FROM chart_entries '
@@ -174,6 +174,6 @@ def things_to_try(endpoint: str, query_names: Sequence[str]) -> list[str]:
         *(f"./soundlake query --saved {name}" for name in query_names[:1]),
         "./soundlake status",
         "./soundlake logs daily",
-        "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws --region eu-north-1 "
+        f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws --region {region} "
         f"--endpoint-url {endpoint} stepfunctions list-state-machines",
     ]

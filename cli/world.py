@@ -15,6 +15,7 @@ from cli.errors import Trouble
 from cli.target import CHART_LIST, Target
 
 _WEEKLY_ENABLED = "NO"
+_DISCONTINUED = "RU"
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,16 @@ def facts(url: str) -> Facts:
 def chart_list(world: Facts) -> str:
     """Return the chart list of a world as CSV.
 
-    A real day's charts are all enabled; of a made-up world the daily ones, and one weekly one.
+    A real day's charts are all enabled. Of a made-up world, as of the real one, it is the daily
+    ones but Russia's, which is discontinued, and Norway's weekly one.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for one in world.charts:
         daily = one["cadence"] == "daily"
-        enabled = daily or not world.made_up or one["country"] == _WEEKLY_ENABLED
+        usual = one["country"] != _DISCONTINUED if daily else one["country"] == _WEEKLY_ENABLED
+        enabled = usual or not world.made_up
         name = f"{one['cadence']}-{one['country']}"
         writer.writerow(
             [

@@ -65,6 +65,7 @@ COUNTRIES: dict[str, str] = {
     "PT": "Portugal",
     "PY": "Paraguay",
     "RO": "Romania",
+    "RU": "Russia",
     "SA": "Saudi Arabia",
     "SE": "Sweden",
     "SG": "Singapore",

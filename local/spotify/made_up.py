@@ -65,7 +65,7 @@ _REGIONS: dict[str, _Region] = {
     ),
     "italic": _region("IT", 28, "pop, hip hop, ballad", 0.02),
     "central": _region("PL CZ SK HU", 38, "hip hop, pop, indie", 0.0),
-    "east": _region("UA BG RO BY KZ", 32, "pop, dance, hip hop", 0.02),
+    "east": _region("UA BG RO BY KZ RU", 32, "pop, dance, hip hop", 0.02),
     "baltic": _region("LT LV EE", 20, "pop, indie, hip hop", 0.0),
     "hellenic": _region("GR CY", 16, "ballad, hip hop, pop", 0.0),
     "turkish": _region("TR", 18, "hip hop, ballad, pop", 0.02),

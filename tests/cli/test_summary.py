@@ -1,6 +1,7 @@
 """The summary of a run: complete, honest about made-up data, and fine on 80 columns."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -114,6 +115,9 @@ def test_the_verdict_names_the_reason() -> None:
 def test_the_chart_list_of_a_world() -> None:
     enabled = [line.endswith("true") for line in chart_list(facts(made_up=True)).splitlines()[1:]]
     assert enabled == [True, True, False]
+    discontinued = {**facts(made_up=True).charts[0], "country": "RU"}
+    with_russia = replace(facts(made_up=True), charts=[discontinued])
+    assert chart_list(with_russia).splitlines()[1].endswith("false")
     lines = chart_list(facts(made_up=False)).splitlines()
     assert all(line.endswith("true") for line in lines[1:])
     assert lines[3] == f'weekly-SE,SE,"Sweden, kingdom",weekly,{"s" * 22},true'

@@ -55,8 +55,8 @@ def test_charts(made_world: World) -> None:
     weekly = [c for c in made_world.charts if c.cadence == "weekly"]
     assert {c.country for c in daily} == {"GLOBAL", *COUNTRIES} - {"CY"}
     assert {c.country for c in weekly} == {"GLOBAL", *COUNTRIES} - {"NI"}
-    assert len(daily) == len(weekly) == 73
-    assert len({c.playlist_id for c in made_world.charts}) == 146
+    assert len(daily) == len(weekly) == 74
+    assert len({c.playlist_id for c in made_world.charts}) == 148
     assert _chart(made_world, "NO").name == "Top 50 - Norway"
     assert _chart(made_world, "CY", "weekly").name == "Top Songs - Cyprus"
     assert all("made up by Soundlake's local Spotify" in c.description for c in made_world.charts)
