@@ -25,7 +25,7 @@ from cli.local_lake import Lake
 from cli.samconfig import local_region
 
 REAL_DAY = ROOT.parent / "shared" / "data" / "charts-2025-02-18.csv"
-_FEATURES = [
+FEATURES = [
     "danceability",
     "energy",
     "key",
@@ -132,7 +132,7 @@ def made_up_day(path: Path) -> Path:
     tracks = []
     for number in range(70):
         name = "".join(chance.choice(letters) for _ in range(6)).title()
-        values = {feature: round(chance.random(), 3) for feature in _FEATURES}
+        values = {feature: round(chance.random(), 3) for feature in FEATURES}
         values |= {"key": chance.randrange(12), "mode": chance.randrange(2), "time_signature": 4}
         values |= {"loudness": round(-chance.random() * 20, 3), "tempo": 60 + number}
         tracks.append(

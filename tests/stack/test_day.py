@@ -10,22 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from soundlake.store.schemas import SCHEMAS
 
-from tests.stack.conftest import FirstRun, Stack
-
-FEATURES = [
-    "danceability",
-    "energy",
-    "key",
-    "loudness",
-    "mode",
-    "speechiness",
-    "acousticness",
-    "instrumentalness",
-    "liveness",
-    "valence",
-    "tempo",
-    "time_signature",
-]
+from tests.stack.conftest import FEATURES, FirstRun, Stack
 
 
 def test_both_machines_succeed(first: FirstRun) -> None:
