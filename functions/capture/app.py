@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{input, execution, start_time, requests}` to `{status: captured, raw_key, captured_at}`.
 
     The key carries the execution's name: tried again, it finds its own answer and asks nothing.
-    Otherwise `{status: rate_limited or unavailable, retry_after}` or `{status: failed, error}`.
+    Otherwise `{status: rate_limited or unreachable, retry_after}` or `{status: failed, error}`.
     `requests` adds up over the tries that a rate limit makes of one.
     """
     account = settings().account

@@ -1,70 +1,108 @@
-"""Enrich: ask once for the audio features of every track that the lake does not know."""
+"""Enrich: ask once for what Spotify knows of the tracks, albums and artists in the lake."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.features import batches
 from soundlake.observability import function
-from soundlake.spotify.client import FEATURES_PER_REQUEST, Spotify
+from soundlake.settings import settings
+from soundlake.spotify.client import Answer, NotFoundError, RefusedError, Spotify
 from soundlake.spotify.models import BadAnswerError
-from soundlake.store.feature_answers import FeatureAnswers
-from soundlake.store.lake import READERS, Lake, SchemaError
+from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, Answers, Kind
+from soundlake.store.lake import Lake, SchemaError
 from soundlake.times import month_of, parse_date, shift_month
+
+ASK: dict[str, Callable[[Spotify, Sequence[str]], Answer]] = {
+    FEATURES.name: Spotify.audio_features,
+    ALBUMS.name: Spotify.albums,
+    ARTISTS.name: Spotify.artists,
+    ANALYSES.name: lambda spotify, asked: _analysis(spotify, asked[0]),
+}
 
 
 @function("Enrich")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{date, staging_keys}` to `{status: enriched, tracks, asked, requests}`.
+    """`{date, requests}` to `{status: enriched, asked: {kind: ids}, notes, requests}`.
 
     Each answer is kept before the next is asked for: an invocation that ends early loses nothing,
-    and the next one goes on where it stopped.
+    and the next one goes on where it stopped. Analyses are one request each, so a run asks for no
+    more than the stack's parameter says, for played tracks first; an app that may not ask for
+    them is told so in `notes`, and nothing fails.
     """
-    date = parse_date(event["date"])
-    lake = Lake(access.bucket())
-    answers = FeatureAnswers(access.raw(), lake)
-    spotify: Spotify | None = None
-    result: dict[str, Any] = {"tracks": 0}
-    asked = 0
-    problems: list[str] = []
+    work = _Work(parse_date(event["date"]), Lake(access.bucket()))
+    result: dict[str, Any] = {}
     try:
-        month = month_of(date)
-        wanted = _charted(event["staging_keys"])
-        wanted |= _in_table(lake, "chart_entries", month) | _in_table(lake, "plays", month)
-        known = answers.known()
-        kept, _ = answers.readable(answers.pending(month))
-        known |= {row["track_id"] for rows in kept.values() for row in rows}
-        result["tracks"] = len(wanted)
-        for batch in batches(wanted, known, FEATURES_PER_REQUEST):
-            spotify = spotify or access.spotify()
-            try:
-                answers.keep(spotify.audio_features(batch), batch, date)
-            except BadAnswerError as error:
-                problems.append(str(error))  # one bad answer does not stand in the others' way
-            else:
-                asked += len(batch)
-        result["status"] = "failed" if problems else "enriched"
-        if problems:
-            result["error"] = "; ".join(problems)
+        played, charted = work.wanted("plays"), work.wanted("chart_entries")
+        for kind in (FEATURES, ALBUMS, ARTISTS):
+            work.ask(kind, sorted({*played[kind.id], *charted[kind.id]}))
+        tracks = dict.fromkeys([*sorted(played["track_id"]), *sorted(charted["track_id"])])
+        work.ask(ANALYSES, list(tracks), most=int(settings().analyses_per_run))
+        result["status"] = "failed" if work.problems else "enriched"
+        if work.problems:
+            result["error"] = "; ".join(work.problems)
     except (*access.FORESEEN, SchemaError) as error:
         result |= access.failure(error)
-    requests = dict(spotify.requests) if spotify else {}
-    counts = {"tracks": asked, "requests": sum(requests.values())}
-    return result | {"asked": asked, "requests": requests, "counts": counts}
+    asked = dict(work.asked)
+    counted = access.counted(work.spotify, event["requests"])
+    counted["counts"] |= {name.replace("-", "_"): count for name, count in asked.items()}
+    return result | {"asked": asked, "notes": work.notes} | counted
 
 
-def _charted(staging_keys: list[str]) -> set[str]:
-    with ThreadPoolExecutor(READERS) as pool:
-        staged = list(pool.map(access.staging().read, staging_keys))
-    return {entry["track_id"] for day in staged for entry in day["entries"]}
+class _Work:
+    """One run's asking: what was asked, and what went wrong or is worth telling."""
+
+    def __init__(self, day: date, lake: Lake) -> None:
+        self.asked: Counter[str] = Counter()
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.spotify: Spotify | None = None
+        self._day = day
+        self._lake = lake
+
+    def wanted(self, table: str) -> dict[str, set[str]]:
+        """The ids in a table's rows of this month and the one before, by kind of id.
+
+        So what a failed run did not ask for is asked for by a later one.
+        """
+        month = month_of(self._day)
+        keys = [*self._lake.keys(table, shift_month(month, -1)), *self._lake.keys(table, month)]
+        found = self._lake.read(table, keys, ["track_id", "album_id", "artist_ids"])
+        lists = found.column("artist_ids").to_pylist()
+        return {
+            "track_id": {each for each in found.column("track_id").to_pylist() if each},
+            "album_id": {each for each in found.column("album_id").to_pylist() if each},
+            "artist_id": {each for ids in lists for each in ids or () if each},
+        }
+
+    def ask(self, kind: Kind, wanted: Iterable[str], most: int | None = None) -> None:
+        """Ask for those that the lake does not know, each once in its life."""
+        answers = Answers(kind, access.raw(), self._lake)
+        kept, _ = answers.readable(answers.pending(month_of(self._day)))
+        known = answers.known() | {row[kind.id] for rows in kept.values() for row in rows}
+        unknown = [each for each in wanted if each not in known][:most]
+        for batch in batches(unknown, kind.per_request):
+            self.spotify = self.spotify or access.spotify()
+            try:
+                answers.keep(ASK[kind.name](self.spotify, batch), batch, self._day)
+            except BadAnswerError as error:
+                self.problems.append(str(error))  # it does not stand in the others' way
+            except RefusedError as error:
+                told = self.notes if kind is ANALYSES else self.problems
+                told.append(str(error))
+                return
+            else:
+                self.asked[kind.name] += len(batch)
 
 
-def _in_table(lake: Lake, table: str, month: str) -> set[str]:
-    """The tracks in a table's rows of this month and the one before.
-
-    So what a failed run did not ask for is asked for by a later one.
-    """
-    keys = lake.keys(table, shift_month(month, -1)) + lake.keys(table, month)
-    ids = lake.read(table, keys, ["track_id"]).column("track_id").to_pylist()
-    return {track_id for track_id in ids if track_id}
+def _analysis(spotify: Spotify, track_id: str) -> Answer:
+    """A track's analysis; that there is none is an answer too."""
+    try:
+        return spotify.audio_analysis(track_id)
+    except NotFoundError as error:
+        if error.answer is None:
+            raise
+        return error.answer

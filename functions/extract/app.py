@@ -1,56 +1,95 @@
 """Extract: one chart's answer of one day, asked once and kept as it came."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
+from soundlake.chart_days import after
 from soundlake.charts import read_playlist
 from soundlake.observability import function
-from soundlake.spotify.client import Spotify, SpotifyError
+from soundlake.spotify.client import RateLimitedError, Spotify, SpotifyError, UnavailableError
 from soundlake.spotify.models import BadAnswerError, Page, Playlist
 from soundlake.store.objects import CorruptObjectError
-from soundlake.times import parse_date
+from soundlake.times import parse_date, parse_time
 
 PAGES = 10  # of 50 or 100 entries each: more than any chart has
+EARLIER_DAYS = 14  # as far back as a chart's earlier answer is looked for
+
+Attempts = dict[str, dict[int, list[str]]]  # by date and number: the pages' keys, in order
+
+
+class DayUnavailableError(SpotifyError):
+    """A day that Spotify does not show and of which no answer was kept."""
 
 
 @function("Extract")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{chart, date, requests}` to `{status: extracted, raw_keys, requests}`.
+    """`{chart, date, again, not_before, requests}` to `{status: extracted, raw_keys, requests}`.
 
     An answer that is already there is used again; one that cannot be read is superseded by a new
-    attempt. Otherwise `{status: rate_limited or unavailable, retry_after}` or `{status: failed,
-    error}`. `requests` adds up over the tries that a rate limit makes of one.
+    attempt, and so is one that was refused (`again`) while its day lasts. `earlier_keys` is the
+    latest answer of an earlier day, empty where there is none.
+
+    Otherwise `{status: rate_limited or unreachable, retry_after, not_before}`, `{status:
+    unavailable, error}` for a past day without an answer, or `{status: failed, error}`.
+    `requests` adds up over the tries that a rate limit makes of one.
     """
-    chart = event["chart"]
+    chart, day = event["chart"], parse_date(event["date"])
     spotify: Spotify | None = None
     try:
-        day = parse_date(event["date"])
-        prefix = f"raw/charts/spotify/{chart['chart']}/{day.isoformat()}/"
-        attempt, kept = _kept(prefix, chart["playlist_id"])
-        if not kept:
+        attempts = _attempts(chart["chart"], day)
+        number, kept = _kept(attempts.pop(day.isoformat(), {}), chart["playlist_id"])
+        if event["again"] or not kept:
             spotify = access.spotify()
-            kept = _ask(spotify, chart["playlist_id"], day, f"{prefix}{attempt:03d}/")
-        result: dict[str, Any] = {"status": "extracted", "raw_keys": kept}
+            if not kept or spotify.now().date() == day:
+                _not_before(spotify.now(), event["not_before"])
+                attempt = f"{day.isoformat()}/{number + bool(kept):03d}/"
+                prefix = f"raw/charts/spotify/{chart['chart']}/{attempt}"
+                kept = _ask(spotify, chart["playlist_id"], day, prefix)
+        result: dict[str, Any] = {
+            "status": "extracted",
+            "raw_keys": kept,
+            "earlier_keys": _latest(attempts[max(attempts)]) if attempts else [],
+        }
+    except DayUnavailableError as error:
+        result = {"status": "unavailable", "error": str(error)}
+    except (RateLimitedError, UnavailableError) as error:
+        result = access.failure(error)
+        if spotify is not None:
+            result["not_before"] = after(spotify.known_time(), error.retry_after)
     except access.FORESEEN as error:
         result = access.failure(error)
-    return result | access.counted(spotify, event.get("requests"))
+    return result | access.counted(spotify, event["requests"])
 
 
-def _kept(prefix: str, playlist_id: str) -> tuple[int, list[str]]:
-    """The latest attempt's keys where it is whole; else none, and the attempt to go on with."""
-    keys = access.raw().keys(prefix)
-    if not keys:
+def _attempts(chart: str, day: date) -> Attempts:
+    """The kept pages of a chart's day and the days before it."""
+    prefix = f"raw/charts/spotify/{chart}/"
+    first, end = day - timedelta(days=EARLIER_DAYS), day + timedelta(days=1)
+    attempts: Attempts = {}
+    for key in access.raw().keys(prefix, f"{prefix}{first}/", f"{prefix}{end}/"):
+        one, number, _ = key.removeprefix(prefix).split("/")
+        attempts.setdefault(one, {}).setdefault(int(number), []).append(key)
+    return attempts
+
+
+def _latest(tried: dict[int, list[str]]) -> list[str]:
+    return tried[max(tried)]
+
+
+def _kept(tried: dict[int, list[str]], playlist_id: str) -> tuple[int, list[str]]:
+    """The latest attempt's number and pages where it is whole; else the number to go on with."""
+    if not tried:
         return 1, []
-    attempt = int(keys[-1].removeprefix(prefix).split("/")[0])
-    pages = [key for key in keys if key.startswith(f"{prefix}{attempt:03d}/")]
+    number, pages = max(tried), _latest(tried)
     try:
         answers = [access.raw().need(key) for key in pages]
         read_playlist([answer.json for answer in answers], playlist_id)
     except (CorruptObjectError, BadAnswerError):
-        return attempt + 1, []
-    return (attempt, []) if _next_page(answers[-1].json, len(answers)) else (attempt, pages)
+        return number + 1, []
+    return (number, []) if _next_page(answers[-1].json, len(answers)) else (number, pages)
 
 
 def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str]:
@@ -87,7 +126,13 @@ def _next_page(answer: Any, number: int) -> str | None:
 def _same_day(now: datetime, day: date) -> None:
     """Refuse to file Spotify's present chart under another date: it shows only today's."""
     if now.date() != day:
-        raise SpotifyError(
+        raise DayUnavailableError(
             f"Spotify shows only today's chart ({now.date()}, UTC) and no answer of {day} was "
             "kept, so that day is unavailable."
         )
+
+
+def _not_before(now: datetime, not_before: str | None) -> None:
+    """Keep to what Spotify asked of an earlier run."""
+    if not_before is not None and (left := parse_time(not_before) - now) > timedelta(0):
+        raise RateLimitedError(ceil(left.total_seconds()))

@@ -1,19 +1,25 @@
-"""Plan: which charts to read, for which date."""
+"""Plan: which charts to read, for which date, and what earlier runs missed."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, ValidationError
 from soundlake import access
+from soundlake.chart_days import LOOK_BACK_DAYS, ChartDay, due, named
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
-from soundlake.observability import function
-from soundlake.times import TimeError, logical_time, parse_date, parse_time
-
-CHART_LIST = "config/charts.csv"
+from soundlake.observability import function, logger
+from soundlake.store.lake import Lake, Row, SchemaError
+from soundlake.store.objects import CorruptObjectError
+from soundlake.times import TimeError, logical_time, month_of, parse_date, parse_time
 
 
 class RunInput(BaseModel):
-    """The daily machine's input; `{}` reads every enabled chart of the run's own day."""
+    """The daily machine's input; `{}` does what is left of the run's own day and of the last ones.
+
+    With a `date`, every chart of that day is derived again from its kept answer; with `charts`,
+    these and no others.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,7 +34,11 @@ class PlanError(Exception):
 
 @function("Plan")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{input, start_time}` to `{status: planned, date, charts}` or `{status: invalid, error}`."""
+    """`{input, start_time}` to `{status: planned, date, charts, done}` or `{status: invalid, error}`.
+
+    `charts` has an item for each branch: a chart and its date. `done` counts the charts of the
+    day that earlier runs have done.
+    """
     try:
         return _plan(event["input"], event["start_time"])
     except (PlanError, TimeError, ChartListError, UnknownChartError) as error:
@@ -36,8 +46,39 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _plan(given: Any, start_time: str) -> dict[str, Any]:
+    run = _read(given)
+    now = logical_time(run.scheduled_time, start_time)
+    today = parse_time(start_time).date()
+    day = parse_date(run.date) if run.date else now.date()
+    if day > today:
+        raise PlanError(f"{day} lies in the future (today is {today}, UTC): no chart has it yet.")
+    text = access.chart_list()
+    if text is None:
+        raise PlanError("There is no chart list yet; upload one with ./soundlake charts FILE.")
+    charts = select(parse_chart_list(text), run.charts)
+    if run.charts == []:
+        raise PlanError("The input's 'charts' is empty; name some, like NO, or leave it out.")
+    if not charts:
+        raise PlanError("Every chart is switched off; set enabled to true for one in the list.")
+    if run.date:
+        items = [ChartDay(chart, day) for chart in charts]
+    elif run.charts:
+        items = named(charts, day, _records(day), now)
+    else:
+        items = due(charts, day, _records(day), now)
+    repairs = sum(item.repair for item in items)
+    return {
+        "status": "planned",
+        "date": day.isoformat(),
+        "charts": [item.item() for item in items],
+        "done": len(charts) - (len(items) - repairs),
+        "counts": {"charts": len(items) - repairs, "repairs": repairs},
+    }
+
+
+def _read(given: Any) -> RunInput:
     try:
-        run = RunInput.model_validate(given)
+        return RunInput.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "input"
@@ -45,36 +86,20 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
             f"The input's {field!r} is wrong ({first['msg']}); it may hold scheduled_time, date "
             'and charts, like {"date": "2026-11-21", "charts": ["NO"]}.'
         ) from error
-    started = parse_time(start_time)
-    date = parse_date(run.date) if run.date else logical_time(run.scheduled_time, start_time).date()
-    if date > started.date():
-        raise PlanError(
-            f"{date} lies in the future (today is {started.date()}, UTC): no chart has it yet."
-        )
-    stored = access.bucket().get(CHART_LIST)
-    if stored is None:
-        raise PlanError("There is no chart list yet; upload one with ./soundlake charts FILE.")
+
+
+def _records(day: date) -> list[Row]:
+    """What earlier runs recorded of the last days.
+
+    Records that cannot be read stop no run: then everything of the day counts as left to do.
+    Publish, which owns them, fails on them and says so.
+    """
+    months = sorted({month_of(day - timedelta(days=LOOK_BACK_DAYS)), month_of(day)})
+    lake = Lake(access.bucket())
     try:
-        text = stored.body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise PlanError("The chart list is not UTF-8 text; save it as CSV in UTF-8.") from error
-    charts = select(parse_chart_list(text), run.charts)
-    if run.charts == []:
-        raise PlanError("The input's 'charts' is empty; name some, like NO, or leave it out.")
-    if not charts:
-        raise PlanError("Every chart is switched off; set enabled to true for one in the list.")
-    return {
-        "status": "planned",
-        "date": date.isoformat(),
-        "charts": [
-            {
-                "chart": chart.chart,
-                "country": chart.country,
-                "country_name": chart.country_name,
-                "cadence": chart.cadence,
-                "playlist_id": chart.playlist_id,
-            }
-            for chart in charts
-        ],
-        "counts": {"charts": len(charts)},
-    }
+        keys = [key for month in months for key in lake.keys("chart_days", month)]
+        rows: list[Row] = lake.read("chart_days", keys).to_pylist()
+    except (CorruptObjectError, SchemaError) as error:
+        logger.warning(str(error))
+        return []
+    return rows

@@ -1,109 +1,74 @@
-"""Publish: what a run learned, into the tables of tracks, albums, artists, features, countries."""
+"""Publish: what a run learned, into the tables that put it all together."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import awswrangler as wr
-import pandas as pd
+import pyarrow as pa
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
-from soundlake.features import FEATURES
+from soundlake.charts import ChartListError, parse_chart_list
 from soundlake.observability import function
-from soundlake.profiles import country_profiles
-from soundlake.store.feature_answers import TABLE, FeatureAnswers, month_of_key
-from soundlake.store.lake import READERS, Lake, Replaced, Row, SchemaError
-from soundlake.times import month_of, parse_date
-
-ENTITIES = {"tracks": "track_id", "albums": "album_id", "artists": "artist_id"}
+from soundlake.publishing.activity import publish_activity
+from soundlake.publishing.answers import publish_answers
+from soundlake.publishing.days import publish_days
+from soundlake.publishing.entities import publish_entities
+from soundlake.publishing.profiles import publish_profiles
+from soundlake.settings import settings
+from soundlake.store.lake import Lake, Replaced, SchemaError
+from soundlake.times import month_of, parse_date, shift_month
 
 
 @function("Publish")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{date, staging_keys}` to `{status: published, rows: {table: rows in the month's object}}`.
+    """`{date, charts, withdrawals}` to `{status: published, rows, written}`.
 
-    An answer about features that cannot be read is named in `error`; all else is published.
+    `rows` are those in the objects that were derived, by table, and `written` the objects that
+    changed. An answer that cannot be read is named in `error`; all else is published. The days'
+    records are written last: a run that was killed before is made up for whole.
     """
-    date = parse_date(event["date"])
-    month = month_of(date)
-    lake = Lake(access.bucket())
+    month = month_of(parse_date(event["date"]))
+    lake, raw = Lake(access.bucket()), access.raw()
     try:
-        with ThreadPoolExecutor(READERS) as pool:
-            staged = list(pool.map(access.staging().read, event["staging_keys"]))
-        replaced, problems = _publish_features(lake, month)
-        for table, id_column in ENTITIES.items():
-            found = {row[id_column]: row for day in reversed(staged) for row in day[table]}
-            replaced[table] = _add_unknown(lake, table, id_column, month, list(found.values()))
-        replaced["country_profiles"] = _publish_profiles(lake, month, staged)
-    except (*access.FORESEEN, SchemaError) as error:
+        named = [_named(lake, each, month) for each in ("chart_entries", "plays")]
+        entities, new, problems = publish_entities(lake, raw, month, named)
+        answers = publish_answers(lake, raw, month)
+        pairs = [(each["chart"], parse_date(each["date"])) for each in event["charts"]]
+        done = [
+            *entities.items(),
+            *answers.replaced.items(),
+            *_of("country_profiles", publish_profiles(lake, pairs, _countries(), answers.ids)),
+            *_of("music_activity", publish_activity(lake, settings().account, new | answers.ids)),
+            *_of("chart_days", publish_days(lake, event["charts"], event["withdrawals"])),
+        ]
+    except (*access.FORESEEN, SchemaError, ChartListError) as error:
         return access.failure(error)
-    rows = {table: done.rows for table, done in replaced.items()}
+    rows = {table: sum(one.rows for name, one in done if name == table) for table, _ in done}
+    written = sum(one.written for _, one in done)
+    problems += answers.problems
     status = {"status": "failed", "error": "; ".join(problems)} if problems else {}
-    return {"status": "published", "rows": rows, "counts": {"rows": sum(rows.values())}} | status
+    return {
+        "status": "published",
+        "rows": rows,
+        "written": written,
+        "counts": {"rows": sum(rows.values()), "objects": written},
+    } | status
 
 
-def _publish_features(lake: Lake, month: str) -> tuple[dict[str, Replaced], list[str]]:
-    answers = FeatureAnswers(access.raw(), lake)
-    good, bad = answers.readable(answers.pending(month))
-    replaced: dict[str, Replaced] = {}
-    for each in sorted({month, *map(month_of_key, good)}):
-        rows = [row for key, found in good.items() if month_of_key(key) == each for row in found]
-        replaced[TABLE] = _add_unknown(lake, TABLE, "track_id", each, rows)
-    known = answers.known() if bad else set()
-    return replaced, [why for key, why in bad.items() if not answers.superseded(key, known)]
+def _named(lake: Lake, table: str, month: str) -> pa.Table:
+    """The tracks of a month and the one before, and the answers that showed them."""
+    keys = [*lake.keys(table, shift_month(month, -1)), *lake.keys(table, month)]
+    column = {"chart_entries": "raw_key", "plays": "evidence"}[table]
+    found = lake.read(table, keys, ["track_id", column])
+    raw_keys = found.column(column)
+    if table == "chart_entries":
+        raw_keys = pa.array([[key] for key in raw_keys.to_pylist()], pa.list_(pa.string()))
+    return pa.table({"track_id": found.column("track_id"), "raw_keys": raw_keys})
 
 
-def _add_unknown(lake: Lake, table: str, id_column: str, month: str, rows: list[Row]) -> Replaced:
-    """Add the rows whose id the table does not have in any month; known ones stay as they are."""
-    others = [key for key in lake.keys(table) if f"/month={month}/" not in key]
-    elsewhere = set(lake.read(table, others, [id_column]).column(id_column).to_pylist())
-    return lake.replace(table, month, table, _adding(rows, id_column, elsewhere))
+def _countries() -> dict[str, str]:
+    """The countries' names by code, as the chart list has them."""
+    text = access.chart_list()
+    return {each.country: each.country_name for each in parse_chart_list(text)} if text else {}
 
 
-def _adding(
-    rows: list[Row], id_column: str, elsewhere: set[str]
-) -> Callable[[list[Row]], list[Row]]:
-    def change(before: list[Row]) -> list[Row]:
-        merged = {row[id_column]: row for row in before}
-        for row in rows:
-            if row[id_column] not in elsewhere:
-                merged.setdefault(row[id_column], row)
-        return [merged[key] for key in sorted(merged)]
-
-    return change
-
-
-def _publish_profiles(lake: Lake, month: str, staged: list[dict[str, Any]]) -> Replaced:
-    columns = ["chart", "country", "country_name", "chart_date", "position", "track_id"]
-    entries = pd.DataFrame(
-        [
-            (
-                *(day[name] for name in columns[:3]),
-                parse_date(day["date"]),
-                entry["position"],
-                entry["track_id"],
-            )
-            for day in staged
-            for entry in day["entries"]
-        ],
-        columns=columns,
-    )
-    profiles = country_profiles(entries, _features(lake, entries["track_id"]))
-    days = {(profile["chart"], profile["chart_date"]) for profile in profiles}
-
-    def with_days(before: list[Row]) -> list[Row]:
-        others = [row for row in before if (row["chart"], row["chart_date"]) not in days]
-        return sorted(others + profiles, key=lambda row: (row["chart_date"], row["chart"]))
-
-    return lake.replace("country_profiles", month, "country_profiles", with_days)
-
-
-def _features(lake: Lake, track_ids: "pd.Series[str]") -> pd.DataFrame:
-    """The features of some tracks, wherever in the table they are."""
-    columns = ["track_id", *FEATURES]
-    paths = [f"s3://{access.bucket().name}/{key}" for key in lake.keys(TABLE)]
-    if not paths:
-        return pd.DataFrame(columns=columns)
-    table: pd.DataFrame = wr.s3.read_parquet(path=paths, columns=columns, use_threads=True)
-    # Two runs at once, across a month's end, may each have added a track: the earlier row counts.
-    return table[table["track_id"].isin(set(track_ids))].drop_duplicates("track_id")
+def _of(table: str, replaced: dict[str, Replaced]) -> list[tuple[str, Replaced]]:
+    return [(table, one) for one in replaced.values()]

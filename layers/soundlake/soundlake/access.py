@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities import parameters
 
+from soundlake.charts import ChartListError
 from soundlake.settings import settings
 from soundlake.spotify.client import (
     AppCredentials,
@@ -21,6 +22,7 @@ from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
 
+CHART_LIST = "config/charts.csv"
 # What may go wrong in a foreseeable way: a sentence for the run's record, not a crash.
 FORESEEN = (SpotifyError, BadAnswerError, secrets.MissingSecretError, CorruptObjectError)
 
@@ -29,6 +31,17 @@ FORESEEN = (SpotifyError, BadAnswerError, secrets.MissingSecretError, CorruptObj
 def bucket() -> Bucket:
     """The data bucket."""
     return Bucket(settings().data_bucket)
+
+
+def chart_list() -> str | None:
+    """The chart list's text, or None where there is none yet. Raises ChartListError."""
+    stored = bucket().get(CHART_LIST)
+    try:
+        return stored.body.decode("utf-8") if stored else None
+    except UnicodeDecodeError as error:
+        raise ChartListError(
+            "The chart list is not UTF-8 text; save it as CSV in UTF-8."
+        ) from error
 
 
 def raw() -> Raw:
@@ -72,7 +85,7 @@ def counted(client: Spotify | None, before: dict[str, int] | None = None) -> dic
 def failure(error: Exception) -> dict[str, Any]:
     """A foreseen error as a function's result, for a state machine to branch on.
 
-    `status` is `rate_limited` or `unavailable`, both with `retry_after` (s), or `failed`; `error`
+    `status` is `rate_limited` or `unreachable`, both with `retry_after` (s), or `failed`; `error`
     is one sentence.
     """
     if isinstance(error, CredentialsError):
@@ -80,7 +93,7 @@ def failure(error: Exception) -> dict[str, Any]:
         _spotify.cache_clear()
     if isinstance(error, RateLimitedError | UnavailableError):
         return {
-            "status": "rate_limited" if isinstance(error, RateLimitedError) else "unavailable",
+            "status": "rate_limited" if isinstance(error, RateLimitedError) else "unreachable",
             "retry_after": error.retry_after,
             "error": str(error),
         }

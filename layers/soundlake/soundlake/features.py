@@ -25,9 +25,9 @@ FEATURES = (
 )
 
 
-def batches(track_ids: Iterable[str], known: Iterable[str], size: int) -> list[tuple[str, ...]]:
-    """The unknown ids in order, each once, in batches: the fewest requests that ask for all."""
-    return list(batched(sorted(set(track_ids) - set(known)), size, strict=False))
+def batches(ids: Iterable[str], size: int) -> list[tuple[str, ...]]:
+    """The ids in batches, in order: the fewest requests that ask for all."""
+    return list(batched(ids, size, strict=False))
 
 
 def feature_rows(

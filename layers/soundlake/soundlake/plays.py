@@ -5,11 +5,12 @@ plays are derived from them, so a better rule or a late arrival never loses anyt
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from soundlake.spotify.models import BadAnswerError, PlayedItem, RecentlyPlayed
+from soundlake.spotify.models import BadAnswerError, PlayedItem, RecentlyPlayed, Track
 from soundlake.times import TimeError, naive_ms, parse_time
 
 SOURCE = "spotify_recently_played"
@@ -63,6 +64,18 @@ def read_page(
         observations=observations,
         problems=problems,
     )
+
+
+def read_tracks(answer: Any) -> list[Track]:
+    """The tracks that one answer of recently played shows; rows that cannot be read show none.
+
+    Raises BadAnswerError when the answer is not a page at all.
+    """
+    tracks = []
+    for place, item in enumerate(RecentlyPlayed.read(answer, "recently played").items, 1):
+        with suppress(BadAnswerError):
+            tracks.append(PlayedItem.read(item, f"row {place}").track)
+    return tracks
 
 
 def _observation(played: PlayedItem, account: str, raw_key: str) -> Row:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ FEATURES_PER_REQUEST = 100  # the endpoint's limit
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
+LONG_WAIT_S = 300  # a wait longer than this is no run's to sit out, and asking during it lengthens it
 
 
 class SpotifyError(Exception):
@@ -60,10 +62,6 @@ class ExpiredTokenError(RefusedError):
     """Spotify no longer takes this access token (401); a new one may help."""
 
 
-class NotFoundError(SpotifyError):
-    """Spotify knows nothing under this id, or withholds it from this app (404)."""
-
-
 @dataclass(frozen=True, slots=True)
 class AppCredentials:
     """The app's id and secret, from https://developer.spotify.com/dashboard."""
@@ -83,6 +81,17 @@ class Answer:
     json: Any
     at: datetime
     request: str
+
+
+class NotFoundError(SpotifyError):
+    """Spotify knows nothing under this id, or withholds it from this app (404).
+
+    `answer` is what it sent, where that was JSON: to know that there is nothing is worth keeping.
+    """
+
+    def __init__(self, text: str, answer: Answer | None = None) -> None:
+        super().__init__(text)
+        self.answer = answer
 
 
 def _utc_now() -> datetime:
@@ -117,6 +126,7 @@ class Spotify:
         self._clock = clock
         self._offset = timedelta(0)
         self._token: tuple[str, datetime] | None = None
+        self._blocked_until: datetime | None = None
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "Soundlake/1"
         retry = Retry(
@@ -138,6 +148,10 @@ class Spotify:
         """
         if self._token is None:
             self.app_token()
+        return self.known_time()
+
+    def known_time(self) -> datetime:
+        """Spotify's time (UTC) as far as it is known: this machine's until the first answer."""
         return self._clock() + self._offset
 
     def app_token(self) -> str:
@@ -200,9 +214,24 @@ class Spotify:
             return self._get(url, self.app_token(), params)
 
     def _get(self, url: str, token: str, params: Mapping[str, str] | None = None) -> Answer:
+        self._check_block()
         headers = {"Authorization": f"Bearer {token}"}
         response = self._send("GET", url, self._api_url, params=params, headers=headers)
-        return self._answer(response, url)
+        try:
+            return self._answer(response, url)
+        except RateLimitedError as error:
+            if error.retry_after > LONG_WAIT_S:
+                self._blocked_until = self._clock() + timedelta(seconds=error.retry_after)
+            raise
+
+    def _check_block(self) -> None:
+        """Send nothing while a long wait, which this process was told of, lasts."""
+        if self._blocked_until is None:
+            return
+        left = (self._blocked_until - self._clock()).total_seconds()
+        if left > 0:
+            raise RateLimitedError(ceil(left))
+        self._blocked_until = None
 
     def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
         name = _endpoint(url, base)
@@ -261,7 +290,8 @@ class Spotify:
             case 404:
                 raise NotFoundError(
                     f"Spotify answers 404 for {path}: it does not exist, or it is withheld from "
-                    "this app, as Spotify's own charts are from apps made after 2024-11-27."
+                    "this app, as Spotify's own charts are from apps made after 2024-11-27.",
+                    self._decoded(response),
                 )
             case status if status >= 500:
                 raise UnavailableError(
@@ -269,15 +299,22 @@ class Spotify:
                 )
             case status:
                 raise SpotifyError(f"Spotify answered {status} for {path}: {_message(response)}.")
+        answer = self._decoded(response)
+        if answer is None:
+            raise BadAnswerError(f"{path}: the answer is not JSON")
+        return answer
+
+    def _decoded(self, response: requests.Response) -> Answer | None:
+        """The answer with its JSON; None where it holds none."""
         try:
             decoded = response.json()
-        except requests.JSONDecodeError as error:
-            raise BadAnswerError(f"{path}: the answer is not JSON") from error
+        except requests.JSONDecodeError:
+            return None
         request = urlsplit(response.url)
         return Answer(
             body=response.content,
             json=decoded,
-            at=self._clock() + self._offset,
+            at=self.known_time(),
             request=f"{request.path}?{request.query}" if request.query else request.path,
         )
 

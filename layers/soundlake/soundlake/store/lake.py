@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
@@ -43,6 +44,11 @@ def object_key(table: str, month: str, name: str) -> str:
     if table not in SCHEMAS:
         raise SchemaError(f"There is no table {table!r}.")
     return f"lake/{table}/month={month}/{name}.parquet"
+
+
+def month_of_key(key: str) -> str:
+    """The month in the key of a table's object."""
+    return key.split("/")[2].removeprefix("month=")
 
 
 class Lake:
@@ -86,12 +92,24 @@ class Lake:
 
     def months(self, table: str) -> list[str]:
         """The months that a table has objects of, in order."""
-        return sorted({key.split("/")[2].removeprefix("month=") for key in self.keys(table)})
+        return sorted({month_of_key(key) for key in self.keys(table)})
 
     def keys(self, table: str, month: str | None = None) -> list[str]:
         """The keys of a table's objects, of one month or of all."""
         prefix = f"lake/{table}/month={month}/" if month else f"lake/{table}/"
         return [key for key in self._bucket.keys(prefix) if key.endswith(".parquet")]
+
+    def written(self, table: str, name: str) -> dict[str, datetime]:
+        """One owner's objects of a table, by key in order, with the time of their last writing."""
+        return {
+            key: at
+            for key, at in self._bucket.written(f"lake/{table}/").items()
+            if key.endswith(f"/{name}.parquet")
+        }
+
+    def paths(self, table: str) -> list[str]:
+        """The `s3://` addresses of a table's objects, for readers that fetch them themselves."""
+        return [f"s3://{self._bucket.name}/{key}" for key in self.keys(table)]
 
     def read(self, table: str, keys: Iterable[str], columns: list[str] | None = None) -> pa.Table:
         """The rows of some of a table's objects, in the order of the keys."""

@@ -4,6 +4,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from gzip import BadGzipFile, compress, decompress
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 _CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 
@@ -91,16 +93,24 @@ class Bucket:
                 raise ConflictError(key) from error
             raise
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """All keys under a prefix that ends with a slash, in order."""
+    def keys(self, prefix: str, after: str = "") -> Iterator[str]:
+        """All keys under a prefix that ends with a slash, in order, those after the key `after`."""
+        return (entry["Key"] for entry in self._listed(prefix, after))
+
+    def written(self, prefix: str) -> dict[str, datetime]:
+        """All keys under a prefix, in order, with the time of their last writing (UTC, s)."""
+        return {entry["Key"]: entry["LastModified"] for entry in self._listed(prefix)}
+
+    def _listed(self, prefix: str, after: str = "") -> "Iterator[ObjectTypeDef]":
         if not prefix.endswith("/"):
             raise ValueError(
                 f"a prefix ends with a slash, or it also finds its longer namesakes: {prefix}"
             )
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, StartAfter=after
+        )
         for page in pages:
-            for entry in page.get("Contents", ()):
-                yield entry["Key"]
+            yield from page.get("Contents", ())
 
 
 def pack(body: bytes) -> bytes:

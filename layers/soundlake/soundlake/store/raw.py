@@ -8,6 +8,7 @@ and not overwritten.
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from soundlake.spotify.client import Answer
@@ -81,6 +82,9 @@ class Raw:
             raise CorruptObjectError(f"{key}{_ASKED} is missing.")
         return [str(track_id) for track_id in decode(stored.body, key + _ASKED)]
 
-    def keys(self, prefix: str) -> list[str]:
-        """The answers under a prefix, in order."""
-        return [key for key in self._bucket.keys(prefix) if key.endswith(".json.gz")]
+    def keys(self, prefix: str, after: str = "", before: str = "") -> list[str]:
+        """The answers under a prefix, in order; of these the ones after and before two keys."""
+        keys = self._bucket.keys(prefix, after)
+        if before:
+            keys = takewhile(lambda key: key < before, keys)
+        return [key for key in keys if key.endswith(".json.gz")]

@@ -1,0 +1,160 @@
+"""Chart days: what became of every chart on every day, and what is left to do.
+
+A record (a row of `chart_days`) is what the latest run made of one chart's day. A run plans by the
+records: what is done is left alone, and what earlier runs missed is made up for, bounded.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from soundlake.charts import Chart
+from soundlake.times import format_time, naive_ms, parse_date, parse_time
+
+LOOK_BACK_DAYS = 7
+REPAIRS = 50  # days of charts that one run makes up for: bounded, as its history is
+
+DONE = frozenset({"loaded", "unchanged"})
+# Refused for its contents: the same answer would be refused again, another one may not.
+REFUSED = frozenset({"refused", "withdrawn"})
+# What was not done for a reason that passes.
+OPEN = frozenset({"failed", "deferred"})
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartDay:
+    """One chart's day that a run is to do.
+
+    `repair`: a day before the run's own. `again`: its answer was refused, so a new one is asked
+    for. `not_before`: Spotify asked not to be asked earlier (ISO 8601, UTC).
+    """
+
+    chart: Chart
+    date: date
+    repair: bool = False
+    again: bool = False
+    not_before: str | None = None
+
+    def item(self) -> dict[str, Any]:
+        """What the state machine hands to the branch."""
+        chart = asdict(self.chart)
+        del chart["enabled"]
+        return {
+            "chart": chart,
+            "date": self.date.isoformat(),
+            "repair": self.repair,
+            "again": self.again,
+            "not_before": self.not_before,
+        }
+
+
+def due(
+    charts: Sequence[Chart], day: date, records: Iterable[Mapping[str, Any]], now: datetime
+) -> list[ChartDay]:
+    """What is left to do on a day and the `LOOK_BACK_DAYS` before it.
+
+    Of the day itself all that is not done. Of a day before it what is open or was never begun,
+    from the chart's own first record on; the latest days first, `REPAIRS` at most.
+    """
+    known = {(row["chart"], row["chart_date"]): row for row in records}
+    first: dict[str, date] = {}
+    for chart, chart_date in sorted(known):
+        first.setdefault(chart, chart_date)
+    wait = _not_before(known.values(), now)
+    today = [
+        ChartDay(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
+        for chart in charts
+        if _status(known, chart, day) not in DONE
+    ]
+    repairs = [
+        ChartDay(chart, earlier, repair=True)
+        for earlier in (day - timedelta(days=ago) for ago in range(1, LOOK_BACK_DAYS + 1))
+        for chart in charts
+        if first.get(chart.chart, day) <= earlier
+        and _status(known, chart, earlier) in OPEN | {None}
+    ]
+    return today + repairs[:REPAIRS]
+
+
+def named(
+    charts: Sequence[Chart], day: date, records: Iterable[Mapping[str, Any]], now: datetime
+) -> list[ChartDay]:
+    """Charts that an operator named: done on this day whatever the records say."""
+    known = {(row["chart"], row["chart_date"]): row for row in records}
+    wait = _not_before(known.values(), now)
+    return [
+        ChartDay(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
+        for chart in charts
+    ]
+
+
+def _status(
+    known: Mapping[tuple[str, date], Mapping[str, Any]], chart: Chart, day: date
+) -> str | None:
+    record = known.get((chart.chart, day))
+    return record["status"] if record else None
+
+
+def _not_before(records: Iterable[Mapping[str, Any]], now: datetime) -> str | None:
+    """When Spotify may be asked again: its limit is one for all charts."""
+    waits = [row["not_before"] for row in records if row["not_before"] is not None]
+    latest = max(waits, default=None)
+    if latest is None or latest <= naive_ms(now):
+        return None
+    return f"{latest.isoformat(timespec='milliseconds')}Z"
+
+
+def records(
+    results: Iterable[Mapping[str, Any]], withdrawals: Iterable[Mapping[str, Any]]
+) -> list[Row]:
+    """Rows of `chart_days` from the results of a run's branches.
+
+    A result has chart, date and status, and where they apply stage, error, rows, holes and
+    not_before. A withdrawal has chart, date, status (withdrawn or failed) and error.
+    """
+    taken_back = {(each["chart"], each["date"]): each for each in withdrawals}
+    rows = []
+    for result in results:
+        again = taken_back.get((result["chart"], result["date"]))
+        later = {} if again is None else {**again, "stage": "Verify", "rows": None}
+        rows.append(_record({**result, **later}))
+    return sorted(rows, key=lambda row: (row["chart_date"], row["chart"]))
+
+
+def _record(result: Mapping[str, Any]) -> Row:
+    cadence, _, country = result["chart"].partition("-")
+    not_before = result.get("not_before")
+    return {
+        "chart": result["chart"],
+        "country": country,
+        "cadence": cadence,
+        "chart_date": parse_date(result["date"]),
+        "status": result["status"],
+        "stage": result.get("stage"),
+        "error": result.get("error") or None,
+        "rows": result.get("rows"),
+        "holes": result.get("holes"),
+        "not_before": naive_ms(parse_time(not_before)) if not_before else None,
+    }
+
+
+def after(now: datetime, seconds: int) -> str:
+    """The instant some seconds from now, as results carry it."""
+    return format_time(now + timedelta(seconds=seconds))
+
+
+def merge(before: Iterable[Row], found: Iterable[Row]) -> list[Row]:
+    """The records with those that a run found in the place of earlier ones, by date and chart.
+
+    That a day could not be derived again for want of an answer does not undo that it was done.
+    """
+    merged = {(row["chart_date"], row["chart"]): row for row in before}
+    for row in found:
+        key = (row["chart_date"], row["chart"])
+        done = key in merged and merged[key]["status"] in DONE
+        if not (done and row["status"] == "unavailable"):
+            merged[key] = row
+    return [merged[key] for key in sorted(merged)]

@@ -1,0 +1,62 @@
+"""Music activity: an account's months whose plays, or whose tracks' details, have changed."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soundlake.activity import activity_rows
+from soundlake.store.lake import Lake, Replaced, Row, month_of_key, object_key
+
+TABLE = "music_activity"
+
+
+def publish_activity(lake: Lake, account: str, new_ids: set[str]) -> dict[str, Replaced]:
+    """Derive an account's months: those whose plays are newer, and those that new ids touch."""
+    months = {*_newer(lake, account), *_touched(lake, account, new_ids)}
+    return {month: _publish(lake, account, month) for month in sorted(months)}
+
+
+def _newer(lake: Lake, account: str) -> Iterable[str]:
+    """The months whose plays were written after their activity (or within the same second)."""
+    plays, activity = (
+        {month_of_key(key): at for key, at in lake.written(table, account).items()}
+        for table in ("plays", TABLE)
+    )
+    return [month for month, at in plays.items() if month not in activity or activity[month] <= at]
+
+
+def _touched(lake: Lake, account: str, new_ids: set[str]) -> Iterable[str]:
+    """The months with a play of a track of which something new is known."""
+    if not new_ids:
+        return
+    values = pa.array(sorted(new_ids), pa.string())
+    for key in lake.written(TABLE, account):
+        ids = lake.read(TABLE, [key], ["track_id"]).column("track_id")
+        if pc.any(pc.is_in(ids, value_set=values)).as_py():
+            yield month_of_key(key)
+
+
+def _publish(lake: Lake, account: str, month: str) -> Replaced:
+    def change(_: list[Row]) -> list[Row]:
+        plays = lake.read("plays", [object_key("plays", month, account)]).to_pylist()
+        track_ids = {row["track_id"] for row in plays if row["track_id"]}
+        tracks = _by_id(lake, "tracks", "track_id", track_ids)
+        album_ids = {row["album_id"] for row in (*tracks.values(), *plays) if row["album_id"]}
+        return activity_rows(
+            plays,
+            tracks,
+            _by_id(lake, "albums", "album_id", album_ids),
+            _by_id(lake, "audio_features", "track_id", track_ids),
+            _by_id(lake, "track_sections", "track_id", track_ids),
+        )
+
+    return lake.replace(TABLE, month, account, change)
+
+
+def _by_id(lake: Lake, table: str, id_column: str, wanted: set[str]) -> dict[str, Row]:
+    """Some rows of a table, from whatever months; the earliest where an id is there twice."""
+    found = lake.read(table, lake.keys(table))
+    values = pa.array(sorted(wanted), pa.string())
+    rows = found.filter(pc.is_in(found.column(id_column), value_set=values)).to_pylist()
+    return {row[id_column]: row for row in reversed(rows)}

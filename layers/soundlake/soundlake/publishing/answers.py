@@ -1,0 +1,98 @@
+"""Kept answers into their tables: audio features, details of albums and artists, analyses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from soundlake.publishing.entities import adding
+from soundlake.sections import segment_row
+from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, Answers, Kind
+from soundlake.store.lake import Lake, Replaced, Row
+from soundlake.store.raw import Raw
+from soundlake.times import month_of
+
+SEGMENTS = "track_segments"
+
+
+class Published:
+    """What a run put into the tables: the objects, the ids that are new in them, the problems."""
+
+    def __init__(self) -> None:
+        self.replaced: dict[str, Replaced] = {}
+        self.ids: set[str] = set()
+        self.problems: list[str] = []
+
+
+def publish_answers(lake: Lake, raw: Raw, month: str) -> Published:
+    """Put every pending answer's rows into the tables.
+
+    Answers that cannot be read are named, unless everything in them is known from others.
+    """
+    done = Published()
+    for kind in (FEATURES, ANALYSES):
+        _add(kind, lake, raw, month, done)
+    for kind in (ALBUMS, ARTISTS):
+        _fill_in(kind, lake, raw, month, done)
+    return done
+
+
+def _pending(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> tuple[Answers, dict[str, list[Row]]]:
+    """The rows of the pending answers, by answer; what cannot be read is named in `done`."""
+    answers = Answers(kind, raw, lake)
+    good, bad = answers.readable(answers.pending(month))
+    known = answers.known() | {row[kind.id] for rows in good.values() for row in rows}
+    done.problems += [why for key, why in bad.items() if not answers.superseded(key, known)]
+    return answers, good
+
+
+def _add(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> None:
+    """Add rows, in the month in which each was asked for."""
+    answers, good = _pending(kind, lake, raw, month, done)
+    known = answers.known()
+    months = sorted({month, *(month_of(answers.day_of(key)) for key in good)})
+    for each in months:
+        own = {key: rows for key, rows in good.items() if month_of(answers.day_of(key)) == each}
+        if kind is ANALYSES:
+            _add_segments(lake, raw, answers, own, done)
+        # A row that another month has already stays there; the answer's key may be new.
+        rows = [row for rows in own.values() for row in rows if row[kind.id] not in known]
+        change = adding(rows, kind.id)
+        done.replaced[kind.table] = lake.replace(kind.table, each, kind.table, change)
+        done.ids |= {row[kind.id] for row in rows if row["source"] is not None}
+
+
+def _add_segments(
+    lake: Lake, raw: Raw, answers: Answers, own: Mapping[str, list[Row]], done: Published
+) -> None:
+    """Segments are large: a day's analyses are one object. They go before what names them."""
+    by_day: dict[Any, list[Row]] = {}
+    for key, rows in own.items():
+        for row in rows:
+            if row["source"] is not None:
+                segments = segment_row(
+                    raw.need(key).json,
+                    row["track_id"],
+                    fetched_at=row["fetched_at"],
+                    raw_key=key,
+                )
+                by_day.setdefault(answers.day_of(key), []).append(segments)
+    for day, rows in sorted(by_day.items()):
+        change = adding(rows, "track_id")
+        done.replaced[SEGMENTS] = lake.replace(SEGMENTS, month_of(day), day.isoformat(), change)
+
+
+def _fill_in(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> None:
+    """Fill details into the rows of albums or artists, in whatever month they are."""
+    _, good = _pending(kind, lake, raw, month, done)
+    details = {row[kind.id]: row for rows in good.values() for row in rows}
+    if not details:
+        return
+
+    def change(before: list[Row]) -> list[Row]:
+        return [row | details.get(row[kind.id], {}) for row in before]
+
+    for each in lake.months(kind.table):
+        ids = lake.read(kind.table, lake.keys(kind.table, each), [kind.id]).column(kind.id)
+        found = details.keys() & set(ids.to_pylist())
+        if found:
+            done.replaced[kind.table] = lake.replace(kind.table, each, kind.table, change)
+            done.ids |= found

@@ -1,0 +1,112 @@
+"""Tracks, albums and artists: a row for every one that a chart or a play names.
+
+The rows that name a track also name the answer that showed it, and the entity's row is made of
+that. So whatever an earlier run left undone is found again, and nothing is asked.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soundlake.charts import next_page, read_playlist, shown_tracks
+from soundlake.entities import entity_rows
+from soundlake.plays import read_tracks
+from soundlake.spotify.models import BadAnswerError, Track
+from soundlake.store.lake import READERS, Lake, Replaced, Row
+from soundlake.store.objects import CorruptObjectError
+from soundlake.store.raw import Raw
+
+IDS = {"tracks": "track_id", "albums": "album_id", "artists": "artist_id"}
+
+
+def publish_entities(
+    lake: Lake, raw: Raw, month: str, named: Sequence[pa.Table]
+) -> tuple[dict[str, Replaced], set[str], list[str]]:
+    """Add the rows of unknown tracks, and of their albums and artists, to the month's objects.
+
+    `named` are tables with track_id and raw_keys (the answers that showed the track). Returns what
+    was replaced, the ids that were added, and a sentence for each answer that cannot be read.
+    """
+    evidence = _evidence(named, ids_in(lake, "tracks"))
+    rows, problems = _rows(raw, evidence)
+    replaced, added = {}, set()
+    for table, id_column in IDS.items():
+        elsewhere = ids_in(lake, table, but=month)
+        new = {each: row for each, row in rows[table].items() if each not in elsewhere}
+        replaced[table] = lake.replace(table, month, table, adding(new.values(), id_column))
+        added |= set(new)
+    return replaced, added, problems
+
+
+def ids_in(lake: Lake, table: str, but: str | None = None) -> set[str]:
+    """The ids of a table's rows in all months (`but` one)."""
+    keys = [key for key in lake.keys(table) if f"/month={but}/" not in key]
+    column = IDS.get(table, "track_id")
+    return set(lake.read(table, keys, [column]).column(column).to_pylist())
+
+
+def adding(rows: Iterable[Row], id_column: str) -> Callable[[list[Row]], list[Row]]:
+    """The change that adds rows whose id is not there yet; known ones stay as they are."""
+    new = {row[id_column]: row for row in rows}
+
+    def change(before: list[Row]) -> list[Row]:
+        merged = new | {row[id_column]: row for row in before}
+        return [merged[key] for key in sorted(merged)]
+
+    return change
+
+
+def _evidence(named: Sequence[pa.Table], known: set[str]) -> dict[str, list[str]]:
+    """The unknown tracks, each with the answers that showed it."""
+    found: dict[str, list[str]] = {}
+    values = pa.array(sorted(known), pa.string())
+    for table in named:
+        unknown = table.filter(pc.invert(pc.is_in(table.column("track_id"), value_set=values)))
+        for row in unknown.to_pylist():
+            if row["track_id"] is not None:
+                found.setdefault(row["track_id"], row["raw_keys"])
+    return found
+
+
+def _rows(
+    raw: Raw, evidence: dict[str, list[str]]
+) -> tuple[dict[str, dict[str, Row]], list[str]]:
+    """The entity rows of tracks, each from the first of its answers that can be read."""
+    rows: dict[str, dict[str, Row]] = {table: {} for table in IDS}
+    problems: dict[str, str] = {}
+    missing = dict(evidence)
+    with ThreadPoolExecutor(READERS) as pool:
+        for turn in range(max(map(len, evidence.values()), default=0)):
+            keys = sorted({each[turn] for each in missing.values() if turn < len(each)})
+            for key, found in zip(keys, pool.map(lambda key: _read(raw, key), keys), strict=True):
+                if isinstance(found, str):
+                    problems[key] = found
+                    continue
+                at, tracks = found
+                own = [track for track in tracks if track.id in missing]
+                for table, made in entity_rows(own, at).items():
+                    for row in made:
+                        rows[table].setdefault(row[IDS[table]], row)
+            missing = {each: keys for each, keys in missing.items() if each not in rows["tracks"]}
+            if not missing:
+                break
+    damaged = {key for keys in missing.values() for key in keys}
+    return rows, [why for key, why in problems.items() if key in damaged]
+
+
+def _read(raw: Raw, key: str) -> tuple[datetime, list[Track]] | str:
+    """When an answer came and the tracks that it shows, or why it cannot be read."""
+    try:
+        answer = raw.need(key)
+        if key.startswith("raw/recently-played/"):
+            return answer.at, read_tracks(answer.json)
+        pages = [answer.json]
+        while next_page(pages[-1], len(pages)):
+            name = f"page-{len(pages) + 1:02d}.json.gz"
+            pages.append(raw.need(f"{key.rpartition('/')[0]}/{name}").json)
+        return answer.at, shown_tracks(read_playlist(pages, None))
+    except (CorruptObjectError, BadAnswerError) as error:
+        return f"{key}: {error}" if isinstance(error, BadAnswerError) else str(error)

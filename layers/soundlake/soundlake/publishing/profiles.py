@@ -1,0 +1,101 @@
+"""Country profiles: of the chart days of a run, and of those that later features complete."""
+
+from collections.abc import Iterable
+from datetime import date
+
+import awswrangler as wr
+import pandas as pd
+import pyarrow as pa
+
+from soundlake.features import FEATURES
+from soundlake.profiles import country_profiles
+from soundlake.store.lake import Lake, Replaced, Row
+from soundlake.times import month_of
+
+TABLE = "country_profiles"
+ENTRIES = ["chart", "country", "chart_date", "position", "track_id"]
+
+Pair = tuple[str, date]
+
+
+def publish_profiles(
+    lake: Lake, pairs: Iterable[Pair], names: dict[str, str], new_ids: set[str]
+) -> dict[str, Replaced]:
+    """Derive the profiles of these chart days, and of those with tracks among the new ids.
+
+    `names` are the countries' names by code. A chart day without rows has no profile.
+    """
+    wanted: dict[str, set[Pair]] = {}
+    for chart, chart_date in pairs:
+        wanted.setdefault(month_of(chart_date), set()).add((chart, chart_date))
+    for month, found in _incomplete(lake, new_ids):
+        wanted.setdefault(month, set()).update(found)
+    return {
+        month: _publish(lake, month, chart_days, names)
+        for month, chart_days in sorted(wanted.items())
+    }
+
+
+def _incomplete(lake: Lake, new_ids: set[str]) -> Iterable[tuple[str, set[Pair]]]:
+    """The chart days, by month, whose profile lacks features and that show one of the new ids."""
+    if not new_ids:
+        return
+    columns = ["chart", "chart_date", "tracks", "tracks_with_features"]
+    for month in lake.months(TABLE):
+        profiles = lake.read(TABLE, lake.keys(TABLE, month), columns).to_pylist()
+        short = {
+            (row["chart"], row["chart_date"])
+            for row in profiles
+            if row["tracks_with_features"] < row["tracks"]
+        }
+        if short:
+            shown = _entries(lake, month, short)
+            ids = shown.column("track_id").to_pylist()
+            touched = {
+                pair
+                for pair, track_id in zip(_pairs(shown), ids, strict=True)
+                if track_id in new_ids
+            }
+            if touched:
+                yield month, touched
+
+
+def _entries(lake: Lake, month: str, pairs: set[Pair]) -> pa.Table:
+    """The rows of some chart days of one month, in the columns `ENTRIES`."""
+    charts = {chart for chart, _ in pairs}
+    keys = [
+        key
+        for key in lake.keys("chart_entries", month)
+        if key.rpartition("/")[2].removesuffix(".parquet") in charts
+    ]
+    table = lake.read("chart_entries", keys, ENTRIES)
+    return table.filter(pa.array([pair in pairs for pair in _pairs(table)], pa.bool_()))
+
+
+def _pairs(table: pa.Table) -> list[Pair]:
+    charts, dates = (table.column(name).to_pylist() for name in ("chart", "chart_date"))
+    return list(zip(charts, dates, strict=True))
+
+
+def _publish(lake: Lake, month: str, pairs: set[Pair], names: dict[str, str]) -> Replaced:
+    entries = _entries(lake, month, pairs).to_pandas()
+
+    def change(before: list[Row]) -> list[Row]:
+        known = {row["country"]: row["country_name"] for row in before} | names
+        entries["country_name"] = entries["country"].map(known).fillna(entries["country"])
+        profiles = country_profiles(entries, _features(lake, set(entries["track_id"])))
+        others = [row for row in before if (row["chart"], row["chart_date"]) not in pairs]
+        return sorted(others + profiles, key=lambda row: (row["chart_date"], row["chart"]))
+
+    return lake.replace(TABLE, month, TABLE, change)
+
+
+def _features(lake: Lake, track_ids: set[str]) -> pd.DataFrame:
+    """The features of some tracks, wherever in the table they are."""
+    columns = ["track_id", *FEATURES]
+    paths = lake.paths("audio_features")
+    if not paths:
+        return pd.DataFrame(columns=columns)
+    table: pd.DataFrame = wr.s3.read_parquet(path=paths, columns=columns, use_threads=True)
+    # Two runs at once, across a month's end, may each have added a track: the earlier row counts.
+    return table[table["track_id"].isin(track_ids)].drop_duplicates("track_id")

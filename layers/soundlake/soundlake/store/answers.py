@@ -1,0 +1,147 @@
+"""Answers about many things at once: kept by Enrich, published by Publish, asked for once.
+
+An answer is pending until its table names it, so whatever is killed in between, a run of that
+month or the next finds the answer and does not ask again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Protocol
+
+from soundlake.entities import album_details, artist_details
+from soundlake.features import feature_rows
+from soundlake.sections import section_row
+from soundlake.spotify.client import (
+    ALBUMS_PER_REQUEST,
+    ARTISTS_PER_REQUEST,
+    FEATURES_PER_REQUEST,
+    Answer,
+)
+from soundlake.spotify.models import BadAnswerError
+from soundlake.store.lake import Lake, Row
+from soundlake.store.objects import CorruptObjectError
+from soundlake.store.raw import Raw
+from soundlake.times import month_of, shift_month
+
+
+class Reader(Protocol):
+    """Makes rows of one answer to a batch of ids; raises BadAnswerError when it is not one."""
+
+    def __call__(
+        self, answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
+    ) -> list[Row]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of answer: where it is kept, which table it goes to, how many ids a request has.
+
+    `named` is the table's column that names the answer; a row without it was not asked about.
+    """
+
+    name: str
+    table: str
+    id: str
+    named: str
+    per_request: int
+    rows: Reader
+
+
+def _sections(
+    answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
+) -> list[Row]:
+    (track_id,) = asked
+    known = None if _not_found(answer) else answer
+    return [section_row(known, track_id, fetched_at=fetched_at, raw_key=raw_key)]
+
+
+def _not_found(answer: Any) -> bool:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return isinstance(error, dict) and error.get("status") == 404
+
+
+FEATURES = Kind(
+    "audio-features", "audio_features", "track_id", "raw_key", FEATURES_PER_REQUEST, feature_rows
+)
+ALBUMS = Kind("albums", "albums", "album_id", "detail_raw_key", ALBUMS_PER_REQUEST, album_details)
+ARTISTS = Kind(
+    "artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, artist_details
+)
+ANALYSES = Kind("audio-analysis", "track_sections", "track_id", "raw_key", 1, _sections)
+KINDS = (FEATURES, ALBUMS, ARTISTS, ANALYSES)
+
+
+class Answers:
+    """The kept answers of one kind, beside the table that they go to."""
+
+    def __init__(self, kind: Kind, raw: Raw, lake: Lake) -> None:
+        self.kind = kind
+        self._raw = raw
+        self._lake = lake
+        self._prefix = f"raw/{kind.name}/spotify/"
+
+    def keep(self, answer: Answer, asked: Sequence[str], day: date) -> list[Row]:
+        """Keep one answer under the day it was asked on. Raises BadAnswerError, keeping nothing."""
+        batch = sha256(",".join(asked).encode()).hexdigest()[:16]
+        prefix = f"{self._prefix}month={month_of(day)}/{day.isoformat()}/"
+        tries = sum(key.startswith(f"{prefix}{batch}-") for key in self._raw.keys(prefix))
+        key = f"{prefix}{batch}-{tries + 1:03d}.json.gz"
+        rows = self.kind.rows(answer.json, asked, fetched_at=answer.at, raw_key=key)
+        self._raw.write(key, answer, asked=list(asked))
+        return rows
+
+    @cached_property
+    def _asked_about(self) -> dict[str, str]:
+        """What the table's rows of all months say was asked about, by id, and in which answer."""
+        columns = [self.kind.id, self.kind.named]
+        table = self._lake.read(self.kind.table, self._lake.keys(self.kind.table), columns)
+        return {
+            row[self.kind.id]: row[self.kind.named]
+            for row in table.to_pylist()
+            if row[self.kind.named] is not None
+        }
+
+    def known(self) -> set[str]:
+        """The ids that the table, in any month, says were asked about."""
+        return set(self._asked_about)
+
+    def pending(self, month: str) -> list[str]:
+        """The kept answers of a month and the one before that the table does not name yet."""
+        named = set(self._asked_about.values())
+        return [
+            key
+            for each in (shift_month(month, -1), month)
+            for key in self._raw.keys(f"{self._prefix}month={each}/")
+            if key not in named
+        ]
+
+    def rows(self, key: str) -> list[Row]:
+        """The rows of one kept answer. Raises CorruptObjectError or BadAnswerError."""
+        answer = self._raw.need(key)
+        asked = self._raw.asked(key)
+        return self.kind.rows(answer.json, asked, fetched_at=answer.at, raw_key=key)
+
+    def superseded(self, key: str, known: set[str]) -> bool:
+        """Whether everything that a damaged answer was about is known from another one."""
+        try:
+            return set(self._raw.asked(key)) <= known
+        except CorruptObjectError:
+            return False
+
+    def readable(self, keys: Sequence[str]) -> tuple[dict[str, list[Row]], dict[str, str]]:
+        """The rows of each answer that can be read, and why each other one cannot."""
+        good: dict[str, list[Row]] = {}
+        bad: dict[str, str] = {}
+        for key in keys:
+            try:
+                good[key] = self.rows(key)
+            except (CorruptObjectError, BadAnswerError) as error:
+                bad[key] = str(error)
+        return good, bad
+
+    def day_of(self, key: str) -> date:
+        """The day that a kept answer was asked on."""
+        return date.fromisoformat(key.removeprefix(self._prefix).split("/")[1])
