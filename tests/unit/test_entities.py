@@ -33,6 +33,8 @@ def test_a_track_brings_its_album_and_artists() -> None:
                 "isrc": "NOABC2600001",
                 "source": "spotify",
                 "fetched_at": AT,
+                "popularity": 50,
+                "linked_from_id": None,
             }
         ],
         "albums": [

@@ -9,7 +9,17 @@ import pytest
 
 from tests.unit.helpers import REPO
 
-DOMAIN = ("charts", "plays", "entities", "features", "profiles", "times")
+DOMAIN = (
+    "charts",
+    "plays",
+    "entities",
+    "features",
+    "sections",
+    "activity",
+    "countries",
+    "profiles",
+    "times",
+)
 FOREIGN = ("boto3", "botocore", "requests", "urllib3", "awswrangler", "aws_lambda_powertools")
 LIGHT = ("plan", "extract", "transform", "capture")
 HEAVY = ("pyarrow", "pandas", "numpy", "awswrangler")

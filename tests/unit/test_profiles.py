@@ -65,7 +65,11 @@ def test_a_profile_names_its_chart_and_day() -> None:
         "tracks",
         "tracks_with_features",
         "major_share",
-        *(f"{name}_mean" for name in MEANS),
+        *(f"{name}_{part}" for name in MEANS for part in ("mean", "std", "q1", "median", "q3")),
+        "coverage",
+        "region",
+        "hemisphere",
+        "season",
     }
 
 

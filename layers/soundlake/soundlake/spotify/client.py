@@ -26,6 +26,8 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
 TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
 FEATURES_PER_REQUEST = 100  # the endpoint's limit
+ALBUMS_PER_REQUEST = 20  # the endpoint's limit
+ARTISTS_PER_REQUEST = 50  # the endpoint's limit
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
@@ -186,15 +188,29 @@ class Spotify:
 
     def audio_features(self, track_ids: Sequence[str]) -> Answer:
         """The audio features of 1 to 100 tracks, in the order asked."""
-        if not 1 <= len(track_ids) <= FEATURES_PER_REQUEST:
-            raise ValueError(f"1 to {FEATURES_PER_REQUEST} ids a request, not {len(track_ids)}")
-        url = f"{self._api_url}/audio-features"
-        return self._get_as_app(url, {"ids": ",".join(track_ids)})
+        return self._several("audio-features", track_ids, FEATURES_PER_REQUEST)
+
+    def albums(self, album_ids: Sequence[str]) -> Answer:
+        """1 to 20 albums in full, in the order asked."""
+        return self._several("albums", album_ids, ALBUMS_PER_REQUEST)
+
+    def artists(self, artist_ids: Sequence[str]) -> Answer:
+        """1 to 50 artists in full, in the order asked."""
+        return self._several("artists", artist_ids, ARTISTS_PER_REQUEST)
+
+    def audio_analysis(self, track_id: str) -> Answer:
+        """The audio analysis of one track. Raises NotFoundError where Spotify has none."""
+        return self._get_as_app(f"{self._api_url}/audio-analysis/{track_id}")
 
     def recently_played(self, access_token: str) -> Answer:
         """The whole page of a user's recently played tracks, newest first, without a cursor."""
         url = f"{self._api_url}/me/player/recently-played"
         return self._get(url, access_token, {"limit": str(PLAYS_PER_PAGE)})
+
+    def _several(self, endpoint: str, ids: Sequence[str], most: int) -> Answer:
+        if not 1 <= len(ids) <= most:
+            raise ValueError(f"1 to {most} ids a request, not {len(ids)}")
+        return self._get_as_app(f"{self._api_url}/{endpoint}", {"ids": ",".join(ids)})
 
     def _grant(self, form: Mapping[str, str]) -> Token:
         url = f"{self._accounts_url}/api/token"

@@ -5,9 +5,13 @@ https://developer.spotify.com/documentation/web-api describes them. A playlist's
 two shapes: `tracks`/`track`, and since February 2026 `items`/`item`.
 """
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+# Whole numbers as wide as the columns they go to: one that fits none would keep all rows out.
+_Int = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+_Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class BadAnswerError(Exception):
@@ -32,20 +36,43 @@ class Image(_Answer):
     """A cover in one size; pixels, null where Spotify does not know them."""
 
     url: str
-    height: int | None = None
-    width: int | None = None
+    height: _Int | None = None
+    width: _Int | None = None
+
+
+class Followers(_Answer):
+    """How many follow an artist."""
+
+    total: _Long | None = None
+
+
+class ExternalIds(_Answer):
+    """Identifiers from outside Spotify: the ISRC names the recording, the UPC the release."""
+
+    isrc: str | None = None
+    upc: str | None = None
 
 
 class Artist(_Answer):
-    """An artist as it stands inside a track or album. Local files have no id."""
+    """An artist. Inside a track or album it has an id and names alone; local files have no id.
+
+    `popularity` is 0 to 100; `genres` may be an empty list where Spotify has not said any.
+    """
 
     id: str | None = None
     name: str
     uri: str | None = None
+    genres: tuple[str, ...] | None = None
+    popularity: _Int | None = None
+    followers: Followers | None = None
+    images: tuple[Image, ...] | None = None
 
 
 class Album(_Answer):
-    """An album as it stands inside a track; `release_date` is as precise as it says."""
+    """An album; `release_date` is as precise as it says.
+
+    Inside a track it lacks what stands after `images`; `popularity` is 0 to 100.
+    """
 
     id: str | None = None
     name: str
@@ -54,18 +81,37 @@ class Album(_Answer):
     artists: tuple[Artist, ...] = ()
     release_date: str | None = None
     release_date_precision: str | None = None
-    total_tracks: int | None = None
-    images: tuple[Image, ...] = ()
+    total_tracks: _Int | None = None
+    images: tuple[Image, ...] | None = None
+    label: str | None = None
+    popularity: _Int | None = None
+    external_ids: ExternalIds | None = None
+    genres: tuple[str, ...] | None = None
 
 
-class ExternalIds(_Answer):
-    """Identifiers from outside Spotify; the ISRC names the recording."""
+class Albums(_Answer):
+    """Albums in the order asked; null where Spotify knows none."""
 
-    isrc: str | None = None
+    albums: tuple[Album | None, ...]
+
+
+class Artists(_Answer):
+    """Artists in the order asked; null where Spotify knows none."""
+
+    artists: tuple[Artist | None, ...]
+
+
+class LinkedFrom(_Answer):
+    """The track that was asked for, where Spotify answers with another one in its place."""
+
+    id: str | None = None
 
 
 class Track(_Answer):
-    """A track with its artists and album; `duration_ms` in ms, `popularity` 0 to 100 or null."""
+    """A track with its artists and album; `duration_ms` in ms, `popularity` 0 to 100 or null.
+
+    `linked_from` is there where the track stands for one that is not to be had in a market.
+    """
 
     id: str
     name: str
@@ -80,6 +126,7 @@ class Track(_Answer):
     artists: tuple[Artist, ...]
     album: Album
     external_ids: ExternalIds = ExternalIds()
+    linked_from: LinkedFrom | None = None
 
 
 class Page(_Answer):
@@ -165,6 +212,45 @@ class AudioFeaturesBatch(_Answer):
     """Features in the order asked; null where Spotify knows none."""
 
     audio_features: tuple[AudioFeatures | None, ...]
+
+
+class AnalysedTrack(_Answer):
+    """A track as its audio analysis sees it; `duration` in seconds."""
+
+    duration: float | None = None
+
+
+class Section(_Answer):
+    """A part of a track, like a verse: seconds, dB, BPM, key 0 to 11 or -1, mode 0, 1 or -1."""
+
+    start: float | None = None
+    loudness: float | None = None
+    tempo: float | None = None
+    key: int | None = None
+    mode: int | None = None
+    time_signature: int | None = None
+
+
+class Segment(_Answer):
+    """One sound of a track: seconds and dB; 12 shares of pitch classes, 12 numbers of timbre."""
+
+    start: float | None = None
+    duration: float | None = None
+    confidence: float | None = None
+    loudness_start: float | None = None
+    loudness_max: float | None = None
+    loudness_max_time: float | None = None
+    loudness_end: float | None = None
+    pitches: tuple[float | None, ...] | None = None
+    timbre: tuple[float | None, ...] | None = None
+
+
+class AudioAnalysis(_Answer):
+    """How one track is built over time; a list that Spotify leaves out is null."""
+
+    track: AnalysedTrack | None = None
+    sections: tuple[Section, ...] | None = None
+    segments: tuple[Segment, ...] | None = None
 
 
 class Token(_Answer):

@@ -16,6 +16,37 @@ _LONG: pa.DataType = pa.int64()
 _BOOL: pa.DataType = pa.bool_()
 _DOUBLE: pa.DataType = pa.float64()
 _IMAGES: pa.DataType = pa.list_(pa.struct([("url", _STRING), ("height", _INT), ("width", _INT)]))
+_INTS: pa.DataType = pa.list_(pa.int32())
+_DOUBLES: pa.DataType = pa.list_(pa.float64())
+_SEGMENTS: pa.DataType = pa.list_(
+    pa.struct(
+        [
+            ("start", _DOUBLE),
+            ("duration", _DOUBLE),
+            ("confidence", _DOUBLE),
+            ("loudness_start", _DOUBLE),
+            ("loudness_max", _DOUBLE),
+            ("loudness_max_time", _DOUBLE),
+            ("loudness_end", _DOUBLE),
+            ("pitches", _DOUBLES),
+            ("timbre", _DOUBLES),
+        ]
+    )
+)
+# The features that a country's profile describes, and what beside their means.
+_PROFILED = (
+    "danceability",
+    "energy",
+    "loudness",
+    "speechiness",
+    "acousticness",
+    "instrumentalness",
+    "liveness",
+    "valence",
+    "tempo",
+    "duration_ms",
+)
+_SPREAD = ("std", "q1", "median", "q3")
 
 SCHEMAS: dict[str, pa.Schema] = {
     "observations": pa.schema(
@@ -123,6 +154,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("isrc", _STRING),
             ("source", _STRING),
             ("fetched_at", _TIME),
+            ("popularity", _INT),
+            ("linked_from_id", _STRING),
         ]
     ),
     "albums": pa.schema(
@@ -139,6 +172,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("images", _IMAGES),
             ("source", _STRING),
             ("fetched_at", _TIME),
+            ("label", _STRING),
+            ("popularity", _INT),
+            ("upc", _STRING),
+            ("genres", _STRINGS),
+            ("detailed_at", _TIME),
+            ("detail_raw_key", _STRING),
         ]
     ),
     "artists": pa.schema(
@@ -148,6 +187,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("name", _STRING),
             ("source", _STRING),
             ("fetched_at", _TIME),
+            ("genres", _STRINGS),
+            ("popularity", _INT),
+            ("followers", _LONG),
+            ("images", _IMAGES),
+            ("detailed_at", _TIME),
+            ("detail_raw_key", _STRING),
         ]
     ),
     "audio_features": pa.schema(
@@ -171,6 +216,63 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("raw_key", _STRING),
         ]
     ),
+    "track_sections": pa.schema(
+        [
+            ("track_id", _STRING),
+            ("duration", _DOUBLE),
+            ("sections", _INT),
+            ("section_duration_avg", _DOUBLE),
+            ("loudness_avg", _DOUBLE),
+            ("tempo_avg", _DOUBLE),
+            ("start_sequence", _DOUBLES),
+            ("loudness_sequence", _DOUBLES),
+            ("tempo_sequence", _DOUBLES),
+            ("key_sequence", _INTS),
+            ("mode_sequence", _INTS),
+            ("time_signature_sequence", _INTS),
+            ("segments", _SEGMENTS),
+            ("source", _STRING),
+            ("fetched_at", _TIME),
+            ("raw_key", _STRING),
+        ]
+    ),
+    "music_activity": pa.schema(
+        [
+            ("track_id", _STRING),
+            ("track_name", _STRING),
+            ("track_artist", _STRING),
+            ("played_at", _STRING),
+            ("explicit", _BOOL),
+            ("popularity", _INT),
+            ("album", _STRING),
+            ("album_cover", _STRING),
+            ("album_cover_height", _INT),
+            ("album_cover_width", _INT),
+            ("duration", _DOUBLE),
+            ("loudness", _DOUBLE),
+            ("tempo", _DOUBLE),
+            ("key", _INT),
+            ("time_signature", _INT),
+            ("mode", _INT),
+            ("acousticness", _DOUBLE),
+            ("danceability", _DOUBLE),
+            ("energy", _DOUBLE),
+            ("instrumentalness", _DOUBLE),
+            ("speechiness", _DOUBLE),
+            ("valence", _DOUBLE),
+            ("sections", _INT),
+            ("section_duration_avg", _DOUBLE),
+            ("loudness_avg", _DOUBLE),
+            ("tempo_avg", _DOUBLE),
+            ("start_sequence", _DOUBLES),
+            ("loudness_sequence", _DOUBLES),
+            ("tempo_sequence", _DOUBLES),
+            ("key_sequence", _INTS),
+            ("mode_sequence", _INTS),
+            ("time_signature_sequence", _INTS),
+            ("account", _STRING),
+        ]
+    ),
     "country_profiles": pa.schema(
         [
             ("chart", _STRING),
@@ -190,6 +292,41 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("valence_mean", _DOUBLE),
             ("tempo_mean", _DOUBLE),
             ("duration_ms_mean", _DOUBLE),
+            *((f"{name}_{part}", _DOUBLE) for name in _PROFILED for part in _SPREAD),
+            ("coverage", _DOUBLE),
+            ("region", _STRING),
+            ("hemisphere", _STRING),
+            ("season", _STRING),
+        ]
+    ),
+    "chart_days": pa.schema(
+        [
+            ("chart", _STRING),
+            ("country", _STRING),
+            ("cadence", _STRING),
+            ("chart_date", _DATE),
+            ("status", _STRING),
+            ("stage", _STRING),
+            ("error", _STRING),
+            ("rows", _INT),
+            ("holes", _INT),
+            ("not_before", _TIME),
+        ]
+    ),
+    "data_quality": pa.schema(
+        [
+            ("chart", _STRING),
+            ("country", _STRING),
+            ("chart_date", _DATE),
+            ("expectation", _STRING),
+            ("severity", _STRING),
+            ("about", _STRING),
+            ("observed", _STRING),
+            ("expected", _STRING),
+            ("evidence", _STRING),
+            ("consequence", _STRING),
+            ("observed_at", _TIME),
+            ("raw_key", _STRING),
         ]
     ),
 }

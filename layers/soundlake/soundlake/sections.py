@@ -1,0 +1,82 @@
+"""Sections: how a track is built over time, one row per track whose analysis was asked for."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from statistics import fmean
+from typing import Any
+
+from soundlake.spotify.models import AudioAnalysis, Section, Segment
+from soundlake.times import format_time
+
+SOURCE = "spotify"
+NUMBERS = ("start", "loudness", "tempo")  # of a section, in s, dB and BPM
+WHOLE_NUMBERS = ("key", "mode", "time_signature")
+_MOST = 10**9  # no second, dB, BPM or key lies beyond it; what does is damage
+
+
+def section_row(
+    answer: Any, track_id: str, fetched_at: datetime, raw_key: str | None
+) -> dict[str, Any]:
+    """A row of `track_sections` from one answer of audio analysis (seconds, dB, BPM).
+
+    Null for an answer means that Spotify has no analysis of this track: the row has no `source`
+    then, so that it is not asked for again. Sections and segments stand in the order of time. The
+    sequences have one value per section, null where it is unknown; the averages, unrounded, are
+    those of the known values. Raises BadAnswerError when the answer is no analysis.
+    """
+    if answer is None:
+        analysis = AudioAnalysis()
+    else:
+        analysis = AudioAnalysis.read(answer, f"the audio analysis of {track_id}")
+    duration = _number(analysis.track.duration) if analysis.track else None
+    sections = _in_time(analysis.sections)
+    sequences = {
+        name: None if sections is None else [_number(getattr(each, name)) for each in sections]
+        for name in (*NUMBERS, *WHOLE_NUMBERS)
+    }
+    return {
+        "track_id": track_id,
+        "duration": duration,
+        "sections": None if sections is None else len(sections),
+        "section_duration_avg": duration / len(sections) if duration and sections else None,
+        "loudness_avg": _mean(sequences["loudness"]),
+        "tempo_avg": _mean(sequences["tempo"]),
+        **{f"{name}_sequence": values for name, values in sequences.items()},
+        "segments": _segments(analysis.segments),
+        "source": None if answer is None else SOURCE,
+        "fetched_at": format_time(fetched_at),
+        "raw_key": raw_key,
+    }
+
+
+def _number[N: (int, float)](value: N | None) -> N | None:
+    """The value, or null where it is none that a track can have: NaN, infinite, or huge."""
+    return value if value is not None and abs(value) <= _MOST else None
+
+
+def _mean(values: Iterable[float | None] | None) -> float | None:
+    known = [value for value in values or () if value is not None]
+    return fmean(known) if known else None
+
+
+def _in_time[Part: (Section, Segment)](parts: Sequence[Part] | None) -> list[Part] | None:
+    """By start; as Spotify gives them where a start is unknown."""
+    if parts is None:
+        return None
+    starts = [_number(part.start) for part in parts]
+    if None in starts:
+        return list(parts)
+    return sorted(parts, key=lambda part: part.start or 0.0)
+
+
+def _segments(segments: Sequence[Segment] | None) -> list[dict[str, Any]] | None:
+    ordered = _in_time(segments)
+    if ordered is None:
+        return None
+    return [
+        {
+            name: [_number(each) for each in value] if isinstance(value, tuple) else _number(value)
+            for name, value in segment.model_dump().items()
+        }
+        for segment in ordered
+    ]
