@@ -149,11 +149,16 @@ def run() -> None:
 def capture(profile: str | None, region: str | None, stage: str | None) -> None:
     """Capture the latest plays."""
     target = _target(profile, region, stage)
-    _finish(machines.run(target, "capture", _capture_input(_facts(target)), Console()))
+    _finish(machines.run(target, "capture", _own_time(_facts(target)), Console()))
 
 
 @run.command()
-@click.option("--date", "day", help="The charts' date, like 2026-11-21; default today (UTC).")
+@click.option(
+    "--date",
+    "day",
+    help="Make all of this day again from its kept answers, like 2026-11-21; without it, the run "
+    "does what is left of today (UTC) and of the last days.",
+)
 @click.option("--charts", help="Only these, by country or chart: NO,SE,weekly-NO.")
 @stack_options
 def daily(
@@ -175,7 +180,7 @@ def _facts(target: Target) -> worlds.Facts | None:
     return worlds.facts(state.spotify) if state else None
 
 
-def _capture_input(facts: worlds.Facts | None) -> dict[str, Any]:
+def _own_time(facts: worlds.Facts | None) -> dict[str, Any]:
     """A real day's world has a time of its own; elsewhere the run's own start counts."""
     if facts is None or facts.made_up:
         return {}
@@ -187,10 +192,8 @@ def _daily_input(
 ) -> dict[str, Any]:
     today = facts.today if facts else machines.now().date()
     date = machines.check_date(day, today)
-    if date is None and facts and not facts.made_up:
-        date = facts.today.isoformat()
     chosen = machines.check_charts(charts, target)
-    given: dict[str, Any] = {"date": date} if date else {}
+    given: dict[str, Any] = {"date": date} if date else _own_time(facts)
     return given | ({"charts": chosen} if chosen else {})
 
 
@@ -234,7 +237,7 @@ def _run_both(lake: local_lake.Lake, console: Console) -> summary.Report:
     # A run that was killed may have left its executions going.
     for machine in MACHINES:
         machines.finish_earlier(lake.target, machine, console)
-    report.capture = machines.run(lake.target, "capture", _capture_input(lake.facts), console)
+    report.capture = machines.run(lake.target, "capture", _own_time(lake.facts), console)
     report.seconds["capture"] = report.capture.seconds
     given = _daily_input(lake.facts, lake.target, None, None)
     report.daily = machines.run(lake.target, "daily", given, console)

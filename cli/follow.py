@@ -9,9 +9,14 @@ from typing import Any, Final
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "capture": ("Capture", "Derive"),
-    "daily": ("Plan", "ProcessCharts", "Enrich", "Publish"),
+    "daily": ("Plan", "ProcessCharts", "Enrich", "Verify", "WithdrawCharts", "Publish"),
 }
-_RECORDS: Final = ("RecordSuccess", "RecordFailure")
+_RECORDS: Final[Mapping[str, str]] = {
+    "RecordSuccess": "loaded",
+    "RecordUnchanged": "unchanged",
+    "RecordFailure": "failed",
+}
+_WELL: Final = ("loaded", "unchanged")
 _PAGE: Final = 1000
 
 
@@ -31,8 +36,10 @@ class Outcome:
     error: str = ""
     cause: str = ""
     planned: int = 0
+    done_before: int = 0
     charts: list[dict[str, Any]] = field(default_factory=list)
     enrich: dict[str, Any] = field(default_factory=dict)
+    verify: dict[str, Any] = field(default_factory=dict)
     publish: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
     entered: dict[str, datetime] = field(default_factory=dict)
@@ -56,8 +63,14 @@ class Outcome:
 
     @property
     def failed_charts(self) -> list[dict[str, Any]]:
-        """The results of the charts that failed."""
-        return [one for one in self.charts if one.get("status") != "loaded"]
+        """The results of the charts that were not done, the lost days of earlier runs aside."""
+        missed = [one for one in self.charts if one.get("status") not in _WELL]
+        return [one for one in missed if not _lost(one)]
+
+    @property
+    def lost_charts(self) -> list[dict[str, Any]]:
+        """The days before this run's own of which no answer was kept, so that none can be made."""
+        return [one for one in self.charts if _lost(one)]
 
     @property
     def why(self) -> str:
@@ -156,7 +169,7 @@ def take(outcome: Outcome, events: Iterable[Mapping[str, Any]]) -> None:
             _entered(outcome, event)
         elif kind.endswith("StateExited"):
             _exited(outcome, event)
-        elif kind == "MapStateStarted":
+        elif kind == "MapStateStarted" and not outcome.planned:
             outcome.planned = event.get("mapStateStartedEventDetails", {}).get("length", 0)
         elif kind in {"ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}:
             details = event.get(f"{kind[0].lower()}{kind[1:]}EventDetails", {})
@@ -174,7 +187,7 @@ def _exited(outcome: Outcome, event: Mapping[str, Any]) -> None:
     details = event.get("stateExitedEventDetails", {})
     name, output = details.get("name"), _object(details.get("output"))
     if name in _RECORDS:
-        outcome.charts.append(output or {"chart": "a chart", "status": _record_status(name)})
+        outcome.charts.append(output or {"chart": "a chart", "status": _RECORDS[name]})
     if name not in STAGES[outcome.machine]:
         return
     if name in outcome.entered:
@@ -187,11 +200,12 @@ def _results(outcome: Outcome, name: str, output: Mapping[str, Any]) -> None:
     """Take in what a stage's output says."""
     if name == "Plan":
         outcome.planned = len(output.get("charts") or ())
-    elif name in {"Enrich", "Publish"}:
+        outcome.done_before = int(output.get("done") or 0)
+    elif name in {"Enrich", "Verify", "Publish"}:
         # The state may pass its result on among other things, under its own name.
         found = output.get(name.lower(), output)
-        kept = outcome.enrich if name == "Enrich" else outcome.publish
-        _merge(kept, found if isinstance(found, dict) else {})
+        kept = {"Enrich": outcome.enrich, "Verify": outcome.verify, "Publish": outcome.publish}
+        _take(kept[name], found if isinstance(found, dict) else {})
         _missed(outcome, output)
     elif outcome.machine == "capture":
         found = output.get(name.lower(), output)
@@ -201,23 +215,21 @@ def _results(outcome: Outcome, name: str, output: Mapping[str, Any]) -> None:
 def _missed(outcome: Outcome, output: Mapping[str, Any]) -> None:
     """Add the charts of a list of results whose own events told nothing (or were cut off)."""
     listed = output.get("charts")
-    known = {one.get("chart") for one in outcome.charts}
+    known = {(one.get("chart"), one.get("date")) for one in outcome.charts}
     for one in listed if isinstance(listed, list) else ():
-        if isinstance(one, dict) and "status" in one and one.get("chart") not in known:
+        if not isinstance(one, dict) or "status" not in one:
+            continue
+        if (one.get("chart"), one.get("date")) not in known:
             outcome.charts.append(one)
 
 
-def _merge(kept: dict[str, Any], found: Mapping[str, Any]) -> None:
-    """Take `found` in; the requests of a repeated step add up."""
-    requests = dict(kept.get("requests") or {})
-    for endpoint, count in (found.get("requests") or {}).items():
-        requests[endpoint] = requests.get(endpoint, 0) + count
+def _take(kept: dict[str, Any], found: Mapping[str, Any]) -> None:
+    """Take `found` in; a step's requests already add up over its repeats."""
     kept.update(found)
-    kept["requests"] = requests
 
 
-def _record_status(name: str) -> str:
-    return "loaded" if name == "RecordSuccess" else "failed"
+def _lost(one: Mapping[str, Any]) -> bool:
+    return one.get("status") == "unavailable" and bool(one.get("repair"))
 
 
 def _object(text: Any) -> dict[str, Any]:

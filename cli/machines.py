@@ -125,8 +125,13 @@ def _captured(outcome: Outcome) -> str:
 
 
 def _charted(outcome: Outcome) -> str:
-    done = len(outcome.charts) - len(outcome.failed_charts)
-    return f"{done} of {len(outcome.charts)} charts loaded"
+    missed = len(outcome.failed_charts) + len(outcome.lost_charts)
+    text = f"{len(outcome.charts) - missed} of {len(outcome.charts)} charts loaded"
+    if not outcome.charts and outcome.done_before:
+        text = f"all {outcome.done_before} charts were done already"
+    elif outcome.done_before:
+        text += f", {outcome.done_before} were done already"
+    return text
 
 
 @contextmanager
@@ -166,17 +171,27 @@ def _lines(outcome: Outcome, fresh: Sequence[Mapping[str, Any]], console: Consol
 
 def chart_line(one: Mapping[str, Any]) -> str:
     """Return one finished chart as a line in rich's markup."""
-    name = escape(str(one.get("chart", "?")))
+    name = f"{escape(str(one.get('chart', '?'))):<14}"
+    if one.get("repair"):
+        name += f" of {one.get('date')}"
+    if one.get("status") == "unchanged":
+        return f"[green]✓[/] {name} not changed since it was last read"
     if one.get("status") != "loaded":
         why = escape(str(one.get("error") or "no reason given"))
-        return f"[red]✗[/] {name:<14} failed in {escape(str(one.get('stage') or '?'))}: {why}"
+        how = _HOW.get(str(one.get("status")), "failed in {stage}")
+        return f"[red]✗[/] {name} {how.format(stage=escape(str(one.get('stage') or '?')))}: {why}"
     notes = [f"{one.get('rows', '?')} rows"]
-    if one.get("holes"):
-        holes = one["holes"]
-        count = len(holes) if isinstance(holes, list) else int(holes)
-        notes.append(f"{count} rank{'' if count == 1 else 's'} missing")
-    notes += [escape(str(problem)) for problem in one.get("problems") or ()]
-    return f"[green]✓[/] {name:<14} {', '.join(notes)}"
+    if holes := int(one.get("holes") or 0):
+        notes.append(f"{holes} rank{'' if holes == 1 else 's'} missing")
+    return f"[green]✓[/] {name} {', '.join(notes)}"
+
+
+# How a chart that was not loaded ended, in a word; all else failed.
+_HOW: Final = {
+    "refused": "refused",
+    "deferred": "left to the next run",
+    "unavailable": "unavailable",
+}
 
 
 def now() -> datetime:

@@ -13,6 +13,7 @@ from cli import athena, render
 from cli.errors import Trouble
 from cli.follow import STAGES, Outcome
 from cli.lake import Size, sizes
+from cli.machines import chart_line
 from cli.target import Target
 from cli.world import Facts
 
@@ -72,6 +73,7 @@ def show(report: Report, console: Console) -> None:
     _show_world(report, console)
     _show_capture(report, console)
     _show_charts(report, console)
+    _show_quality(report, console)
     _show_tables(report, console)
     _show_counts("Requests to Spotify", report.requests(), console)
     _show_seconds(report, console)
@@ -115,17 +117,34 @@ def _show_charts(report: Report, console: Console) -> None:
     outcome = report.daily
     if outcome is None:
         return
-    failed = outcome.failed_charts
-    done = len(outcome.charts) - len(failed)
+    failed, lost = outcome.failed_charts, outcome.lost_charts
+    done = len(outcome.charts) - len(failed) - len(lost)
     rows = sum(int(one.get("rows") or 0) for one in outcome.charts)
-    text = f"[bold]Charts[/]  {done} done with {rows:,} rows, {len(failed)} failed"
-    console.print(text, highlight=False)
-    for one in failed:
-        where = escape(str(one.get("stage") or "?"))
-        why = escape(str(one.get("error") or "no reason given"))
-        console.print(f"  [red]✗[/] {one.get('chart')} in {where}: {why}", soft_wrap=True)
+    parts = [f"{done} done with {rows:,} rows", f"{len(failed)} failed"]
+    parts += [f"{outcome.done_before} done before"] if outcome.done_before else []
+    console.print(f"[bold]Charts[/]  {', '.join(parts)}", highlight=False)
+    for one in failed + lost:
+        console.print(f"  {chart_line(one)}", soft_wrap=True, highlight=False)
+    if failed:
+        names = ",".join(dict.fromkeys(str(one.get("chart")) for one in failed))
+        console.print(
+            f"  Run again what failed: ./soundlake run daily --charts {names}",
+            soft_wrap=True,
+            highlight=False,
+        )
     if not outcome.succeeded:
         console.print(f"  [red]✗[/] The daily run failed: {escape(outcome.why)}", soft_wrap=True)
+
+
+def _show_quality(report: Report, console: Console) -> None:
+    """What the run's data did not hold to; every breach is a row of data_quality."""
+    found = report.daily.verify if report.daily else {}
+    if "errors" not in found:
+        return
+    text = f"[bold]Quality[/] {found['errors']} errors, {found['warnings']} warnings"
+    console.print(text, highlight=False)
+    for problem in found.get("problems") or ():
+        console.print(f"  [yellow]![/] {escape(str(problem))}", soft_wrap=True, highlight=False)
 
 
 def _show_tables(report: Report, console: Console) -> None:

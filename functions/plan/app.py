@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, ValidationError
 from soundlake import access
-from soundlake.chart_days import LOOK_BACK_DAYS, ChartDay, due, named
+from soundlake.chart_days import LOOK_BACK_DAYS, Due, due, named
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
 from soundlake.observability import function, logger
 from soundlake.store.lake import Lake, Row, SchemaError
@@ -34,9 +34,9 @@ class PlanError(Exception):
 
 @function("Plan")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{input, start_time}` to `{status: planned, date, charts, done}` or `{status: invalid, error}`.
+    """`{input, start_time}` to `{status: planned, date, charts, done}`.
 
-    `charts` has an item for each branch: a chart and its date. `done` counts the charts of the
+    Or to `{status: invalid, error}`. `charts` has an item for each branch: a chart and its date. `done` counts the charts of the
     day that earlier runs have done.
     """
     try:
@@ -61,7 +61,7 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
     if not charts:
         raise PlanError("Every chart is switched off; set enabled to true for one in the list.")
     if run.date:
-        items = [ChartDay(chart, day) for chart in charts]
+        items = [Due(chart, day) for chart in charts]
     elif run.charts:
         items = named(charts, day, _records(day), now)
     else:

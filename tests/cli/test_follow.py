@@ -123,15 +123,49 @@ def test_charts_without_events_of_their_own_come_from_the_result() -> None:
     assert [one["chart"] for one in outcome.charts] == ["daily-NO", "daily-SE"]
 
 
-def test_a_repeated_step_adds_up() -> None:
+def test_a_repeated_step_says_what_all_its_tries_asked() -> None:
     outcome = Outcome("daily", "arn")
     once = {"enrich": {"status": "rate_limited", "requests": {"audio-features": 2}}}
-    again = {"enrich": {"status": "enriched", "requests": {"audio-features": 1}}}
+    again = {"enrich": {"status": "enriched", "requests": {"audio-features": 3}}}
     take(outcome, [entered(1, "Enrich"), exited(2, "Enrich", once)])
     take(outcome, [entered(5, "Enrich"), exited(8, "Enrich", again)])
     assert outcome.stages["Enrich"] == 4.0
     assert outcome.requests() == {"audio-features": 3}
     assert outcome.enrich["status"] == "enriched"
+
+
+def test_only_the_charts_are_counted_and_not_what_is_taken_out_again() -> None:
+    outcome = Outcome("daily", "arn")
+    started = event(17, "MapStateStarted", mapStateStartedEventDetails={"length": 1})
+    take(outcome, [*daily_events(), started])
+    assert outcome.planned == 2
+
+
+def test_one_chart_on_two_days_is_two_results() -> None:
+    outcome = Outcome("daily", "arn")
+    today, before = RESULT | {"date": "2026-11-21"}, RESULT | {"date": "2026-11-20"}
+    take(outcome, [exited(6, "RecordSuccess", today, "Pass")])
+    take(outcome, [exited(16, "Publish", {"charts": [today, before]})])
+    assert [one["date"] for one in outcome.charts] == ["2026-11-21", "2026-11-20"]
+
+
+def test_a_lost_day_of_an_earlier_run_is_no_failure_of_this_one() -> None:
+    outcome = Outcome("daily", "arn")
+    gone = {"chart": "daily-NO", "date": "2026-11-20", "status": "unavailable", "repair": True}
+    own = {"chart": "daily-SE", "date": "2026-11-21", "status": "unavailable", "repair": False}
+    same = {"chart": "weekly-SE", "date": "2026-11-21", "status": "unchanged", "repair": False}
+    take(outcome, [exited(1, "RecordFailure", gone, "Pass"), exited(2, "RecordFailure", own)])
+    take(outcome, [exited(3, "RecordUnchanged", same, "Pass")])
+    assert outcome.lost_charts == [gone]
+    assert outcome.failed_charts == [own]
+
+
+def test_what_was_verified_is_known() -> None:
+    outcome = Outcome("daily", "arn")
+    verify = {"status": "verified", "errors": 0, "warnings": 2, "problems": ["one", "two"]}
+    take(outcome, [entered(1, "Verify"), exited(3, "Verify", {"enrich": {}, "verify": verify})])
+    assert outcome.verify == verify
+    assert outcome.stages["Verify"] == 2.0
 
 
 def test_output_that_was_cut_off_still_counts_the_chart() -> None:

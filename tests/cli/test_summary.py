@@ -70,7 +70,7 @@ def test_it_tells_everything_and_fits() -> None:
 
 def test_failures_are_shown_with_their_reasons() -> None:
     text = printed(report(failed=True))
-    assert "daily-SE in Extract: 503 [busy]" in text
+    assert "daily-SE       failed in Extract: 503 [busy]" in text
     assert "Not done" in text
 
 
@@ -97,7 +97,14 @@ def test_it_succeeded_only_if_everything_did() -> None:
     [
         ({"chart": "daily-NO", "status": "loaded", "rows": 50, "holes": 0}, "50 rows"),
         ({"chart": "daily-IN", "status": "loaded", "rows": 49, "holes": 1}, "1 rank missing"),
-        ({"chart": "daily-IN", "status": "loaded", "rows": 48, "holes": [3, 9]}, "2 ranks missing"),
+        ({"chart": "daily-IN", "status": "loaded", "rows": 48, "holes": 2}, "2 ranks missing"),
+        ({"chart": "weekly-SE", "status": "unchanged"}, "not changed since"),
+        ({"chart": "daily-SE", "status": "refused", "error": "50 places"}, "refused: 50 places"),
+        ({"chart": "daily-SE", "status": "deferred", "error": "429"}, "left to the next run: 429"),
+        (
+            {"chart": "daily-SE", "date": "2026-11-20", "repair": True, "status": "unavailable"},
+            "of 2026-11-20 unavailable: no reason",
+        ),
         ({"chart": "daily-SE", "status": "failed", "stage": "Load"}, "failed in Load: no reason"),
     ],
 )

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class ChartDay:
+class Due:
     """One chart's day that a run is to do.
 
     `repair`: a day before the run's own. `again`: its answer was refused, so a new one is asked
@@ -53,7 +53,7 @@ class ChartDay:
 
 def due(
     charts: Sequence[Chart], day: date, records: Iterable[Mapping[str, Any]], now: datetime
-) -> list[ChartDay]:
+) -> list[Due]:
     """What is left to do on a day and the `LOOK_BACK_DAYS` before it.
 
     Of the day itself all that is not done. Of a day before it what is open or was never begun,
@@ -65,12 +65,12 @@ def due(
         first.setdefault(chart, chart_date)
     wait = _not_before(known.values(), now)
     today = [
-        ChartDay(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
+        Due(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
         for chart in charts
         if _status(known, chart, day) not in DONE
     ]
     repairs = [
-        ChartDay(chart, earlier, repair=True)
+        Due(chart, earlier, repair=True)
         for earlier in (day - timedelta(days=ago) for ago in range(1, LOOK_BACK_DAYS + 1))
         for chart in charts
         if first.get(chart.chart, day) <= earlier
@@ -81,12 +81,12 @@ def due(
 
 def named(
     charts: Sequence[Chart], day: date, records: Iterable[Mapping[str, Any]], now: datetime
-) -> list[ChartDay]:
+) -> list[Due]:
     """Charts that an operator named: done on this day whatever the records say."""
     known = {(row["chart"], row["chart_date"]): row for row in records}
     wait = _not_before(known.values(), now)
     return [
-        ChartDay(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
+        Due(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
         for chart in charts
     ]
 

@@ -35,7 +35,9 @@ def publish_answers(lake: Lake, raw: Raw, month: str) -> Published:
     return done
 
 
-def _pending(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> tuple[Answers, dict[str, list[Row]]]:
+def _pending(
+    kind: Kind, lake: Lake, raw: Raw, month: str, done: Published
+) -> tuple[Answers, dict[str, list[Row]]]:
     """The rows of the pending answers, by answer; what cannot be read is named in `done`."""
     answers = Answers(kind, raw, lake)
     good, bad = answers.readable(answers.pending(month))

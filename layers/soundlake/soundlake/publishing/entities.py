@@ -45,7 +45,7 @@ def ids_in(lake: Lake, table: str, but: str | None = None) -> set[str]:
     """The ids of a table's rows in all months (`but` one)."""
     keys = [key for key in lake.keys(table) if f"/month={but}/" not in key]
     column = IDS.get(table, "track_id")
-    return set(lake.read(table, keys, [column]).column(column).to_pylist())
+    return {str(each) for each in lake.read(table, keys, [column]).column(column).to_pylist()}
 
 
 def adding(rows: Iterable[Row], id_column: str) -> Callable[[list[Row]], list[Row]]:
@@ -71,9 +71,7 @@ def _evidence(named: Sequence[pa.Table], known: set[str]) -> dict[str, list[str]
     return found
 
 
-def _rows(
-    raw: Raw, evidence: dict[str, list[str]]
-) -> tuple[dict[str, dict[str, Row]], list[str]]:
+def _rows(raw: Raw, evidence: dict[str, list[str]]) -> tuple[dict[str, dict[str, Row]], list[str]]:
     """The entity rows of tracks, each from the first of its answers that can be read."""
     rows: dict[str, dict[str, Row]] = {table: {} for table in IDS}
     problems: dict[str, str] = {}

@@ -73,8 +73,8 @@ def _entries(lake: Lake, month: str, pairs: set[Pair]) -> pa.Table:
 
 
 def _pairs(table: pa.Table) -> list[Pair]:
-    charts, dates = (table.column(name).to_pylist() for name in ("chart", "chart_date"))
-    return list(zip(charts, dates, strict=True))
+    rows = table.select(["chart", "chart_date"]).to_pylist()
+    return [(row["chart"], row["chart_date"]) for row in rows]
 
 
 def _publish(lake: Lake, month: str, pairs: set[Pair], names: dict[str, str]) -> Replaced:

@@ -31,7 +31,9 @@ ARTISTS_PER_REQUEST = 50  # the endpoint's limit
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
-LONG_WAIT_S = 300  # a wait longer than this is no run's to sit out, and asking during it lengthens it
+LONG_WAIT_S = (
+    300  # a wait longer than this is no run's to sit out, and asking during it lengthens it
+)
 
 
 class SpotifyError(Exception):

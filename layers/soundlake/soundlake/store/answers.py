@@ -4,7 +4,7 @@ An answer is pending until its table names it, so whatever is killed in between,
 month or the next finds the answer and does not ask again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property

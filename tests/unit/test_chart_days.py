@@ -1,0 +1,224 @@
+"""Chart days: what a run has left to do, and what it records."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from soundlake.chart_days import (
+    LOOK_BACK_DAYS,
+    REPAIRS,
+    Due,
+    after,
+    due,
+    merge,
+    named,
+    records,
+)
+from soundlake.charts import Chart
+
+DAY = date(2026, 11, 24)
+NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+
+
+def chart(name: str) -> Chart:
+    cadence, _, country = name.partition("-")
+    return Chart(name, country, f"Land {country}", cadence, "x" * 22, True)  # type: ignore[arg-type]
+
+
+NO, SE, WEEKLY = chart("daily-NO"), chart("daily-SE"), chart("weekly-NO")
+
+
+def record(name: str, day: date, status: str, **more: Any) -> dict[str, Any]:
+    return {"chart": name, "chart_date": day, "status": status, "not_before": None} | more
+
+
+def days_ago(days: int) -> date:
+    return DAY - timedelta(days=days)
+
+
+def told(items: list[Due]) -> list[tuple[str, date, bool]]:
+    return [(item.chart.chart, item.date, item.repair) for item in items]
+
+
+def test_without_records_the_day_is_all_there_is() -> None:
+    assert due([NO, SE], DAY, [], NOW) == [Due(NO, DAY), Due(SE, DAY)]
+
+
+@pytest.mark.parametrize("status", ["loaded", "unchanged"])
+def test_what_is_done_is_left_alone(status: str) -> None:
+    assert due([NO, SE], DAY, [record("daily-NO", DAY, status)], NOW) == [Due(SE, DAY)]
+
+
+@pytest.mark.parametrize("status", ["refused", "withdrawn"])
+def test_what_was_refused_is_asked_for_again_while_its_day_lasts(status: str) -> None:
+    known = [record("daily-NO", DAY, status), record("daily-SE", days_ago(1), status)]
+
+    assert due([NO], DAY, known, NOW) == [Due(NO, DAY, again=True)]
+    # The same answer would be refused again, and another of that day is not to be had.
+    assert told(due([SE], DAY, known, NOW)) == [("daily-SE", DAY, False)]
+
+
+@pytest.mark.parametrize("status", ["failed", "deferred"])
+def test_what_is_open_is_done_on_its_day_and_made_up_for_later(status: str) -> None:
+    known = [record("daily-NO", DAY, status), record("daily-NO", days_ago(2), status)]
+    known += [record("daily-NO", days_ago(1), "loaded")]
+
+    assert due([NO], DAY, known, NOW) == [Due(NO, DAY), Due(NO, days_ago(2), repair=True)]
+
+
+def test_a_day_that_no_run_began_is_made_up_for() -> None:
+    known = [record("daily-NO", days_ago(3), "loaded")]
+
+    assert told(due([NO], DAY, known, NOW)) == [
+        ("daily-NO", DAY, False),
+        ("daily-NO", days_ago(1), True),
+        ("daily-NO", days_ago(2), True),
+    ]
+
+
+def test_a_chart_is_not_looked_for_before_its_own_first_day() -> None:
+    known = [record("daily-NO", days_ago(2), "loaded"), record("daily-NO", days_ago(1), "loaded")]
+    known += [record("daily-SE", days_ago(1), "loaded")]
+
+    assert told(due([NO, SE], DAY, known, NOW)) == [
+        ("daily-NO", DAY, False),
+        ("daily-SE", DAY, False),
+    ]
+
+
+def test_a_lost_day_is_not_looked_for_again() -> None:
+    known = [record("daily-NO", days_ago(1), "unavailable")]
+
+    assert told(due([NO], DAY, known, NOW)) == [("daily-NO", DAY, False)]
+
+
+def test_looking_back_is_bounded_in_days() -> None:
+    known = [record("daily-NO", days_ago(400), "failed")]
+
+    found = [item.date for item in due([NO], DAY, known, NOW) if item.repair]
+
+    assert found == [days_ago(ago) for ago in range(1, LOOK_BACK_DAYS + 1)]
+
+
+def test_looking_back_is_bounded_in_number_and_takes_the_latest_days() -> None:
+    letters = "ABCDEFGHIJKLMNOPQRST"
+    charts = [chart(f"daily-{one}{two}") for one in letters for two in letters[:2]]
+    known = [record(each.chart, days_ago(5), "loaded") for each in charts]
+
+    found = [item for item in due(charts, DAY, known, NOW) if item.repair]
+
+    assert len(found) == REPAIRS
+    assert [item.date for item in found] == [days_ago(1)] * 40 + [days_ago(2)] * 10
+
+
+def test_a_switched_off_chart_is_not_made_up_for() -> None:
+    known = [record("daily-SE", days_ago(1), "failed"), record("daily-NO", days_ago(1), "loaded")]
+
+    assert told(due([NO], DAY, known, NOW)) == [("daily-NO", DAY, False)]
+
+
+def test_cadences_are_apart() -> None:
+    known = [record("daily-NO", DAY, "loaded")]
+
+    assert due([NO, WEEKLY], DAY, known, NOW) == [Due(WEEKLY, DAY)]
+
+
+def test_spotifys_wait_holds_for_all_charts_until_it_is_over() -> None:
+    until = datetime(2026, 11, 24, 13, 0)  # noqa: DTZ001 - as tables keep it
+    known = [record("daily-NO", DAY, "deferred", not_before=until)]
+
+    assert {item.not_before for item in due([NO, SE], DAY, known, NOW)} == {
+        "2026-11-24T13:00:00.000Z"
+    }
+    later = NOW + timedelta(hours=1)
+    assert {item.not_before for item in due([NO, SE], DAY, known, later)} == {None}
+    assert named([SE], DAY, known, NOW)[0].not_before == "2026-11-24T13:00:00.000Z"
+
+
+def test_a_chart_that_is_named_is_done_whatever_is_on_record() -> None:
+    known = [record("daily-NO", DAY, "loaded"), record("daily-SE", DAY, "withdrawn")]
+
+    assert named([NO, SE], DAY, known, NOW) == [Due(NO, DAY), Due(SE, DAY, again=True)]
+
+
+def test_an_item_is_what_the_machine_hands_on() -> None:
+    assert Due(NO, DAY, repair=True).item() == {
+        "chart": {
+            "chart": "daily-NO",
+            "country": "NO",
+            "country_name": "Land NO",
+            "cadence": "daily",
+            "playlist_id": "x" * 22,
+        },
+        "date": "2026-11-24",
+        "repair": True,
+        "again": False,
+        "not_before": None,
+    }
+
+
+#### RECORDS #######################################################################################
+
+LOADED = {"chart": "daily-NO", "date": "2026-11-24", "status": "loaded", "rows": 50, "holes": 1}
+
+
+def test_a_result_becomes_a_record() -> None:
+    failed = {
+        "chart": "weekly-GLOBAL",
+        "date": "2026-11-23",
+        "status": "deferred",
+        "stage": "Extract",
+        "error": "Spotify's rate limit: wait 301 s.",
+        "not_before": "2026-11-24T12:35:01.000Z",
+    }
+
+    first, second = records([LOADED, failed], [])
+
+    assert first == {
+        "chart": "weekly-GLOBAL",
+        "country": "GLOBAL",
+        "cadence": "weekly",
+        "chart_date": date(2026, 11, 23),
+        "status": "deferred",
+        "stage": "Extract",
+        "error": "Spotify's rate limit: wait 301 s.",
+        "rows": None,
+        "holes": None,
+        "not_before": datetime(2026, 11, 24, 12, 35, 1),  # noqa: DTZ001 - as tables keep it
+    }
+    assert (second["country"], second["rows"], second["holes"]) == ("NO", 50, 1)
+    assert (second["stage"], second["error"], second["not_before"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("status", ["withdrawn", "failed"])
+def test_what_was_taken_back_is_on_record_as_that(status: str) -> None:
+    taken = {"chart": "daily-NO", "date": "2026-11-24", "status": status, "error": "as daily-SE"}
+
+    (found,) = records([LOADED], [taken])
+
+    assert (found["status"], found["stage"], found["error"]) == (status, "Verify", "as daily-SE")
+    assert (found["rows"], found["holes"]) == (None, 1)
+
+
+def test_the_latest_run_counts() -> None:
+    before = records([LOADED, LOADED | {"date": "2026-11-22"}], [])
+    found = records([LOADED | {"status": "failed"}, LOADED | {"date": "2026-11-23"}], [])
+
+    assert [(row["chart_date"].day, row["status"]) for row in merge(before, found)] == [
+        (22, "loaded"),
+        (23, "loaded"),
+        (24, "failed"),
+    ]
+    assert merge(before, before) == before
+
+
+def test_that_an_answer_is_gone_does_not_undo_what_was_done() -> None:
+    before = records([LOADED], [])
+    gone = records([LOADED | {"status": "unavailable"}], [])
+
+    assert merge(before, gone) == before
+    assert merge([], gone) == gone
+
+
+def test_after_is_an_instant_as_results_carry_it() -> None:
+    assert after(NOW, 301) == "2026-11-24T12:35:01.000Z"
