@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.helpers import REPO
 
-DOMAIN = ("charts", "plays", "entities", "features", "profiles", "times")
+DOMAIN = ("charts", "plays", "entities", "features", "quality", "profiles", "times")
 FOREIGN = ("boto3", "botocore", "requests", "urllib3", "awswrangler", "aws_lambda_powertools")
 LIGHT = ("plan", "extract", "transform", "capture")
 HEAVY = ("pyarrow", "pandas", "numpy", "awswrangler")

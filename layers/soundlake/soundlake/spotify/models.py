@@ -5,9 +5,16 @@ https://developer.spotify.com/documentation/web-api describes them. A playlist's
 two shapes: `tracks`/`track`, and since February 2026 `items`/`item`.
 """
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 
 class BadAnswerError(Exception):
@@ -26,6 +33,10 @@ class _Answer(BaseModel):
             first = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise BadAnswerError(f"{where}: {field}: {first['msg'].lower()}") from error
+
+
+def _none_is_empty(value: Any) -> Any:
+    return () if value is None else value
 
 
 class Image(_Answer):
@@ -55,7 +66,7 @@ class Album(_Answer):
     release_date: str | None = None
     release_date_precision: str | None = None
     total_tracks: int | None = None
-    images: tuple[Image, ...] = ()
+    images: Annotated[tuple[Image, ...], BeforeValidator(_none_is_empty)] = ()
 
 
 class ExternalIds(_Answer):
@@ -83,10 +94,14 @@ class Track(_Answer):
 
 
 class Page(_Answer):
-    """One page of a list; `next` is the address of the following page, or null."""
+    """One page of a list; `next` is the address of the following page, or null.
+
+    `offset` is how many entries of the list lie before it, `total` how many the list has.
+    """
 
     items: tuple[Any, ...]
     next: str | None = None
+    offset: int | None = Field(default=None, ge=0)
     total: int | None = None
 
 
@@ -142,23 +157,26 @@ class RecentlyPlayed(_Answer):
     items: tuple[Any, ...]
 
 
+Number = int | float  # a feature as it was answered: NaN or a fraction may stand anywhere
+
+
 class AudioFeatures(_Answer):
     """A track's features: shares 0 to 1, loudness in dB, tempo in BPM, key 0 to 11 or -1."""
 
     id: str
-    danceability: float | None = None
-    energy: float | None = None
-    key: int | None = None
-    loudness: float | None = None
-    mode: int | None = None
-    speechiness: float | None = None
-    acousticness: float | None = None
-    instrumentalness: float | None = None
-    liveness: float | None = None
-    valence: float | None = None
-    tempo: float | None = None
-    duration_ms: int | None = None
-    time_signature: int | None = None
+    danceability: Number | None = None
+    energy: Number | None = None
+    key: Number | None = None
+    loudness: Number | None = None
+    mode: Number | None = None
+    speechiness: Number | None = None
+    acousticness: Number | None = None
+    instrumentalness: Number | None = None
+    liveness: Number | None = None
+    valence: Number | None = None
+    tempo: Number | None = None
+    duration_ms: Number | None = None
+    time_signature: Number | None = None
 
 
 class AudioFeaturesBatch(_Answer):

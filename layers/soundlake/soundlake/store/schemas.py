@@ -192,4 +192,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("duration_ms_mean", _DOUBLE),
         ]
     ),
+    "data_quality": pa.schema(
+        [
+            ("chart", _STRING),
+            ("country", _STRING),
+            ("chart_date", _DATE),
+            ("expectation", _STRING),
+            ("severity", _STRING),
+            ("about", _STRING),
+            ("observed", _STRING),
+            ("expected", _STRING),
+            ("evidence", _STRING),
+            ("consequence", _STRING),
+            ("observed_at", _TIME),
+            ("raw_key", _STRING),
+        ]
+    ),
 }
