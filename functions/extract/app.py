@@ -7,10 +7,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.chart_days import after
-from soundlake.charts import read_playlist
+from soundlake.charts import next_page, read_playlist
 from soundlake.observability import function
 from soundlake.spotify.client import RateLimitedError, Spotify, SpotifyError, UnavailableError
-from soundlake.spotify.models import BadAnswerError, Page, Playlist
+from soundlake.spotify.models import BadAnswerError
 from soundlake.store.objects import CorruptObjectError
 from soundlake.times import parse_date, parse_time
 
@@ -89,7 +89,7 @@ def _kept(tried: dict[int, list[str]], playlist_id: str) -> tuple[int, list[str]
         read_playlist([answer.json for answer in answers], playlist_id)
     except (CorruptObjectError, BadAnswerError):
         return number + 1, []
-    return (number, []) if _next_page(answers[-1].json, len(answers)) else (number, pages)
+    return (number, []) if next_page(answers[-1].json, len(answers)) else (number, pages)
 
 
 def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str]:
@@ -106,21 +106,15 @@ def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str
             if number == 1:
                 read_playlist([answer.json], playlist_id)
             # Nothing is kept that could not be gone on with.
-            if following := _next_page(answer.json, number):
+            if following := next_page(answer.json, number):
                 spotify.check_page(following)
             access.raw().write(key, answer)
             stored = access.raw().need(key)
         keys.append(key)
-        url = _next_page(stored.json, number)
+        url = next_page(stored.json, number)
         if url is None:
             return keys
     raise BadAnswerError(f"the playlist {playlist_id}: more than {PAGES} pages")
-
-
-def _next_page(answer: Any, number: int) -> str | None:
-    if number == 1:
-        return Playlist.read(answer, "the playlist").page.next
-    return Page.read(answer, "the playlist's page").next
 
 
 def _same_day(now: datetime, day: date) -> None:

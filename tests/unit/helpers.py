@@ -7,7 +7,7 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from functools import cache
 from io import StringIO
@@ -20,6 +20,7 @@ import requests
 from soundlake.store.captures import CaptureKey
 from soundlake.store.lake import Lake
 from soundlake.store.objects import Bucket, pack
+from soundlake.store.staging import staging_key
 from soundlake.times import format_time
 
 REPO = Path(__file__).resolve().parents[2]
@@ -149,9 +150,14 @@ def entry(item: Any, shape: str = NEW_SHAPE, **changes: Any) -> Row:
     } | changes
 
 
-def page(items: Iterable[Any], following: str | None = None, shape: str = NEW_SHAPE) -> Row:
-    """A further page of a playlist's entries."""
-    return {"items": [entry(item, shape) for item in items], "next": following, "total": 50}
+def page(
+    items: Iterable[Any],
+    following: str | None = None,
+    shape: str = NEW_SHAPE,
+    **stated: int | None,
+) -> Row:
+    """A further page of a playlist's entries, with the `total` and `offset` that it states."""
+    return {"items": [entry(item, shape) for item in items], "next": following} | stated
 
 
 def playlist(
@@ -159,13 +165,17 @@ def playlist(
     ident: str = NORWAY,
     shape: str = NEW_SHAPE,
     following: str | None = None,
+    **stated: int | None,
 ) -> Row:
-    """A playlist with its first page."""
+    """A playlist with its first page; without a further one, its `total` is what it shows."""
+    items = list(items)
+    if following is None and "total" not in stated:
+        stated["total"] = len(items)
     return {
         "id": ident,
         "name": "A chart",
         "snapshot_id": "snapshot-1",
-        shape.split("/", maxsplit=1)[0]: page(items, following, shape),
+        shape.split("/", maxsplit=1)[0]: page(items, following, shape, **stated),
     }
 
 
@@ -433,8 +443,9 @@ def stage(
     zones: Zones, items: Iterable[Any], chart: Mapping[str, str] = NORWAY_CHART, day: str = TODAY
 ) -> str:
     """Stage a chart's day by Transform; its staging key."""
-    event = {"chart": chart, "date": day, "raw_keys": [keep_chart(zones, items, chart, day)]}
-    return str(invoke("transform", event)["staging_key"])
+    raw_keys = [keep_chart(zones, items, chart, day)]
+    invoke("transform", {"chart": chart, "date": day, "raw_keys": raw_keys, "earlier_keys": []})
+    return staging_key(chart["chart"], date.fromisoformat(day))
 
 
 def keep_page(zones: Zones, name: str, at: datetime, rows: Sequence[Any]) -> Row:

@@ -24,7 +24,6 @@ from tests.unit.helpers import (
     played,
     recently_played,
     track,
-    track_id,
 )
 
 Row = dict[str, Any]

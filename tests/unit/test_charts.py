@@ -9,6 +9,7 @@ from soundlake.charts import (
     Chart,
     ChartDay,
     ChartListError,
+    Hole,
     UnknownChartError,
     chart_day,
     parse_chart_list,
@@ -24,6 +25,7 @@ from tests.unit.helpers import (
     NORWAY_CHART,
     NOW,
     OLD_SHAPE,
+    album,
     chart_list,
     chart_row,
     entry,
@@ -47,7 +49,7 @@ def day_of(*items: Any) -> ChartDay:
 
 def day_of_pages(pages: Sequence[Any]) -> ChartDay:
     return chart_day(
-        read_playlist(pages, NORWAY),
+        read_playlist(pages, NORWAY).entries,
         chart=CHART,
         chart_date=date(2026, 11, 21),
         observed_at=NOW,
@@ -311,7 +313,7 @@ def test_an_entry_becomes_a_row_in_both_shapes(shape: str) -> None:
             "raw_key": "raw/one",
         }
     ]
-    assert (day.holes, day.problems) == ([], [])
+    assert day.holes == []
     assert [found.id for found in day.tracks] == [track_id(7)]
 
 
@@ -337,12 +339,81 @@ def test_pages_continue_the_positions() -> None:
     ]
 
 
+def test_a_page_counts_from_the_offset_that_it_states() -> None:
+    pages = [playlist([track(1)], offset=0), page([track(2), None], offset=7), page([track(3)])]
+
+    day = day_of_pages(pages)
+
+    assert [row["position"] for row in day.entries] == [1, 8, 10]
+    assert day.holes == [Hole(9)]
+
+
+def test_two_hundred_entries_in_pages_are_one_day() -> None:
+    tracks = [track(number) for number in range(1, 201)]
+    pages = [playlist(tracks[:100], total=200, offset=0), page(tracks[100:], total=200, offset=100)]
+
+    listed = read_playlist(pages, NORWAY)
+
+    assert listed.totals == {200}
+    assert [position for position, _ in listed.entries] == list(range(1, 201))
+
+
+def test_every_total_that_a_page_states_is_known() -> None:
+    pages = [playlist([track(1)], total=3), page([track(2)], total=2), page([track(3)])]
+
+    assert read_playlist(pages, NORWAY).totals == {2, 3}
+
+
+def test_a_relinked_track_counts_under_the_id_that_is_given() -> None:
+    linked = {"id": track_id(9), "type": "track", "uri": f"spotify:track:{track_id(9)}"}
+
+    (row,) = day_of(track(1, linked_from=linked)).entries
+
+    assert row["track_id"] == track_id(1)
+
+
+@pytest.mark.parametrize("images", [None, []])
+def test_an_album_without_images_is_no_hole(images: Any) -> None:
+    day = day_of(track(1, album=album(1, images=images)))
+
+    assert day.holes == []
+    assert day.tracks[0].album.images == ()
+
+
+def test_two_albums_of_one_name_stay_two() -> None:
+    first, second = album(1, name="Same"), album(2, name="Same")
+
+    rows = day_of(track(1, album=first), track(2, album=second)).entries
+
+    assert [(row["album_id"], row["album_name"]) for row in rows] == [
+        (first["id"], "Same"),
+        (second["id"], "Same"),
+    ]
+
+
+@pytest.mark.parametrize("released", ["2569-03-01", "1448-06", "\u0662\u0660\u0662\u0666"])
+def test_a_release_date_of_another_calendar_stays_as_it_is_given(released: str) -> None:
+    (row,) = day_of(track(1, album=album(1, release_date=released))).entries
+
+    assert row["album_release_date"] == released
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_duration_that_is_no_number_makes_a_hole(number: float) -> None:
+    day = day_of(track(1, duration_ms=number))
+
+    assert day.entries == []
+    assert day.holes == [
+        Hole(1, "an unreadable track: duration_ms: input should be a finite number")
+    ]
+
+
 @pytest.mark.parametrize("shape", [NEW_SHAPE, OLD_SHAPE])
 def test_a_null_track_is_a_hole_without_a_word(shape: str) -> None:
     day = day_of_pages([playlist([track(1), None, track(3)], shape=shape)])
 
     assert [row["position"] for row in day.entries] == [1, 3]
-    assert (day.holes, day.problems) == ([2], [])
+    assert day.holes == [Hole(2)]
 
 
 def test_a_withdrawn_entry_is_a_hole() -> None:
@@ -352,14 +423,14 @@ def test_a_withdrawn_entry_is_a_hole() -> None:
     day = day_of_pages([answer])
 
     assert [row["position"] for row in day.entries] == [2]
-    assert day.holes == [1]
+    assert day.holes == [Hole(1)]
 
 
 def test_a_null_in_an_entrys_place_is_a_hole() -> None:
     answer = playlist([track(1), track(2)])
     answer["items"]["items"][0] = None
 
-    assert day_of_pages([answer]).holes == [1]
+    assert day_of_pages([answer]).holes == [Hole(1)]
 
 
 @pytest.mark.parametrize(
@@ -376,8 +447,7 @@ def test_what_is_not_a_track_is_a_named_hole(item: Any, kind: str) -> None:
     day = day_of(track(1), item, track(3))
 
     assert [row["position"] for row in day.entries] == [1, 3]
-    assert day.holes == [2]
-    assert day.problems == [f"position 2 holds no track but: {kind}"]
+    assert day.holes == [Hole(2, kind)]
 
 
 @pytest.mark.parametrize(
@@ -387,17 +457,16 @@ def test_a_track_without_a_field_it_needs_is_named_and_the_others_stay(field: st
     day = day_of(track(1), without(track(2), field), track(3))
 
     assert [row["track_name"] for row in day.entries] == ["Track 1", "Track 3"]
-    assert day.holes == [2]
-    assert day.problems == [f"position 2: {field}: field required"]
+    assert day.holes == [Hole(2, f"an unreadable track: {field}: field required")]
     assert [found.name for found in day.tracks] == ["Track 1", "Track 3"]
 
 
 def test_a_field_inside_is_named_by_its_path() -> None:
     day = day_of(track(1, artists=[{"id": "artist1"}]), track(2, album={}))
 
-    assert day.problems == [
-        "position 1: artists.0.name: field required",
-        "position 2: album.name: field required",
+    assert day.holes == [
+        Hole(1, "an unreadable track: artists.0.name: field required"),
+        Hole(2, "an unreadable track: album.name: field required"),
     ]
 
 
@@ -412,7 +481,7 @@ def test_an_unknown_popularity_is_null_and_not_zero(changed: dict[str, Any]) -> 
 
 
 def test_an_empty_playlist_has_no_rows() -> None:
-    assert day_of() == ChartDay(entries=[], tracks=[], problems=[], holes=[])
+    assert day_of() == ChartDay(entries=[], tracks=[], holes=[])
 
 
 def test_another_playlist_than_asked_is_refused() -> None:
@@ -432,6 +501,7 @@ def test_another_playlist_than_asked_is_refused() -> None:
         ([without(playlist([]), "items")], "the playlist: items: field required"),
         ([playlist([]), {"next": None}], "the playlist's page: items: field required"),
         ([playlist([]) | {"items": {"items": ["x"]}}], "entry 1: the answer: input should be a"),
+        ([playlist([], offset=-1)], "the playlist: items.offset: input should be greater than"),
         ([playlist([track(1)]), {"items": [1]}], "entry 2: the answer: input should be a"),
     ],
 )

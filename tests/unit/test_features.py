@@ -1,11 +1,13 @@
 """Audio features: the fewest requests, and a row for every track that was asked about."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from soundlake.features import FEATURES, batches, feature_rows
+from soundlake.features import FEATURES, batches, feature_breaches, feature_rows
+from soundlake.quality import Breach
 from soundlake.spotify.models import BadAnswerError
 
 from tests.unit.helpers import NOW, features_of, track_id, without
@@ -31,6 +33,10 @@ def test_a_track_that_is_wanted_twice_is_asked_once() -> None:
 
 def rows_of(answers: list[Any], asked: list[str]) -> list[dict[str, Any]]:
     return feature_rows({"audio_features": answers}, asked, fetched_at=NOW, raw_key="raw/one")
+
+
+def breaches_of(answers: list[Any], asked: list[str]) -> list[Breach]:
+    return feature_breaches({"audio_features": answers}, asked, fetched_at=NOW, raw_key="raw/one")
 
 
 def test_known_features_become_a_row() -> None:
@@ -74,6 +80,66 @@ def test_a_single_missing_feature_is_null_and_the_rest_stay() -> None:
 
     assert row["tempo"] is None
     assert row["valence"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tempo", 0.0),
+        ("loudness", 5.5),
+        ("valence", 1.01),
+        ("key", 3.5),
+        ("mode", float("nan")),
+        ("energy", float("inf")),
+        ("duration_ms", 0),
+        ("time_signature", 10**400),
+    ],
+)
+def test_a_value_that_no_feature_has_is_null_and_the_rest_stay(name: str, value: Any) -> None:
+    ids = [track_id(1), track_id(2)]
+    answers = [features_of(ids[0], **{name: value}), features_of(ids[1])]
+
+    first, second = rows_of(answers, ids)
+
+    assert first == rows_of([features_of(ids[0], **{name: None}), None], ids)[0]
+    assert None not in second.values()
+    (breach,) = breaches_of(answers, ids)
+    assert breach.row() == {
+        "chart": None,
+        "country": None,
+        "chart_date": "2026-11-21",
+        "expectation": f"{name}_in_range",
+        "severity": "warning",
+        "about": ids[0],
+        "observed": breach.finding.observed,
+        "expected": breach.expectation.text,
+        "evidence": breach.finding.evidence,
+        "consequence": "set to null",
+        "observed_at": "2026-11-21T09:18:00.000Z",
+        "raw_key": "raw/one",
+    }
+
+
+@pytest.mark.parametrize(("given", "kept"), [(3, 3), (3.0, 3), (True, 1), ("3", 3)])
+def test_whole_features_are_whole_and_others_are_not(given: Any, kept: int) -> None:
+    ident = track_id(1)
+
+    (row,) = rows_of([features_of(ident, key=given, tempo=120)], [ident])
+
+    assert (row["key"], type(row["key"])) == (kept, int)
+    assert (row["tempo"], type(row["tempo"])) == (120.0, float)
+
+
+def test_good_and_unknown_features_breach_nothing() -> None:
+    assert breaches_of([features_of(track_id(1)), None], [track_id(1), track_id(2)]) == []
+
+
+@pytest.mark.parametrize("read", [feature_rows, feature_breaches])
+def test_a_feature_that_is_no_number_at_all_is_refused(read: Callable[..., Any]) -> None:
+    answer = {"audio_features": [features_of(track_id(1), tempo="fast")]}
+
+    with pytest.raises(BadAnswerError, match=r"^audio features: audio_features\.0\.tempo"):
+        read(answer, [track_id(1)], fetched_at=NOW, raw_key="raw/one")
 
 
 @pytest.mark.parametrize("count", [1, 3])

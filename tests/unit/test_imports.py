@@ -17,6 +17,8 @@ DOMAIN = (
     "sections",
     "activity",
     "countries",
+    "chart_days",
+    "quality",
     "profiles",
     "times",
 )

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from io import StringIO
@@ -132,34 +133,70 @@ def select(charts: Iterable[Chart], wanted: Sequence[str] | None) -> list[Chart]
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A playlist's entries, each with its position, and the totals that its pages state."""
+
+    entries: list[tuple[int, PlaylistEntry]]
+    totals: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A position without a row; `found` is what stood there, None where the answer has null."""
+
+    position: int
+    found: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChartDay:
-    """What one chart showed on one day: its typed rows, the entities in them, and the holes."""
+    """What one chart showed on one day: its typed rows, the tracks in them, and the holes."""
 
     entries: list[dict[str, Any]]
     tracks: list[Track]
-    problems: list[str]
-    holes: list[int]
+    holes: list[Hole]
 
 
-def read_playlist(pages: Sequence[Any], playlist_id: str) -> list[PlaylistEntry]:
+def read_playlist(pages: Sequence[Any], playlist_id: str) -> Listed:
     """The entries of a playlist answer (its first page inside, further pages after it).
 
-    Raises BadAnswerError when an answer is not a playlist, or another playlist than asked.
+    An entry's position is its place, counted from the offset that its page states, or from the
+    end of the page before. Raises BadAnswerError when an answer is not a playlist, or another
+    playlist than asked.
     """
     playlist = Playlist.read(pages[0], "the playlist")
     if playlist.id != playlist_id:
         raise BadAnswerError(f"the playlist: id: {playlist.id} instead of {playlist_id}")
-    items = list(playlist.page.items)
-    for page in pages[1:]:
-        items += Page.read(page, "the playlist's page").items
-    return [
-        PlaylistEntry.read({} if item is None else item, f"entry {place}")
-        for place, item in enumerate(items, 1)
-    ]
+    listed = [playlist.page, *(Page.read(page, "the playlist's page") for page in pages[1:])]
+    entries: list[tuple[int, PlaylistEntry]] = []
+    for page in listed:
+        last = entries[-1][0] if entries else 0
+        first = 1 + (last if page.offset is None else page.offset)
+        for position, item in enumerate(page.items, first):
+            entry = PlaylistEntry.read({} if item is None else item, f"entry {position}")
+            entries.append((position, entry))
+    return Listed(entries, frozenset(page.total for page in listed if page.total is not None))
+
+
+def next_page(answer: Any, number: int) -> str | None:
+    """The address of the page after a playlist answer's page of this number; null at the end."""
+    if number == 1:
+        return Playlist.read(answer, "the playlist").page.next
+    return Page.read(answer, "the playlist's page").next
+
+
+def shown_tracks(listed: Listed) -> list[Track]:
+    """The tracks among a playlist's entries; what can be read as none is left out."""
+    tracks = []
+    for position, entry in listed.entries:
+        if entry.item is not None and not entry.is_local and _kind(entry.item) == "track":
+            with suppress(BadAnswerError):
+                tracks.append(Track.read(entry.item, f"position {position}"))
+    return tracks
 
 
 def chart_day(
-    entries: Sequence[PlaylistEntry],
+    entries: Iterable[tuple[int, PlaylistEntry]],
     *,
     chart: Chart,
     chart_date: date,
@@ -168,25 +205,23 @@ def chart_day(
 ) -> ChartDay:
     """Turn a chart's entries into rows of `chart_entries`.
 
-    An entry's place is its position. A null entry is a hole: no row, the other positions stay.
-    An episode, a local file, or a track that lacks a field it needs is a hole too, and named in
-    `problems`. Spotify states no date for a chart, so `date_basis` is `assumed`.
+    A null entry is a hole: no row, the other positions stay. An episode, a local file, or a track
+    that lacks a field it needs is a hole too, which says what stood there. A relinked track counts
+    under the id that is given. Spotify states no date for a chart, so `date_basis` is `assumed`.
     """
-    day = ChartDay(entries=[], tracks=[], problems=[], holes=[])
-    for position, entry in enumerate(entries, 1):
+    day = ChartDay(entries=[], tracks=[], holes=[])
+    for position, entry in entries:
         if entry.item is None:
-            day.holes.append(position)
+            day.holes.append(Hole(position))
             continue
         kind = "local file" if entry.is_local else _kind(entry.item)
         if kind != "track":
-            day.holes.append(position)
-            day.problems.append(f"position {position} holds no track but: {kind}")
+            day.holes.append(Hole(position, kind))
             continue
         try:
-            track = Track.read(entry.item, f"position {position}")
+            track = Track.read(entry.item, "an unreadable track")
         except BadAnswerError as error:
-            day.holes.append(position)
-            day.problems.append(str(error))
+            day.holes.append(Hole(position, str(error)))
             continue
         day.tracks.append(track)
         day.entries.append(

@@ -1,10 +1,11 @@
 """Audio features: one row per track that was asked about, known or not."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import batched
 from typing import Any
 
+from soundlake.quality import Breach, Origin, check_features
 from soundlake.spotify.models import AudioFeaturesBatch, BadAnswerError
 from soundlake.times import format_time
 
@@ -36,23 +37,58 @@ def feature_rows(
     """Rows of `audio_features` from one answer to a batch.
 
     A track that Spotify knows no features of has a row too, with nulls and no `source`, so that
-    it is not asked for again. Raises BadAnswerError when the answer is not one to this batch.
+    it is not asked for again. A value that no feature can have is null; `feature_breaches` names
+    it. Raises BadAnswerError when the answer is not one to this batch.
     """
-    batch = AudioFeaturesBatch.read(answer, "audio features").audio_features
-    if len(batch) != len(asked):
-        raise BadAnswerError(f"audio features: {len(batch)} answers to {len(asked)} ids")
     rows = []
-    for track_id, features in zip(asked, batch, strict=True):
-        if features is not None and features.id != track_id:
-            raise BadAnswerError(f"audio features: {features.id} in the place of {track_id}")
-        values = features.model_dump() if features else {}
+    for track_id, features, breaches in _read(answer, asked, fetched_at, raw_key):
+        unknown = {breach.expectation.column for breach in breaches}
         rows.append(
             {
                 "track_id": track_id,
-                **{name: values.get(name) for name in FEATURES},
-                "source": "spotify" if features else None,
+                **{
+                    name: None if name in unknown else _typed(name, value)
+                    for name, value in features.items()
+                },
+                "source": "spotify" if features is not _UNKNOWN else None,
                 "fetched_at": format_time(fetched_at),
                 "raw_key": raw_key,
             }
         )
     return rows
+
+
+def feature_breaches(
+    answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
+) -> list[Breach]:
+    """What the values of one answer breach, for the day it was given on. Raises as above."""
+    read = _read(answer, asked, fetched_at, raw_key)
+    return [breach for _, _, breaches in read for breach in breaches]
+
+
+_UNKNOWN: dict[str, float | None] = dict.fromkeys(FEATURES)
+_WHOLE = {"key", "mode", "duration_ms", "time_signature"}
+
+
+def _typed(name: str, value: float | None) -> float | None:
+    if value is None:
+        return None
+    return int(value) if name in _WHOLE else float(value)
+
+
+def _read(
+    answer: Any, asked: Sequence[str], fetched_at: datetime, raw_key: str
+) -> Iterator[tuple[str, dict[str, float | None], list[Breach]]]:
+    """Each track that was asked about, its features as answered, and what they breach."""
+    batch = AudioFeaturesBatch.read(answer, "audio features").audio_features
+    if len(batch) != len(asked):
+        raise BadAnswerError(f"audio features: {len(batch)} answers to {len(asked)} ids")
+    origin = Origin(None, None, fetched_at.astimezone(UTC).date(), fetched_at, raw_key)
+    for track_id, features in zip(asked, batch, strict=True):
+        if features is None:
+            yield track_id, _UNKNOWN, []
+            continue
+        if features.id != track_id:
+            raise BadAnswerError(f"audio features: {features.id} in the place of {track_id}")
+        values = features.model_dump(include=set(FEATURES))
+        yield track_id, values, check_features(origin, track_id, values)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from soundlake.charts import next_page, read_playlist, shown_tracks
 from soundlake.entities import entity_rows
 from soundlake.plays import read_tracks
-from soundlake.spotify.models import BadAnswerError, Track
+from soundlake.spotify.models import BadAnswerError, Playlist, Track
 from soundlake.store.lake import READERS, Lake, Replaced, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
@@ -102,9 +102,10 @@ def _read(raw: Raw, key: str) -> tuple[datetime, list[Track]] | str:
         if key.startswith("raw/recently-played/"):
             return answer.at, read_tracks(answer.json)
         pages = [answer.json]
+        playlist_id = Playlist.read(answer.json, "the playlist").id
         while next_page(pages[-1], len(pages)):
             name = f"page-{len(pages) + 1:02d}.json.gz"
             pages.append(raw.need(f"{key.rpartition('/')[0]}/{name}").json)
-        return answer.at, shown_tracks(read_playlist(pages, None))
+        return answer.at, shown_tracks(read_playlist(pages, playlist_id))
     except (CorruptObjectError, BadAnswerError) as error:
         return f"{key}: {error}" if isinstance(error, BadAnswerError) else str(error)

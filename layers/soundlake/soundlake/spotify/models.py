@@ -130,10 +130,14 @@ class Track(_Answer):
 
 
 class Page(_Answer):
-    """One page of a list; `next` is the address of the following page, or null."""
+    """One page of a list; `next` is the address of the following page, or null.
+
+    `offset` is how many entries of the list lie before it, `total` how many the list has.
+    """
 
     items: tuple[Any, ...]
     next: str | None = None
+    offset: int | None = Field(default=None, ge=0)
     total: int | None = None
 
 
@@ -189,23 +193,26 @@ class RecentlyPlayed(_Answer):
     items: tuple[Any, ...]
 
 
+Number = int | float  # a feature as it was answered: NaN or a fraction may stand anywhere
+
+
 class AudioFeatures(_Answer):
     """A track's features: shares 0 to 1, loudness in dB, tempo in BPM, key 0 to 11 or -1."""
 
     id: str
-    danceability: float | None = None
-    energy: float | None = None
-    key: int | None = None
-    loudness: float | None = None
-    mode: int | None = None
-    speechiness: float | None = None
-    acousticness: float | None = None
-    instrumentalness: float | None = None
-    liveness: float | None = None
-    valence: float | None = None
-    tempo: float | None = None
-    duration_ms: int | None = None
-    time_signature: int | None = None
+    danceability: Number | None = None
+    energy: Number | None = None
+    key: Number | None = None
+    loudness: Number | None = None
+    mode: Number | None = None
+    speechiness: Number | None = None
+    acousticness: Number | None = None
+    instrumentalness: Number | None = None
+    liveness: Number | None = None
+    valence: Number | None = None
+    tempo: Number | None = None
+    duration_ms: Number | None = None
+    time_signature: Number | None = None
 
 
 class AudioFeaturesBatch(_Answer):

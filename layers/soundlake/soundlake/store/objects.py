@@ -1,6 +1,7 @@
 """S3 objects as the lake uses them: read, list, and write on a condition."""
 
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -127,8 +128,28 @@ def unpack(body: bytes, key: str) -> bytes:
 
 
 def decode(body: bytes, key: str) -> Any:
-    """Read JSON; raises CorruptObjectError naming the key."""
+    """Read JSON; raises CorruptObjectError naming the key.
+
+    Half a surrogate pair (`"\\ud800"`) is good JSON and no text: it becomes U+FFFD.
+    """
     try:
-        return json.loads(body)
-    except ValueError as error:
+        value = json.loads(body)
+        return _as_text(value) if _SURROGATE.search(body) else value
+    except (ValueError, RecursionError) as error:
         raise CorruptObjectError(f"{key} does not hold JSON.") from error
+
+
+# A surrogate as an escape, or as the bytes that some write for one.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+
+
+def _as_text(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        case list():
+            return [_as_text(each) for each in value]
+        case dict():
+            return {_as_text(name): _as_text(each) for name, each in value.items()}
+        case _:
+            return value

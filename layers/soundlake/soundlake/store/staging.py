@@ -1,13 +1,19 @@
-"""The staging zone: a chart day's rows between Transform, Load and Publish.
+"""The staging zone: a chart day's rows and breaches between Transform and the steps after it.
 
-State machines carry keys, not data. The content follows from the raw answer alone, so writing it
-again writes the same; a lifecycle rule removes it after some days.
+State machines carry charts and dates, not data. The content follows from raw answers alone, so
+writing it again writes the same; a lifecycle rule removes it after some days.
 """
 
 import json
+from datetime import date
 from typing import Any
 
 from soundlake.store.objects import Bucket, CorruptObjectError, decode, pack, unpack
+
+
+def staging_key(chart: str, day: date) -> str:
+    """Where a chart's day is staged."""
+    return f"staging/daily/{day.isoformat()}/{chart}.json.gz"
 
 
 class Staging:
