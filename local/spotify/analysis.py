@@ -10,9 +10,9 @@ _SAMPLE_RATE = 22050
 
 
 def audio_analysis(track: Track, features: Features) -> dict[str, Any]:
-    """The analysis of one track; seconds and dB. Sections cover the whole duration.
+    """The analysis of one track; seconds and dB. Sections and segments cover the whole duration.
 
-    Bars, beats, tatums and segments cover only the first bars, to keep answers small.
+    Bars, beats and tatums cover only the first bars, to keep answers small.
     """
     rng = random.Random(f"analysis|{track.id}")  # noqa: S311 - not a secret
     seconds = track.duration_ms / 1000
@@ -60,7 +60,7 @@ def audio_analysis(track: Track, features: Features) -> dict[str, Any]:
         "beats": _intervals(rng, 4 * per_bar, beat),
         "tatums": _intervals(rng, 8 * per_bar, beat / 2),
         "sections": _sections(rng, seconds, features),
-        "segments": _segments(rng, features),
+        "segments": _segments(rng, seconds, features),
     }
 
 
@@ -99,21 +99,32 @@ def _sections(rng: random.Random, seconds: float, features: Features) -> list[di
     ]
 
 
-def _segments(rng: random.Random, features: Features) -> list[dict[str, Any]]:
-    out = []
-    for n in range(16):
-        peak = features.loudness + 4 * (rng.random() - 0.5)
-        out.append(
-            {
-                "start": round(n * 0.3, 5),
-                "duration": 0.3,
-                "confidence": _share(rng),
-                "loudness_start": round(peak - 8, 3),
-                "loudness_max": round(peak, 3),
-                "loudness_max_time": 0.05,
-                "loudness_end": 0,
-                "pitches": [_share(rng) for _ in range(12)],
-                "timbre": [round(100 * (rng.random() - 0.5), 3) for _ in range(12)],
-            }
-        )
-    return out
+def _segments(rng: random.Random, seconds: float, features: Features) -> list[dict[str, Any]]:
+    """Sounds of 0.12 to 0.6 s, each as loud at its start as the one before at its end."""
+    starts = [0.0]
+    while (following := round(starts[-1] + 0.12 + 0.48 * rng.random(), 5)) < seconds - 0.12:
+        starts.append(following)
+    ends = [*starts[1:], seconds]
+    quiet = [round(features.loudness - 4 - 8 * rng.random(), 3) for _ in (*starts, seconds)]
+    return [
+        {
+            "start": start,
+            "duration": round(end - start, 5),
+            "confidence": _share(rng),
+            "loudness_start": quiet[place],
+            "loudness_max": round(features.loudness + 4 * (rng.random() - 0.5), 3),
+            "loudness_max_time": round(0.8 * (end - start) * rng.random(), 5),
+            # Only the last says how it ends, as in real answers: the others end as the next starts.
+            "loudness_end": quiet[-1] if end == seconds else 0.0,
+            "pitches": _pitches(rng),
+            "timbre": [round(60 + features.loudness, 3)]
+            + [round(rng.gauss(0, 90 / dimension), 3) for dimension in range(1, 12)],
+        }
+        for place, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+def _pitches(rng: random.Random) -> list[float]:
+    """Twelve shares; the strongest is 1."""
+    shares = [rng.random() ** 2 for _ in range(12)]
+    return [round(share / max(shares), 3) for share in shares]

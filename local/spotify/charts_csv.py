@@ -19,8 +19,9 @@ values back exactly. How its peculiarities are handled:
   different dates, they are separate albums, so each row keeps its own date.
 * All rows must be of one `snapshot_date`.
 
-The rest (ids of albums and artists, images, ISRCs, track numbers, an artist's popularity and
-followers) is not in the file and is derived by hashing. The listeners are made up.
+The rest (ids of albums and artists, images, ISRCs, track numbers, an album's label, an artist's
+popularity, followers and genres) is not in the file and is derived by hashing; labels and genres
+say that they are made up. The listeners are made up.
 """
 
 import csv
@@ -318,7 +319,7 @@ def _catalogue(rows: list[_Row]) -> Catalogue:
                 artist_ids=(_artist_id(heads[album_id].artists[0]),),
                 release_date=heads[album_id].release_date,
                 track_ids=tuple(members),
-                label="",
+                label=f"Made-up Records {1 + ids.number(40, 'label', album_id)}",
                 popularity=heads[album_id].popularity,
             )
             for album_id, members in albums.items()
@@ -329,10 +330,19 @@ def _catalogue(rows: list[_Row]) -> Catalogue:
                 name=name,
                 popularity=40 + ids.number(60, "artist popularity", name),
                 followers=1000 + ids.number(10_000_000, "artist followers", name),
+                genres=_genres(name),
             )
             for row in rows
             for name in row.artists
         },
+    )
+
+
+def _genres(name: str) -> tuple[str, ...]:
+    """None, one or two."""
+    several = ids.number(3, "genres", name)
+    return tuple(
+        sorted({f"made-up genre {1 + ids.number(30, f'genre {n}', name)}" for n in range(several)})
     )
 
 

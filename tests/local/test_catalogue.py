@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from tests.local.conftest import Serve
 from tests.local.helpers import UNKNOWN_ID, Api
 
 
@@ -90,6 +91,46 @@ def test_analysis_is_deterministic_and_covers_the_track(made: Api) -> None:
     end = sections[-1]["start"] + sections[-1]["duration"]
     assert end == pytest.approx(track.duration_ms / 1000, abs=1e-4)
     assert first["track"]["tempo"] == track.features.tempo if track.features else False
+
+
+def test_segments_cover_the_track_one_after_the_other(made: Api) -> None:
+    track = next(t for t in made.control.world.catalogue.tracks.values() if t.features)
+    segments = made.json(f"audio-analysis/{track.id}")["segments"]
+
+    assert segments[0]["start"] == 0
+    for earlier, later in itertools.pairwise(segments):
+        assert earlier["start"] + earlier["duration"] == pytest.approx(later["start"], abs=1e-4)
+        assert earlier["loudness_end"] == 0
+    end = segments[-1]["start"] + segments[-1]["duration"]
+    assert end == pytest.approx(track.duration_ms / 1000, abs=1e-4)
+    assert segments[-1]["loudness_end"] < 0
+    for one in segments:
+        assert (len(one["pitches"]), len(one["timbre"])) == (12, 12)
+        assert min(one["pitches"]) >= 0
+        assert max(one["pitches"]) == 1
+        assert 0 <= one["loudness_max_time"] <= one["duration"]
+    assert len({tuple(one["timbre"]) for one in segments}) == len(segments)
+
+
+@pytest.mark.parametrize("world", ["made_world", "small_world"])
+def test_albums_and_artists_say_more_than_inside_a_track(
+    serve: Serve, request: pytest.FixtureRequest, world: str
+) -> None:
+    api = serve(request.getfixturevalue(world))
+    catalogue = api.control.world.catalogue
+    albums = api.json("albums", ids=",".join(list(catalogue.albums)[:20]))["albums"]
+    artists = api.json("artists", ids=",".join(list(catalogue.artists)[:50]))["artists"]
+
+    # Nobody may take a label for a real one.
+    assert all(one["label"].startswith(("Made-up Records ", "Invented Records ")) for one in albums)
+    upcs = {one["external_ids"]["upc"] for one in albums}
+    assert len(upcs) == len(albums)
+    assert all(len(upc) == 12 and upc.isdecimal() for upc in upcs)
+    assert {genre for one in artists for genre in one["genres"]} != set()
+    assert all([image["height"] for image in one["images"]] == [640, 300, 64] for one in artists)
+    for one in (*albums, *artists):
+        assert 0 <= one["popularity"] <= 100
+    assert all(one["followers"]["total"] >= 500 for one in artists)
 
 
 @pytest.mark.parametrize(("ending", "most"), [("tracks", 100), ("items", 50)])

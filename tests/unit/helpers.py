@@ -40,6 +40,7 @@ USER_TOKEN = "made-up-user-access-token"
 SECRETS = (CLIENT_SECRET, REFRESH_TOKEN, ROTATED_TOKEN, APP_TOKEN, USER_TOKEN)
 
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
+LATER = datetime(2026, 11, 22, 9, 18, tzinfo=UTC)
 TODAY = "2026-11-21"
 MONTH = "2026-11"
 
@@ -90,6 +91,34 @@ def album(number: int = 1, **changes: Any) -> Row:
             {"url": f"https://images.test/{number}/any", "height": None, "width": None},
         ],
     } | changes
+
+
+def full_artist(number: int = 1, **changes: Any) -> Row:
+    """An artist as an answer about it has it."""
+    return (
+        artist(
+            number,
+            followers={"href": None, "total": 5_000_000_000 + number},
+            genres=["rock"],
+            images=[{"url": f"https://images.test/artist/{number}", "height": 160, "width": None}],
+            popularity=60 + number,
+        )
+        | changes
+    )
+
+
+def full_album(number: int = 1, **changes: Any) -> Row:
+    """An album as an answer about it has it; its tracks are left out."""
+    return (
+        album(
+            number,
+            external_ids={"upc": f"{number:012d}"},
+            genres=["pop", "joik"],
+            label=f"Label {number}",
+            popularity=40 + number,
+        )
+        | changes
+    )
 
 
 def track(number: int = 1, **changes: Any) -> Row:

@@ -14,7 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from soundlake.spotify.client import (
+    ALBUMS_PER_REQUEST,
+    ARTISTS_PER_REQUEST,
     TRIES,
+    Answer,
     AppCredentials,
     CredentialsError,
     NotFoundError,
@@ -110,6 +113,54 @@ def test_features_of_none_or_too_many_are_not_asked(
         client.audio_features([track_id(number) for number in range(count)])
 
     assert spotify.asked == []
+
+
+ALBUMS = "/v1/albums"
+ARTISTS = "/v1/artists"
+
+
+@pytest.mark.parametrize(
+    ("ask", "path", "most"),
+    [(Spotify.albums, ALBUMS, ALBUMS_PER_REQUEST), (Spotify.artists, ARTISTS, ARTISTS_PER_REQUEST)],
+)
+def test_albums_and_artists_are_asked_in_one_request(
+    ask: Callable[[Spotify, list[str]], Answer],
+    path: str,
+    most: int,
+    client: Spotify,
+    spotify: FakeSpotify,
+) -> None:
+    ids = [track_id(number) for number in range(most)]
+    spotify.reply(path, body={"made": "up"})
+
+    answer = ask(client, ids)
+
+    assert answer.json == {"made": "up"}
+    assert answer.at == NOW
+    query = parse_qs(urlsplit(str(spotify.requests[-1].url)).query)
+    assert query == {"ids": [",".join(ids)]}
+    assert spotify.api_requests() == [f"GET {path}"]
+    assert client.requests[path.removeprefix("/v1/")] == 1
+    for count in (0, most + 1):
+        with pytest.raises(ValueError, match=rf"^1 to {most} ids a request, not {count}$"):
+            ask(client, [track_id(number) for number in range(count)])
+    assert len(spotify.api_requests()) == 1
+
+
+def test_the_limits_of_albums_and_artists_are_spotifys() -> None:
+    assert (ALBUMS_PER_REQUEST, ARTISTS_PER_REQUEST) == (20, 50)
+
+
+def test_an_analysis_is_asked_by_its_track(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.reply(f"/v1/audio-analysis/{track_id(1)}", body={"sections": []})
+
+    answer = client.audio_analysis(track_id(1))
+
+    assert answer.json == {"sections": []}
+    assert client.requests["audio-analysis/{id}"] == 1
+    with pytest.raises(NotFoundError):
+        client.audio_analysis(track_id(2))
+    assert client.requests["audio-analysis/{id}"] == 2
 
 
 def test_recently_played_asks_for_the_whole_page_without_a_cursor(

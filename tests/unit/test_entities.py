@@ -2,12 +2,32 @@
 
 from typing import Any
 
-from soundlake.entities import entity_rows
-from soundlake.spotify.models import Track
+import pytest
+from soundlake.entities import (
+    album_detail,
+    album_details,
+    artist_detail,
+    artist_details,
+    entity_rows,
+)
+from soundlake.spotify.models import Album, Artist, BadAnswerError, Track
+from soundlake.store.lake import SchemaError, decode, encode_rows, to_parquet
+from soundlake.store.schemas import SCHEMAS
 
-from tests.unit.helpers import NOW, album, artist, track, track_id, without
+from tests.unit.helpers import (
+    LATER,
+    NOW,
+    album,
+    artist,
+    full_album,
+    full_artist,
+    track,
+    track_id,
+    without,
+)
 
 AT = "2026-11-21T09:18:00.000Z"
+LATER_AT = "2026-11-22T09:18:00.000Z"
 
 
 def read(*tracks: dict[str, Any]) -> list[Track]:
@@ -106,3 +126,263 @@ def test_an_unknown_isrc_is_null() -> None:
 
 def test_no_tracks_are_no_rows() -> None:
     assert entity_rows([], NOW) == {"tracks": [], "albums": [], "artists": []}
+
+
+# Details.
+
+
+def detailed(table: str, row: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
+    """A row with its detail, as a reader of the table's files gets it."""
+    body = to_parquet(encode_rows([row | detail], SCHEMAS[table], "k"))
+    (found,) = decode(body, SCHEMAS[table], "k").to_pylist()
+    kept: dict[str, Any] = found
+    return kept
+
+
+def test_an_albums_detail_adds_what_a_track_does_not_say() -> None:
+    (row,) = entity_rows(read(track(1)), NOW)["albums"]
+
+    detail = album_detail(Album.read(full_album(1), "an album"), LATER, "raw/a")
+
+    assert detail == {
+        "label": "Label 1",
+        "popularity": 41,
+        "upc": "000000000001",
+        "genres": ["pop", "joik"],
+        "detailed_at": LATER_AT,
+        "detail_raw_key": "raw/a",
+    }
+    assert row.keys() & detail.keys() == set()
+    found = detailed("albums", row, detail)
+    assert list(found) == SCHEMAS["albums"].names
+    assert None not in found.values()
+
+
+def test_an_artists_detail_adds_what_a_track_does_not_say() -> None:
+    (row,) = entity_rows(read(track(1)), NOW)["artists"]
+
+    detail = artist_detail(Artist.read(full_artist(1), "an artist"), LATER, "raw/a")
+
+    assert detail == {
+        "genres": ["rock"],
+        "popularity": 61,
+        "followers": 5_000_000_001,
+        "images": [{"url": "https://images.test/artist/1", "height": 160, "width": None}],
+        "detailed_at": LATER_AT,
+        "detail_raw_key": "raw/a",
+    }
+    assert row.keys() & detail.keys() == set()
+    found = detailed("artists", row, detail)
+    assert list(found) == SCHEMAS["artists"].names
+    assert None not in found.values()
+
+
+def test_a_null_says_only_that_it_was_asked_for_and_takes_nothing_away() -> None:
+    asked = {"detailed_at": LATER_AT, "detail_raw_key": "raw/b"}
+    known = album_detail(Album.read(full_album(1), "an album"), NOW, "raw/a")
+
+    assert album_detail(None, LATER, "raw/b") == asked
+    assert artist_detail(None, LATER, "raw/b") == asked
+    assert (known | asked)["label"] == "Label 1"
+
+
+def test_what_a_full_answer_leaves_out_is_null() -> None:
+    """An app in development mode gets neither label nor popularity nor followers."""
+    bare_album = album_detail(Album.read(album(1), "an album"), NOW, "raw/a")
+    bare_artist = artist_detail(Artist.read(artist(1), "an artist"), NOW, "raw/a")
+
+    assert {name for name, value in bare_album.items() if value is None} == {
+        "label",
+        "popularity",
+        "upc",
+        "genres",
+    }
+    assert {name for name, value in bare_artist.items() if value is None} == {
+        "genres",
+        "popularity",
+        "followers",
+        "images",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "value"),
+    [
+        ({"genres": []}, "genres", []),
+        ({"genres": None}, "genres", None),
+        ({"external_ids": None}, "upc", None),
+        ({"external_ids": {"ean": "4006381333931"}}, "upc", None),
+        ({"label": ""}, "label", ""),
+        ({"popularity": 0}, "popularity", 0),
+        ({"images": None}, "label", "Label 1"),
+    ],
+)
+def test_an_album_may_lack_any_of_it(changes: dict[str, Any], name: str, value: Any) -> None:
+    detail = album_detail(Album.read(full_album(1, **changes), "an album"), NOW, "raw/a")
+
+    assert detail[name] == value
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "value"),
+    [
+        ({"followers": None}, "followers", None),
+        ({"followers": {"href": None, "total": None}}, "followers", None),
+        ({"followers": {"href": None, "total": 0}}, "followers", 0),
+        ({"images": []}, "images", []),
+        ({"images": None}, "images", None),
+        ({"genres": ["a", "a"]}, "genres", ["a", "a"]),
+    ],
+)
+def test_an_artist_may_lack_any_of_it(changes: dict[str, Any], name: str, value: Any) -> None:
+    detail = artist_detail(Artist.read(full_artist(1, **changes), "an artist"), NOW, "raw/a")
+
+    assert detail[name] == value
+
+
+ALBUM_IDS = [album(number)["id"] for number in (1, 2, 3)]
+ARTIST_IDS = [artist(number)["id"] for number in (1, 2, 3)]
+
+
+def test_a_batch_gives_each_its_own_detail_by_id() -> None:
+    albums = album_details(
+        {"albums": [full_album(1), None, full_album(3)]},
+        ALBUM_IDS,
+        fetched_at=NOW,
+        raw_key="raw/a",
+    )
+    artists = artist_details(
+        {"artists": [full_artist(3), full_artist(1), None]},
+        ARTIST_IDS,
+        fetched_at=NOW,
+        raw_key="raw/a",
+    )
+
+    assert list(albums) == ALBUM_IDS
+    assert [albums[each].get("label") for each in ALBUM_IDS] == ["Label 1", None, "Label 3"]
+    assert list(artists) == ARTIST_IDS
+    assert [artists[each].get("popularity") for each in ARTIST_IDS] == [61, None, 63]
+
+
+def test_an_answer_under_another_id_is_none_to_the_id_that_was_asked() -> None:
+    """Two artists that Spotify merged: the details are the other one's."""
+    details = artist_details(
+        {"artists": [full_artist(9)]}, ARTIST_IDS[:1], fetched_at=NOW, raw_key="raw/a"
+    )
+
+    assert details == {ARTIST_IDS[0]: {"detailed_at": AT, "detail_raw_key": "raw/a"}}
+
+
+def test_an_answer_to_another_batch_is_refused() -> None:
+    with pytest.raises(BadAnswerError, match=r"^albums: 1 answers to 3 ids$"):
+        album_details({"albums": [None]}, ALBUM_IDS, fetched_at=NOW, raw_key="raw/a")
+    with pytest.raises(BadAnswerError, match=r"^artists: 1 answers to 3 ids$"):
+        artist_details({"artists": [None]}, ARTIST_IDS, fetched_at=NOW, raw_key="raw/a")
+    with pytest.raises(BadAnswerError, match=r"^albums: albums: field required$"):
+        album_details({"artists": []}, [], fetched_at=NOW, raw_key="raw/a")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"followers": {"total": 2**63}}, "followers.total"),
+        ({"popularity": 2**31}, "popularity"),
+        ({"popularity": float("nan")}, "popularity"),
+        ({"images": [{"url": "x", "height": 10**30}]}, "images.0.height"),
+        ({"genres": "pop"}, "genres"),
+    ],
+)
+def test_a_value_that_no_column_holds_is_named(wrong: dict[str, Any], field: str) -> None:
+    """It must not come as far as the table, where it would keep every other row out."""
+    with pytest.raises(BadAnswerError, match=rf"^artists: artists\.0\.{field}: "):
+        artist_details(
+            {"artists": [full_artist(1, **wrong)]},
+            ARTIST_IDS[:1],
+            fetched_at=NOW,
+            raw_key="raw/a",
+        )
+
+
+# Hard input.
+
+NAMES = {
+    "long": "Ø" * 10_000,
+    "emoji": "\U0001f469\u200d\U0001f3a4\U0001f1f3\U0001f1f4",
+    "right to left": "\u202e\u0641\u064a\u0631\u0648\u0632\u202c",
+    "combining": "a\u030a\u0323 Z" + "\u0335" * 40,
+    "NUL": "before\0after",
+    "line ends": "one\r\ntwo\u2028three",
+    "not a character": "\ufffe\U0010ffff",
+    "blank": " \u3000 ",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_any_name_is_kept_to_the_character(name: str) -> None:
+    given = track(1, name=name, album=full_album(1, name=name), artists=[artist(1, name=name)])
+
+    rows = entity_rows(read(given), NOW)
+    detail = album_detail(Album.read(full_album(1, label=name, genres=[name]), "it"), NOW, "r")
+
+    assert detailed("tracks", rows["tracks"][0], {})["name"] == name
+    assert detailed("tracks", rows["tracks"][0], {})["artist_names"] == [name]
+    assert detailed("artists", rows["artists"][0], {})["name"] == name
+    found = detailed("albums", rows["albums"][0], detail)
+    assert (found["name"], found["label"], found["genres"]) == (name, name, [name])
+
+
+def test_half_a_character_is_refused_before_it_reaches_a_file() -> None:
+    with pytest.raises(BadAnswerError, match=r"^position 1: name: "):
+        Track.read(track(1, name="\ud83c"), "position 1")
+
+
+@pytest.mark.parametrize("images", [None, []])
+def test_missing_images_are_an_empty_list(images: Any) -> None:
+    (row,) = entity_rows(read(track(1, album=album(1, images=images))), NOW)["albums"]
+
+    assert row["images"] == []
+
+
+def test_two_albums_of_one_name_are_two_rows() -> None:
+    tracks = [track(n, album=album(n, name="Greatest Hits")) for n in (1, 2)]
+
+    rows = entity_rows(read(*tracks), NOW)["albums"]
+
+    assert [(row["album_id"], row["name"]) for row in rows] == [
+        (ALBUM_IDS[0], "Greatest Hits"),
+        (ALBUM_IDS[1], "Greatest Hits"),
+    ]
+
+
+def test_a_relinked_track_names_the_one_it_stands_for() -> None:
+    linked = {"id": track_id(2), "type": "track", "uri": f"spotify:track:{track_id(2)}"}
+
+    (row,) = entity_rows(read(track(1, linked_from=linked)), NOW)["tracks"]
+
+    assert (row["track_id"], row["linked_from_id"]) == (track_id(1), track_id(2))
+
+
+@pytest.mark.parametrize("linked", [None, {}, {"id": None}])
+def test_a_link_to_nothing_is_null(linked: Any) -> None:
+    (row,) = entity_rows(read(track(1, linked_from=linked)), NOW)["tracks"]
+
+    assert row["linked_from_id"] is None
+
+
+@pytest.mark.parametrize(
+    "released",
+    ["R6-11-21", "2567-11-21", "0000", "1447-05-30 AH", "\u0662\u0660\u0662\u0666-11-21", ""],
+)
+def test_a_release_date_of_any_calendar_is_kept_as_text(released: str) -> None:
+    (row,) = entity_rows(read(track(1, album=album(1, release_date=released))), NOW)["albums"]
+
+    assert detailed("albums", row, {})["release_date"] == released
+
+
+@pytest.mark.parametrize(
+    "written", ["R6-11-21", "1447-05-30 AH", "\u0662\u0660\u0662\u0666-11-21", "2026-02-30", ""]
+)
+def test_a_date_column_takes_no_date_of_another_calendar(written: str) -> None:
+    with pytest.raises(SchemaError, match=r"^k: column 'chart_date': .* is not a date; write it"):
+        encode_rows([{"chart_date": written}], SCHEMAS["chart_days"], "k")

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 from soundlake.spotify.models import (
+    Albums,
+    Artists,
+    AudioAnalysis,
     AudioFeaturesBatch,
     BadAnswerError,
     PlayedItem,
@@ -21,6 +24,8 @@ from tests.unit.helpers import (
     REFRESH_TOKEN,
     entry,
     features_of,
+    full_album,
+    full_artist,
     playlist,
     track,
     track_id,
@@ -98,6 +103,53 @@ def test_features_may_be_null_in_their_place() -> None:
     assert batch.audio_features[1] is not None
     assert batch.audio_features[1].tempo is None
     assert batch.audio_features[1].energy == 0.25
+
+
+def test_albums_and_artists_may_be_null_in_their_place() -> None:
+    albums = Albums.read({"albums": [None, full_album(2)]}, "albums").albums
+    artists = Artists.read({"artists": [full_artist(1), None]}, "artists").artists
+
+    assert albums[0] is None
+    assert albums[1] is not None
+    assert albums[1].external_ids is not None
+    assert (albums[1].label, albums[1].external_ids.upc) == ("Label 2", "000000000002")
+    assert artists[1] is None
+    assert artists[0] is not None
+    assert artists[0].followers is not None
+    assert (artists[0].followers.total, artists[0].genres) == (5_000_000_001, ("rock",))
+
+
+def test_a_track_says_what_it_stands_for() -> None:
+    assert Track.read(track(1), "a track").linked_from is None
+    linked = Track.read(track(1, linked_from={"id": track_id(2), "type": "track"}), "a track")
+    assert linked.linked_from is not None
+    assert linked.linked_from.id == track_id(2)
+
+
+def test_an_analysis_may_leave_out_everything() -> None:
+    empty = AudioAnalysis.read({}, "an analysis")
+    part = AudioAnalysis.read({"track": {}, "sections": [{}], "segments": [{}]}, "an analysis")
+
+    assert (empty.track, empty.sections, empty.segments) == (None, None, None)
+    assert part.track is not None
+    assert part.track.duration is None
+    assert part.sections is not None
+    assert set(part.sections[0].model_dump().values()) == {None}
+    assert part.segments is not None
+    assert set(part.segments[0].model_dump().values()) == {None}
+
+
+@pytest.mark.parametrize("name", ["\ud83c", "a\udfffb"])
+def test_half_a_character_is_refused_wherever_a_text_stands(name: str) -> None:
+    """JSON can write it, and no file can hold it."""
+    artists = [{"id": "x", "name": name}]
+
+    with pytest.raises(BadAnswerError, match=r"^a track: name: "):
+        Track.read(track(1, name=name), "a track")
+    with pytest.raises(BadAnswerError, match=r"^a track: artists\.0\.name: "):
+        Track.read(track(1, artists=artists), "a track")
+    with pytest.raises(BadAnswerError, match=r"^artists: artists\.0\.genres\.0: "):
+        Artists.read({"artists": [full_artist(1, genres=[name])]}, "artists")
 
 
 def test_a_token_never_shows_itself() -> None:

@@ -40,7 +40,7 @@ def country_profiles(entries: pd.DataFrame, features: pd.DataFrame) -> list[dict
         features, on="track_id", how="left", validate="many_to_one"
     )
     measured = [*MEANS, "mode"]
-    joined[measured] = joined[measured].astype("float64")
+    joined[measured] = _finite(joined[measured].astype("float64"))
     joined["known"] = joined["danceability"].notna()
     groups = joined.groupby(_CHART, sort=True)
     profiles = groups.agg(
@@ -54,13 +54,18 @@ def country_profiles(entries: pd.DataFrame, features: pd.DataFrame) -> list[dict
         quartiles = groups[list(MEANS)].quantile(share)
         profiles[[f"{name}_{part}" for name in MEANS]] = quartiles
     profiles["coverage"] = profiles["tracks_with_features"] / profiles["tracks"]
-    profiles = profiles.reset_index()
+    profiles = _finite(profiles).reset_index()
     records = profiles.astype(object).where(profiles.notna(), None).to_dict("records")
     return [
         {str(name): value for name, value in record.items()}
         | _place(record["country"], record["chart_date"])
         for record in records
     ]
+
+
+def _finite(numbers: pd.DataFrame) -> pd.DataFrame:
+    """The numbers, with nulls for those that are infinite: no mean could be taken of them."""
+    return numbers.replace([float("inf"), float("-inf")], float("nan"))
 
 
 def _place(code: str, day: date) -> dict[str, Any]:

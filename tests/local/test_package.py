@@ -1,0 +1,133 @@
+"""The package's own client and models against the local Spotify, and against the contract."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from soundlake.entities import album_details, artist_details
+from soundlake.sections import section_row
+from soundlake.spotify import models
+from soundlake.spotify.client import (
+    ALBUMS_PER_REQUEST,
+    ARTISTS_PER_REQUEST,
+    AppCredentials,
+    NotFoundError,
+    Spotify,
+)
+from soundlake.store.lake import decode, encode_rows, to_parquet
+from soundlake.store.schemas import SCHEMAS
+
+from local.spotify.settings import CLIENT_ID, CLIENT_SECRET
+from tests.local.helpers import CONTRACT, UNKNOWN_ID, Api
+
+Json = dict[str, Any]
+
+# Which of the description's schemas a model reads; what stands for two shapes is left out.
+READ_FROM = {
+    models.Image: "ImageObject",
+    models.Followers: "FollowersObject",
+    models.ExternalIds: "ExternalIdObject",
+    models.Artist: "ArtistObject",
+    models.Album: "AlbumObject",
+    models.Track: "TrackObject",
+    models.AudioFeatures: "AudioFeaturesObject",
+    models.AudioAnalysis: "AudioAnalysisObject",
+    models.Section: "SectionObject",
+    models.Segment: "SegmentObject",
+    models.LinkedFrom: "LinkedTrackObject",
+}
+
+
+@pytest.fixture
+def client(made: Api) -> Spotify:
+    credentials = AppCredentials(CLIENT_ID, CLIENT_SECRET)
+    return Spotify(credentials, api_url=f"{made.url}/v1", accounts_url=made.url)
+
+
+def test_the_details_of_a_full_request_of_albums(client: Spotify, made: Api) -> None:
+    known = list(made.control.world.catalogue.albums.values())[: ALBUMS_PER_REQUEST - 1]
+    asked = [*(one.id for one in known), UNKNOWN_ID]
+
+    answer = client.albums(asked)
+    details = album_details(answer.json, asked, fetched_at=answer.at, raw_key="raw/albums")
+
+    assert answer.request.startswith("/v1/albums?ids=")
+    assert [details[one.id]["label"] for one in known] == [one.label for one in known]
+    assert [details[one.id]["popularity"] for one in known] == [one.popularity for one in known]
+    assert all(details[one.id]["upc"] for one in known)
+    assert set(details.pop(UNKNOWN_ID)) == {"detailed_at", "detail_raw_key"}
+    rows = [{"album_id": ident} | detail for ident, detail in details.items()]
+    assert encode_rows(rows, SCHEMAS["albums"], "albums").num_rows == len(known)
+
+
+def test_the_details_of_a_full_request_of_artists(client: Spotify, made: Api) -> None:
+    known = list(made.control.world.catalogue.artists.values())[: ARTISTS_PER_REQUEST - 1]
+    asked = [UNKNOWN_ID, *(one.id for one in known)]
+
+    answer = client.artists(asked)
+    details = artist_details(answer.json, asked, fetched_at=answer.at, raw_key="raw/artists")
+
+    assert [details[one.id]["followers"] for one in known] == [one.followers for one in known]
+    assert [details[one.id]["genres"] for one in known] == [list(one.genres) for one in known]
+    assert all(details[one.id]["images"][0]["height"] == 640 for one in known)
+    assert set(details.pop(UNKNOWN_ID)) == {"detailed_at", "detail_raw_key"}
+    rows = [{"artist_id": ident} | detail for ident, detail in details.items()]
+    assert encode_rows(rows, SCHEMAS["artists"], "artists").num_rows == len(known)
+
+
+def test_an_analysis_becomes_a_row_and_comes_back_from_its_file(client: Spotify, made: Api) -> None:
+    track = next(t for t in made.control.world.catalogue.tracks.values() if t.features)
+
+    answer = client.audio_analysis(track.id)
+    row = section_row(answer.json, track.id, answer.at, "raw/analysis")
+    schema = SCHEMAS["track_sections"]
+    (read,) = decode(to_parquet(encode_rows([row], schema, "k")), schema, "k").to_pylist()
+
+    assert client.requests["audio-analysis/{id}"] == 1
+    assert read["duration"] == track.duration_ms / 1000
+    assert read["sections"] == len(answer.json["sections"]) > 1
+    assert read["start_sequence"] == [one["start"] for one in answer.json["sections"]]
+    assert read["segments"] == answer.json["segments"]
+    starts = [one["start"] for one in read["segments"]]
+    assert all(earlier < later for earlier, later in pairwise(starts))
+
+
+def test_no_analysis_is_told_as_such(client: Spotify, made: Api) -> None:
+    unknown = next(t for t in made.control.world.catalogue.tracks.values() if t.features is None)
+
+    with pytest.raises(NotFoundError):
+        client.audio_analysis(unknown.id)
+
+
+def _properties(schemas: Json, schema: Json) -> Iterator[str]:
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
+    yield from schema.get("properties", {})
+    for part in schema.get("allOf", ()):
+        yield from _properties(schemas, part)
+
+
+@pytest.mark.skipif(
+    not CONTRACT.is_file(), reason=f"the contract is not there: {CONTRACT.name} in ../shared"
+)
+def test_no_model_reads_a_field_that_spotify_does_not_describe() -> None:
+    """A misspelt optional field would be null for ever, and nobody would notice."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    schemas = yaml.load(CONTRACT.read_text(encoding="utf-8"), Loader=loader)["components"][
+        "schemas"
+    ]
+
+    def foreign(model: type[BaseModel], schema: Json) -> set[str]:
+        return set(model.model_fields) - set(_properties(schemas, schema))
+
+    assert {
+        model.__name__: found
+        for model, name in READ_FROM.items()
+        if (found := foreign(model, schemas[name]))
+    } == {}
+    analysed = schemas["AudioAnalysisObject"]["properties"]["track"]
+    assert foreign(models.AnalysedTrack, analysed) == set()
+    assert foreign(models.Album, schemas["ArtistObject"]) != set()
