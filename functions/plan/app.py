@@ -36,8 +36,8 @@ class PlanError(Exception):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{input, start_time}` to `{status: planned, date, charts, done}`.
 
-    Or to `{status: invalid, error}`. `charts` has an item for each branch: a chart and its date. `done` counts the charts of the
-    day that earlier runs have done.
+    Or to `{status: invalid, error}`. `charts` has an item for each branch: a chart and its date.
+    `done` counts the charts of the day that earlier runs have done.
     """
     try:
         return _plan(event["input"], event["start_time"])

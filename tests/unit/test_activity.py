@@ -24,6 +24,7 @@ from tests.unit.helpers import (
     played,
     recently_played,
     track,
+    track_id,
 )
 
 Row = dict[str, Any]

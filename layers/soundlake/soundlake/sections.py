@@ -1,4 +1,4 @@
-"""Sections: how a track is built over time, one row per track whose analysis was asked for."""
+"""Sections and segments: how a track is built over time, a row of each per analysed track."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ def section_row(
     """A row of `track_sections` from one answer of audio analysis (seconds, dB, BPM).
 
     Null for an answer means that Spotify has no analysis of this track: the row has no `source`
-    then, so that it is not asked for again. Sections and segments stand in the order of time. The
+    then, so that it is not asked for again. Sections stand in the order of time. The
     sequences have one value per section, null where it is unknown; the averages, unrounded, are
     those of the known values. Raises BadAnswerError when the answer is no analysis.
     """
@@ -42,8 +42,24 @@ def section_row(
         "loudness_avg": _mean(sequences["loudness"]),
         "tempo_avg": _mean(sequences["tempo"]),
         **{f"{name}_sequence": values for name, values in sequences.items()},
-        "segments": _segments(analysis.segments),
         "source": None if answer is None else SOURCE,
+        "fetched_at": format_time(fetched_at),
+        "raw_key": raw_key,
+    }
+
+
+def segment_row(
+    answer: Any, track_id: str, fetched_at: datetime, raw_key: str | None
+) -> dict[str, Any]:
+    """A row of `track_segments` from one answer of audio analysis, segments in order of time.
+
+    Raises BadAnswerError when the answer is no analysis.
+    """
+    analysis = AudioAnalysis.read(answer, f"the audio analysis of {track_id}")
+    return {
+        "track_id": track_id,
+        "segments": _segments(analysis.segments),
+        "source": SOURCE,
         "fetched_at": format_time(fetched_at),
         "raw_key": raw_key,
     }

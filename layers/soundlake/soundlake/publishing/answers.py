@@ -70,12 +70,8 @@ def _add_segments(
     for key, rows in own.items():
         for row in rows:
             if row["source"] is not None:
-                segments = segment_row(
-                    raw.need(key).json,
-                    row["track_id"],
-                    fetched_at=row["fetched_at"],
-                    raw_key=key,
-                )
+                answer = raw.need(key)
+                segments = segment_row(answer.json, row["track_id"], answer.at, key)
                 by_day.setdefault(answers.day_of(key), []).append(segments)
     for day, rows in sorted(by_day.items()):
         change = adding(rows, "track_id")

@@ -230,6 +230,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("key_sequence", _INTS),
             ("mode_sequence", _INTS),
             ("time_signature_sequence", _INTS),
+            ("source", _STRING),
+            ("fetched_at", _TIME),
+            ("raw_key", _STRING),
+        ]
+    ),
+    "track_segments": pa.schema(
+        [
+            ("track_id", _STRING),
             ("segments", _SEGMENTS),
             ("source", _STRING),
             ("fetched_at", _TIME),
