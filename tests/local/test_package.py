@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 from soundlake.entities import album_details, artist_details
-from soundlake.sections import section_row
+from soundlake.sections import section_row, segment_row
 from soundlake.spotify import models
 from soundlake.spotify.client import (
     ALBUMS_PER_REQUEST,
@@ -52,15 +52,15 @@ def test_the_details_of_a_full_request_of_albums(client: Spotify, made: Api) -> 
     asked = [*(one.id for one in known), UNKNOWN_ID]
 
     answer = client.albums(asked)
-    details = album_details(answer.json, asked, fetched_at=answer.at, raw_key="raw/albums")
+    rows = album_details(answer.json, asked, fetched_at=answer.at, raw_key="raw/albums")
+    details = {row["album_id"]: row for row in rows}
 
     assert answer.request.startswith("/v1/albums?ids=")
     assert [details[one.id]["label"] for one in known] == [one.label for one in known]
     assert [details[one.id]["popularity"] for one in known] == [one.popularity for one in known]
     assert all(details[one.id]["upc"] for one in known)
-    assert set(details.pop(UNKNOWN_ID)) == {"detailed_at", "detail_raw_key"}
-    rows = [{"album_id": ident} | detail for ident, detail in details.items()]
-    assert encode_rows(rows, SCHEMAS["albums"], "albums").num_rows == len(known)
+    assert set(details[UNKNOWN_ID]) == {"album_id", "detailed_at", "detail_raw_key"}
+    assert encode_rows(rows, SCHEMAS["albums"], "albums").num_rows == ALBUMS_PER_REQUEST
 
 
 def test_the_details_of_a_full_request_of_artists(client: Spotify, made: Api) -> None:
@@ -68,31 +68,38 @@ def test_the_details_of_a_full_request_of_artists(client: Spotify, made: Api) ->
     asked = [UNKNOWN_ID, *(one.id for one in known)]
 
     answer = client.artists(asked)
-    details = artist_details(answer.json, asked, fetched_at=answer.at, raw_key="raw/artists")
+    rows = artist_details(answer.json, asked, fetched_at=answer.at, raw_key="raw/artists")
+    details = {row["artist_id"]: row for row in rows}
 
     assert [details[one.id]["followers"] for one in known] == [one.followers for one in known]
     assert [details[one.id]["genres"] for one in known] == [list(one.genres) for one in known]
     assert all(details[one.id]["images"][0]["height"] == 640 for one in known)
-    assert set(details.pop(UNKNOWN_ID)) == {"detailed_at", "detail_raw_key"}
-    rows = [{"artist_id": ident} | detail for ident, detail in details.items()]
-    assert encode_rows(rows, SCHEMAS["artists"], "artists").num_rows == len(known)
+    assert set(details[UNKNOWN_ID]) == {"artist_id", "detailed_at", "detail_raw_key"}
+    assert encode_rows(rows, SCHEMAS["artists"], "artists").num_rows == ARTISTS_PER_REQUEST
 
 
-def test_an_analysis_becomes_a_row_and_comes_back_from_its_file(client: Spotify, made: Api) -> None:
+def _from_its_file(table: str, row: Json) -> Json:
+    schema = SCHEMAS[table]
+    (read,) = decode(to_parquet(encode_rows([row], schema, "k")), schema, "k").to_pylist()
+    found: Json = read
+    return found
+
+
+def test_an_analysis_becomes_rows_and_comes_back_from_its_file(client: Spotify, made: Api) -> None:
     track = next(t for t in made.control.world.catalogue.tracks.values() if t.features)
 
     answer = client.audio_analysis(track.id)
     row = section_row(answer.json, track.id, answer.at, "raw/analysis")
-    schema = SCHEMAS["track_sections"]
-    (read,) = decode(to_parquet(encode_rows([row], schema, "k")), schema, "k").to_pylist()
+    read = _from_its_file("track_sections", row)
+    segments = segment_row(answer.json, track.id, answer.at, "raw/analysis")
+    sounds = _from_its_file("track_segments", segments)["segments"]
 
     assert client.requests["audio-analysis/{id}"] == 1
     assert read["duration"] == track.duration_ms / 1000
     assert read["sections"] == len(answer.json["sections"]) > 1
     assert read["start_sequence"] == [one["start"] for one in answer.json["sections"]]
-    assert read["segments"] == answer.json["segments"]
-    starts = [one["start"] for one in read["segments"]]
-    assert all(earlier < later for earlier, later in pairwise(starts))
+    assert sounds == answer.json["segments"]
+    assert all(earlier["start"] < later["start"] for earlier, later in pairwise(sounds))
 
 
 def test_no_analysis_is_told_as_such(client: Spotify, made: Api) -> None:

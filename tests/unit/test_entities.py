@@ -3,14 +3,8 @@
 from typing import Any
 
 import pytest
-from soundlake.entities import (
-    album_detail,
-    album_details,
-    artist_detail,
-    artist_details,
-    entity_rows,
-)
-from soundlake.spotify.models import Album, Artist, BadAnswerError, Track
+from soundlake.entities import album_details, artist_details, entity_rows
+from soundlake.spotify.models import BadAnswerError, Track
 from soundlake.store.lake import SchemaError, decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
 
@@ -130,10 +124,27 @@ def test_no_tracks_are_no_rows() -> None:
 
 # Details.
 
+ALBUM_IDS = [album(number)["id"] for number in (1, 2, 3)]
+ARTIST_IDS = [artist(number)["id"] for number in (1, 2, 3)]
 
-def detailed(table: str, row: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
-    """A row with its detail, as a reader of the table's files gets it."""
-    body = to_parquet(encode_rows([row | detail], SCHEMAS[table], "k"))
+
+def album_detail(answer: Any) -> dict[str, Any]:
+    (detail,) = album_details(
+        {"albums": [answer]}, ALBUM_IDS[:1], fetched_at=LATER, raw_key="raw/a"
+    )
+    return detail
+
+
+def artist_detail(answer: Any) -> dict[str, Any]:
+    (detail,) = artist_details(
+        {"artists": [answer]}, ARTIST_IDS[:1], fetched_at=LATER, raw_key="raw/a"
+    )
+    return detail
+
+
+def stored(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as a reader of the table's files gets it."""
+    body = to_parquet(encode_rows([row], SCHEMAS[table], "k"))
     (found,) = decode(body, SCHEMAS[table], "k").to_pylist()
     kept: dict[str, Any] = found
     return kept
@@ -142,9 +153,10 @@ def detailed(table: str, row: dict[str, Any], detail: dict[str, Any]) -> dict[st
 def test_an_albums_detail_adds_what_a_track_does_not_say() -> None:
     (row,) = entity_rows(read(track(1)), NOW)["albums"]
 
-    detail = album_detail(Album.read(full_album(1), "an album"), LATER, "raw/a")
+    detail = album_detail(full_album(1))
 
     assert detail == {
+        "album_id": ALBUM_IDS[0],
         "label": "Label 1",
         "popularity": 41,
         "upc": "000000000001",
@@ -152,8 +164,8 @@ def test_an_albums_detail_adds_what_a_track_does_not_say() -> None:
         "detailed_at": LATER_AT,
         "detail_raw_key": "raw/a",
     }
-    assert row.keys() & detail.keys() == set()
-    found = detailed("albums", row, detail)
+    assert row.keys() & detail.keys() == {"album_id"}
+    found = stored("albums", row | detail)
     assert list(found) == SCHEMAS["albums"].names
     assert None not in found.values()
 
@@ -161,9 +173,10 @@ def test_an_albums_detail_adds_what_a_track_does_not_say() -> None:
 def test_an_artists_detail_adds_what_a_track_does_not_say() -> None:
     (row,) = entity_rows(read(track(1)), NOW)["artists"]
 
-    detail = artist_detail(Artist.read(full_artist(1), "an artist"), LATER, "raw/a")
+    detail = artist_detail(full_artist(1))
 
     assert detail == {
+        "artist_id": ARTIST_IDS[0],
         "genres": ["rock"],
         "popularity": 61,
         "followers": 5_000_000_001,
@@ -171,35 +184,29 @@ def test_an_artists_detail_adds_what_a_track_does_not_say() -> None:
         "detailed_at": LATER_AT,
         "detail_raw_key": "raw/a",
     }
-    assert row.keys() & detail.keys() == set()
-    found = detailed("artists", row, detail)
+    assert row.keys() & detail.keys() == {"artist_id"}
+    found = stored("artists", row | detail)
     assert list(found) == SCHEMAS["artists"].names
     assert None not in found.values()
 
 
 def test_a_null_says_only_that_it_was_asked_for_and_takes_nothing_away() -> None:
-    asked = {"detailed_at": LATER_AT, "detail_raw_key": "raw/b"}
-    known = album_detail(Album.read(full_album(1), "an album"), NOW, "raw/a")
+    asked = {"detailed_at": LATER_AT, "detail_raw_key": "raw/a"}
 
-    assert album_detail(None, LATER, "raw/b") == asked
-    assert artist_detail(None, LATER, "raw/b") == asked
-    assert (known | asked)["label"] == "Label 1"
+    assert album_detail(None) == {"album_id": ALBUM_IDS[0]} | asked
+    assert artist_detail(None) == {"artist_id": ARTIST_IDS[0]} | asked
+    assert (album_detail(full_album(1)) | album_detail(None))["label"] == "Label 1"
 
 
 def test_what_a_full_answer_leaves_out_is_null() -> None:
     """An app in development mode gets neither label nor popularity nor followers."""
-    bare_album = album_detail(Album.read(album(1), "an album"), NOW, "raw/a")
-    bare_artist = artist_detail(Artist.read(artist(1), "an artist"), NOW, "raw/a")
+    bare = album_detail(album(1)) | artist_detail(artist(1))
 
-    assert {name for name, value in bare_album.items() if value is None} == {
+    assert {name for name, value in bare.items() if value is None} == {
         "label",
         "popularity",
         "upc",
         "genres",
-    }
-    assert {name for name, value in bare_artist.items() if value is None} == {
-        "genres",
-        "popularity",
         "followers",
         "images",
     }
@@ -218,9 +225,7 @@ def test_what_a_full_answer_leaves_out_is_null() -> None:
     ],
 )
 def test_an_album_may_lack_any_of_it(changes: dict[str, Any], name: str, value: Any) -> None:
-    detail = album_detail(Album.read(full_album(1, **changes), "an album"), NOW, "raw/a")
-
-    assert detail[name] == value
+    assert album_detail(full_album(1, **changes))[name] == value
 
 
 @pytest.mark.parametrize(
@@ -235,51 +240,45 @@ def test_an_album_may_lack_any_of_it(changes: dict[str, Any], name: str, value: 
     ],
 )
 def test_an_artist_may_lack_any_of_it(changes: dict[str, Any], name: str, value: Any) -> None:
-    detail = artist_detail(Artist.read(full_artist(1, **changes), "an artist"), NOW, "raw/a")
-
-    assert detail[name] == value
+    assert artist_detail(full_artist(1, **changes))[name] == value
 
 
-ALBUM_IDS = [album(number)["id"] for number in (1, 2, 3)]
-ARTIST_IDS = [artist(number)["id"] for number in (1, 2, 3)]
-
-
-def test_a_batch_gives_each_its_own_detail_by_id() -> None:
+def test_a_batch_gives_each_its_own_detail() -> None:
     albums = album_details(
-        {"albums": [full_album(1), None, full_album(3)]},
-        ALBUM_IDS,
-        fetched_at=NOW,
-        raw_key="raw/a",
+        {"albums": [full_album(1), None, full_album(3)]}, ALBUM_IDS, fetched_at=NOW, raw_key="raw/a"
     )
     artists = artist_details(
-        {"artists": [full_artist(3), full_artist(1), None]},
+        {"artists": [None, full_artist(2), full_artist(3)]},
         ARTIST_IDS,
         fetched_at=NOW,
         raw_key="raw/a",
     )
 
-    assert list(albums) == ALBUM_IDS
-    assert [albums[each].get("label") for each in ALBUM_IDS] == ["Label 1", None, "Label 3"]
-    assert list(artists) == ARTIST_IDS
-    assert [artists[each].get("popularity") for each in ARTIST_IDS] == [61, None, 63]
-
-
-def test_an_answer_under_another_id_is_none_to_the_id_that_was_asked() -> None:
-    """Two artists that Spotify merged: the details are the other one's."""
-    details = artist_details(
-        {"artists": [full_artist(9)]}, ARTIST_IDS[:1], fetched_at=NOW, raw_key="raw/a"
-    )
-
-    assert details == {ARTIST_IDS[0]: {"detailed_at": AT, "detail_raw_key": "raw/a"}}
+    assert [each["album_id"] for each in albums] == ALBUM_IDS
+    assert [each.get("label") for each in albums] == ["Label 1", None, "Label 3"]
+    assert [each["artist_id"] for each in artists] == ARTIST_IDS
+    assert [each.get("popularity") for each in artists] == [None, 62, 63]
 
 
 def test_an_answer_to_another_batch_is_refused() -> None:
+    def albums(answer: Any, asked: list[str]) -> None:
+        album_details(answer, asked, fetched_at=NOW, raw_key="raw/a")
+
+    def artists(answer: Any, asked: list[str]) -> None:
+        artist_details(answer, asked, fetched_at=NOW, raw_key="raw/a")
+
     with pytest.raises(BadAnswerError, match=r"^albums: 1 answers to 3 ids$"):
-        album_details({"albums": [None]}, ALBUM_IDS, fetched_at=NOW, raw_key="raw/a")
+        albums({"albums": [None]}, ALBUM_IDS)
     with pytest.raises(BadAnswerError, match=r"^artists: 1 answers to 3 ids$"):
-        artist_details({"artists": [None]}, ARTIST_IDS, fetched_at=NOW, raw_key="raw/a")
+        artists({"artists": [None]}, ARTIST_IDS)
+    with pytest.raises(BadAnswerError, match=rf"^albums: {ALBUM_IDS[1]} in the place of "):
+        albums({"albums": [full_album(2), full_album(1)]}, ALBUM_IDS[:2])
+    with pytest.raises(BadAnswerError, match=rf"^artists: {ARTIST_IDS[2]} in the place of "):
+        artists({"artists": [full_artist(3)]}, ARTIST_IDS[:1])
+    with pytest.raises(BadAnswerError, match=r"^albums: None in the place of "):
+        albums({"albums": [full_album(1, id=None)]}, ALBUM_IDS[:1])
     with pytest.raises(BadAnswerError, match=r"^albums: albums: field required$"):
-        album_details({"artists": []}, [], fetched_at=NOW, raw_key="raw/a")
+        albums({"artists": []}, [])
 
 
 @pytest.mark.parametrize(
@@ -295,12 +294,7 @@ def test_an_answer_to_another_batch_is_refused() -> None:
 def test_a_value_that_no_column_holds_is_named(wrong: dict[str, Any], field: str) -> None:
     """It must not come as far as the table, where it would keep every other row out."""
     with pytest.raises(BadAnswerError, match=rf"^artists: artists\.0\.{field}: "):
-        artist_details(
-            {"artists": [full_artist(1, **wrong)]},
-            ARTIST_IDS[:1],
-            fetched_at=NOW,
-            raw_key="raw/a",
-        )
+        artist_detail(full_artist(1, **wrong))
 
 
 # Hard input.
@@ -323,12 +317,12 @@ def test_any_name_is_kept_to_the_character(name: str) -> None:
     given = track(1, name=name, album=full_album(1, name=name), artists=[artist(1, name=name)])
 
     rows = entity_rows(read(given), NOW)
-    detail = album_detail(Album.read(full_album(1, label=name, genres=[name]), "it"), NOW, "r")
+    detail = album_detail(full_album(1, label=name, genres=[name]))
 
-    assert detailed("tracks", rows["tracks"][0], {})["name"] == name
-    assert detailed("tracks", rows["tracks"][0], {})["artist_names"] == [name]
-    assert detailed("artists", rows["artists"][0], {})["name"] == name
-    found = detailed("albums", rows["albums"][0], detail)
+    assert stored("tracks", rows["tracks"][0])["name"] == name
+    assert stored("tracks", rows["tracks"][0])["artist_names"] == [name]
+    assert stored("artists", rows["artists"][0])["name"] == name
+    found = stored("albums", rows["albums"][0] | detail)
     assert (found["name"], found["label"], found["genres"]) == (name, name, [name])
 
 
@@ -377,7 +371,7 @@ def test_a_link_to_nothing_is_null(linked: Any) -> None:
 def test_a_release_date_of_any_calendar_is_kept_as_text(released: str) -> None:
     (row,) = entity_rows(read(track(1, album=album(1, release_date=released))), NOW)["albums"]
 
-    assert detailed("albums", row, {})["release_date"] == released
+    assert stored("albums", row)["release_date"] == released
 
 
 @pytest.mark.parametrize(

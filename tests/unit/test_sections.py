@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from soundlake.sections import section_row
+from soundlake.sections import section_row, segment_row
 from soundlake.spotify.models import BadAnswerError
 from soundlake.store.lake import decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
@@ -15,6 +16,7 @@ from tests.unit.helpers import NOW, track_id
 
 Row = dict[str, Any]
 SCHEMA = SCHEMAS["track_sections"]
+SEGMENTS = SCHEMAS["track_segments"]
 ID = track_id(1)
 SEQUENCES = [name for name in SCHEMA.names if name.endswith("_sequence")]
 
@@ -55,8 +57,15 @@ def row(answer: Any) -> Row:
     return section_row(answer, ID, NOW, "raw/a")
 
 
-def through_parquet(one: Row) -> Row:
-    (read,) = decode(to_parquet(encode_rows([one], SCHEMA, "k")), SCHEMA, "k").to_pylist()
+def sounds(answer: Any) -> Row:
+    """The row of segments; the same from its file."""
+    found = segment_row(answer, ID, NOW, "raw/a")
+    assert through_parquet(found, SEGMENTS)["segments"] == found["segments"]
+    return found
+
+
+def through_parquet(one: Row, schema: pa.Schema = SCHEMA) -> Row:
+    (read,) = decode(to_parquet(encode_rows([one], schema, "k")), schema, "k").to_pylist()
     found: Row = read
     return found
 
@@ -67,7 +76,6 @@ def test_a_row_has_the_sequences_and_the_unrounded_averages() -> None:
             section(0.0, loudness=-10.0, tempo=100.0),
             section(20.5, loudness=-5.0, tempo=101.0, key=-1, mode=-1, time_signature=3),
             section(41.0, loudness=-5.0, tempo=101.0, mode=1),
-            segments=[segment(0.0)],
         )
     )
 
@@ -85,7 +93,19 @@ def test_a_row_has_the_sequences_and_the_unrounded_averages() -> None:
         "key_sequence": [9, -1, 9],
         "mode_sequence": [0, -1, 1],
         "time_signature_sequence": [4, 3, 4],
-        "segments": [segment(0.0)],
+        "source": "spotify",
+        "fetched_at": "2026-11-21T09:18:00.000Z",
+        "raw_key": "raw/a",
+    }
+
+
+def test_segments_are_a_row_of_their_own() -> None:
+    found = sounds(analysis(section(0.0), segments=[segment(0.0), segment(0.25)]))
+
+    assert list(found) == SEGMENTS.names
+    assert found == {
+        "track_id": ID,
+        "segments": [segment(0.0), segment(0.25)],
         "source": "spotify",
         "fetched_at": "2026-11-21T09:18:00.000Z",
         "raw_key": "raw/a",
@@ -104,8 +124,9 @@ def test_a_track_without_an_analysis_has_a_row_of_nulls() -> None:
 
 @pytest.mark.parametrize("answer", [[], "text", 7, {"sections": 3}, {"sections": [None]}])
 def test_what_is_no_analysis_is_refused_with_the_tracks_id(answer: Any) -> None:
-    with pytest.raises(BadAnswerError, match=f"^the audio analysis of {ID}: "):
-        row(answer)
+    for make in (row, sounds):
+        with pytest.raises(BadAnswerError, match=f"^the audio analysis of {ID}: "):
+            make(answer)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +139,7 @@ def test_what_spotify_leaves_out_is_null_and_the_row_has_its_source(answer: Row)
 
     known = {name: value for name, value in found.items() if value is not None}
     assert set(known) == {"track_id", "source", "fetched_at", "raw_key"}
+    assert sounds(answer)["segments"] is None
 
 
 def test_no_sections_are_no_averages() -> None:
@@ -139,13 +161,13 @@ def test_sections_and_segments_out_of_order_are_put_in_order() -> None:
             section(40.0, key=3),
             section(0.0, key=1),
             section(20.0, key=2),
-            segments=[segment(0.5), segment(0.0)],
         )
     )
+    heard = sounds(analysis(segments=[segment(0.5), segment(0.0)]))
 
     assert found["start_sequence"] == [0.0, 20.0, 40.0]
     assert found["key_sequence"] == [1, 2, 3]
-    assert [one["start"] for one in found["segments"]] == [0.0, 0.5]
+    assert [one["start"] for one in heard["segments"]] == [0.0, 0.5]
 
 
 def test_sections_at_one_start_keep_their_order() -> None:
@@ -188,13 +210,14 @@ def test_a_number_that_no_track_has_is_null(number: str) -> None:
     ).replace('"?"', number)
 
     found = row(json.loads(text))
+    (heard,) = sounds(json.loads(text))["segments"]
 
     assert found["duration"] is None
     assert found["loudness_sequence"] == [None, -9.0]
     assert found["tempo_sequence"] == [None, 120.0]
     assert found["loudness_avg"] == -9.0
-    assert found["segments"][0]["loudness_max"] is None
-    assert found["segments"][0]["pitches"] == [None, 0.5]
+    assert heard["loudness_max"] is None
+    assert heard["pitches"] == [None, 0.5]
     assert through_parquet(found)["loudness_sequence"] == [None, -9.0]
 
 
@@ -221,9 +244,8 @@ def test_whole_seconds_are_seconds() -> None:
 
 
 def test_a_vector_of_another_length_is_kept_as_it_is() -> None:
-    found = row(analysis(segments=[segment(0.0, pitches=[], timbre=None)]))
+    (kept,) = sounds(analysis(segments=[segment(0.0, pitches=[], timbre=None)]))["segments"]
 
-    (kept,) = through_parquet(found)["segments"]
     assert (kept["pitches"], kept["timbre"]) == ([], None)
 
 

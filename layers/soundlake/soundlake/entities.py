@@ -72,74 +72,78 @@ def artist_row(artist: Artist, fetched_at: datetime) -> dict[str, Any]:
     }
 
 
-def album_detail(album: Album | None, fetched_at: datetime, raw_key: str) -> dict[str, Any]:
-    """What an answer about an album itself adds to its row of `albums`.
-
-    Where Spotify knows no such album (null), only that it was asked: nobody asks again.
-    """
-    found = (
-        {
-            "label": album.label,
-            "popularity": album.popularity,
-            "upc": album.external_ids.upc if album.external_ids else None,
-            "genres": None if album.genres is None else list(album.genres),
-        }
-        if album
-        else {}
-    )
-    return found | _asked(fetched_at, raw_key)
-
-
-def artist_detail(artist: Artist | None, fetched_at: datetime, raw_key: str) -> dict[str, Any]:
-    """What an answer about an artist itself adds to its row of `artists`; null as for albums."""
-    found = (
-        {
-            "genres": None if artist.genres is None else list(artist.genres),
-            "popularity": artist.popularity,
-            "followers": artist.followers.total if artist.followers else None,
-            "images": _images(artist.images),
-        }
-        if artist
-        else {}
-    )
-    return found | _asked(fetched_at, raw_key)
-
-
-def _images(images: Iterable[Image] | None) -> list[dict[str, Any]] | None:
-    return None if images is None else [image.model_dump() for image in images]
-
-
-def _asked(fetched_at: datetime, raw_key: str) -> dict[str, Any]:
-    return {"detailed_at": format_time(fetched_at), "detail_raw_key": raw_key}
-
-
 def album_details(
     answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
-) -> dict[str, dict[str, Any]]:
-    """The details of the albums asked for, by id, from one answer to a batch.
+) -> list[dict[str, Any]]:
+    """What one answer to a batch adds to the rows of `albums`, for each id that was asked.
 
-    One that Spotify knows only under another id counts as unknown. Raises BadAnswerError when the
-    answer is not one to this batch.
+    Of an album that Spotify does not know there is only when it was asked for, so that it is not
+    asked for again. Raises BadAnswerError when the answer is not one to this batch.
     """
     batch = Albums.read(answer, "albums").albums
-    _check_size("albums", len(batch), len(asked))
-    found = {album.id: album for album in batch if album}
-    return {each: album_detail(found.get(each), fetched_at, raw_key) for each in asked}
+    return [
+        {
+            "album_id": album_id,
+            **(_album_fields(album) if album else {}),
+            "detailed_at": format_time(fetched_at),
+            "detail_raw_key": raw_key,
+        }
+        for album_id, album in _matched("albums", asked, batch)
+    ]
+
+
+def _album_fields(album: Album) -> dict[str, Any]:
+    return {
+        "label": album.label,
+        "popularity": album.popularity,
+        "upc": album.external_ids.upc if album.external_ids else None,
+        "genres": _list(album.genres),
+    }
 
 
 def artist_details(
     answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
-) -> dict[str, dict[str, Any]]:
-    """The details of the artists asked for, as `album_details` gives those of albums."""
+) -> list[dict[str, Any]]:
+    """What one answer to a batch adds to the rows of `artists`, as `album_details` for albums."""
     batch = Artists.read(answer, "artists").artists
-    _check_size("artists", len(batch), len(asked))
-    found = {artist.id: artist for artist in batch if artist}
-    return {each: artist_detail(found.get(each), fetched_at, raw_key) for each in asked}
+    return [
+        {
+            "artist_id": artist_id,
+            **(_artist_fields(artist) if artist else {}),
+            "detailed_at": format_time(fetched_at),
+            "detail_raw_key": raw_key,
+        }
+        for artist_id, artist in _matched("artists", asked, batch)
+    ]
 
 
-def _check_size(where: str, answered: int, asked: int) -> None:
-    if answered != asked:
-        raise BadAnswerError(f"{where}: {answered} answers to {asked} ids")
+def _artist_fields(artist: Artist) -> dict[str, Any]:
+    return {
+        "genres": _list(artist.genres),
+        "popularity": artist.popularity,
+        "followers": artist.followers.total if artist.followers else None,
+        "images": _images(artist.images),
+    }
+
+
+def _matched[Entity: (Album, Artist)](
+    where: str, asked: Sequence[str], batch: Sequence[Entity | None]
+) -> list[tuple[str, Entity | None]]:
+    """Each id with the answer in its place."""
+    if len(batch) != len(asked):
+        raise BadAnswerError(f"{where}: {len(batch)} answers to {len(asked)} ids")
+    for wanted, entity in zip(asked, batch, strict=True):
+        if entity is not None and entity.id != wanted:
+            raise BadAnswerError(f"{where}: {entity.id} in the place of {wanted}")
+    return list(zip(asked, batch, strict=True))
+
+
+def _list(texts: Iterable[str] | None) -> list[str] | None:
+    return None if texts is None else list(texts)
+
+
+def _images(images: Iterable[Image] | None) -> list[dict[str, Any]] | None:
+    return None if images is None else [image.model_dump() for image in images]
 
 
 def entity_rows(tracks: Iterable[Track], fetched_at: datetime) -> dict[str, list[dict[str, Any]]]:

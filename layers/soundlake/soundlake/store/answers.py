@@ -50,16 +50,6 @@ class Kind:
     rows: Reader
 
 
-def _albums(answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str) -> list[Row]:
-    details = album_details(answer, asked, fetched_at=fetched_at, raw_key=raw_key)
-    return [{"album_id": each} | detail for each, detail in details.items()]
-
-
-def _artists(answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str) -> list[Row]:
-    details = artist_details(answer, asked, fetched_at=fetched_at, raw_key=raw_key)
-    return [{"artist_id": each} | detail for each, detail in details.items()]
-
-
 def _sections(
     answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
 ) -> list[Row]:
@@ -76,8 +66,10 @@ def _not_found(answer: Any) -> bool:
 FEATURES = Kind(
     "audio-features", "audio_features", "track_id", "raw_key", FEATURES_PER_REQUEST, feature_rows
 )
-ALBUMS = Kind("albums", "albums", "album_id", "detail_raw_key", ALBUMS_PER_REQUEST, _albums)
-ARTISTS = Kind("artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, _artists)
+ALBUMS = Kind("albums", "albums", "album_id", "detail_raw_key", ALBUMS_PER_REQUEST, album_details)
+ARTISTS = Kind(
+    "artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, artist_details
+)
 ANALYSES = Kind("audio-analysis", "track_sections", "track_id", "raw_key", 1, _sections)
 KINDS = (FEATURES, ALBUMS, ARTISTS, ANALYSES)
 
