@@ -236,6 +236,7 @@ def test_a_value_that_is_no_number_counts_in_nothing(value: float) -> None:
     assert profile["tempo_median"] == pytest.approx(120.0)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 def test_numbers_too_large_to_add_have_no_mean() -> None:
     known = features(features_of("id-0001", tempo=1.7e308), features_of("id-0002", tempo=1.7e308))
 
