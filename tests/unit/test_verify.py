@@ -331,8 +331,32 @@ def test_tracks_that_nobody_knows_features_of_do_not_count(
     loaded = load_chart(zones, "daily-NO", [track(1), track(2)])
     spotify.features[track_id(1)] = features_of(track_id(1))
     ask(zones)
+    expected = ["coverage_kept", "fifty_places"]
 
-    assert [row[1] for row in verified_rows(zones, loaded)] == ["coverage_kept", "fifty_places"]
+    assert [row[1] for row in verified_rows(zones, loaded)] == expected
+    invoke("publish", {"date": TODAY, "staging_keys": []})
+    assert len(zones.rows("audio_features")) == 2
+    assert [row[1] for row in verified_rows(zones, loaded)] == expected
+
+
+def test_nobody_asks_for_the_features_of_a_refused_chart(zones: Zones) -> None:
+    profile(zones, 20, 50, "daily-NO")
+    stage_chart(zones, "daily-NO", [track(1, id="?"), *tracks(2, 49)])
+
+    found = verified_rows(zones, outcome("daily-NO", "refused"))
+
+    assert [row[1] for row in found] == ["charts_loaded", "ids_well_formed"]
+
+
+def test_seven_days_are_the_latest(zones: Zones) -> None:
+    for day in range(1, 14):
+        profile(zones, day, 50, "daily-NO", "daily-SE")
+    for day in range(14, 21):
+        profile(zones, day, 0, "daily-NO")
+
+    result = verify(load_chart(zones, "daily-NO", tracks(1)), outcome("daily-SE", "failed"))
+
+    assert result["warnings"] == 0
 
 
 def test_fewer_charts_than_on_the_latest_days_is_a_warning_of_the_run(zones: Zones) -> None:
