@@ -13,7 +13,7 @@ from tests.template.translated import DEFAULT, REPO, Stack, functions, machines,
 VERBS = tuple(functions())
 POWERTOOLS = "arn:aws:lambda:eu-north-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-"
 PANDAS = "arn:aws:lambda:eu-north-1:336392948345:layer:AWSSDKPandas-Python313"
-WITH_PANDAS = {"Derive", "Load", "Enrich", "Publish"}
+WITH_PANDAS = {"Derive", "Load", "Enrich", "Verify", "Publish"}
 
 
 def _app(verb: str) -> Path:

@@ -33,6 +33,14 @@ FILES: dict[str, dict[str, str]] = {
         "lake/audio_features/*": "r",
         "raw/audio-features/*": "rw",
     },
+    "Verify": {
+        "staging/daily/*": "r",
+        "raw/audio-features/*": "r",
+        "lake/chart_entries/*": "r",
+        "lake/audio_features/*": "r",
+        "lake/country_profiles/*": "r",
+        "lake/data_quality/*": "rw",
+    },
     "Publish": {
         "staging/daily/*": "r",
         "raw/audio-features/*": "r",

@@ -177,7 +177,10 @@ CASES: dict[str, dict[str, list[Any]]] = {
         GOOD: [shown(), shown(places=50)],
         BAD: [shown(places=49), shown(places=51), shown(places=200)],
     },
-    "tracks_unique": {GOOD: [shown()], BAD: [shown(entry(1), entry(2, 1))]},
+    "tracks_unique": {
+        GOOD: [shown(), shown(entry(1), entry(1))],
+        BAD: [shown(entry(1), entry(2, 1))],
+    },
     "holes_declared": {
         GOOD: [shown(), shown(entry(1), holes=[Hole(2)])],
         BAD: [shown(entry(1), holes=[Hole(2, "episode")])],

@@ -1,0 +1,209 @@
+"""Verify: what the charts of a day show together, and all that was breached, into data_quality."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from soundlake import access, quality
+from soundlake.features import feature_breaches
+from soundlake.observability import function
+from soundlake.quality import ChartsDay, ChartTable, Earlier, Origin
+from soundlake.store.feature_answers import FeatureAnswers
+from soundlake.store.lake import READERS, Lake, Row, SchemaError, object_key
+from soundlake.store.staging import staging_key
+from soundlake.times import month_of, parse_date, parse_time, shift_month
+
+TABLE = "data_quality"
+PROBLEMS = 10  # named in the result; the rest are counted
+LATEST = 7  # days that a day is compared with
+RUN = "run"  # what a breach is about that no chart has alone
+
+
+@function("Verify")
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """`{date, charts}` to `{status: verified, errors, warnings, problems, withdraw}`.
+
+    `charts` are the outcomes of the day's charts; those loaded or refused are looked at. `withdraw`
+    names the loaded ones that err, `problems` are sentences, errors first. `{status: failed,
+    error}` where something of it cannot be read: then nothing is written.
+    """
+    result: dict[str, Any] = {"errors": 0, "warnings": 0, "problems": [], "withdraw": []}
+    try:
+        rows, withdraw = _verify(parse_date(event["date"]), event["charts"])
+    except (*access.FORESEEN, SchemaError) as error:
+        return result | access.failure(error)
+    errors = [row["evidence"] for row in rows if row["severity"] == "error"]
+    warnings = [row["evidence"] for row in rows if row["severity"] == "warning"]
+    problems = errors + warnings
+    hidden = len(problems) - PROBLEMS
+    counts = {"errors": len(errors), "warnings": len(warnings)}
+    return {
+        "status": "verified",
+        **counts,
+        "problems": problems[:PROBLEMS] + ([f"and {hidden} more"] if hidden > 0 else []),
+        "withdraw": withdraw,
+        "counts": counts,
+    }
+
+
+def _verify(day: date, outcomes: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Write the rows of `data_quality`; those found now, and the charts to withdraw."""
+    lake = Lake(access.bucket())
+    staged, loaded = _staged(outcomes)
+    features, known = _features(lake, month_of(day))
+    # Nobody asked for the features of what was refused: its coverage says nothing.
+    tables = [_table(chart, known if chart["chart"] in loaded else None) for chart in staged]
+    found = quality.check_charts(_charts_day(lake, day, outcomes, tables))
+    wrong = {
+        breach.origin.chart: breach.finding.evidence
+        for breach in found
+        if breach.severity == "error"
+    }
+    rows = [breach for chart in staged for breach in chart["breaches"]]
+    rows += [breach.row() for breach in found]
+    for row in rows:
+        if row["chart"] and row["chart"] not in loaded:
+            row["consequence"] = quality.NOT_LOADED
+        elif row["chart"] in wrong:
+            row["consequence"] = quality.WITHDRAWN
+    rows += features
+    _write(lake, day, rows, {(chart["chart"], parse_date(chart["date"])) for chart in staged})
+    withdraw = [
+        {"chart": chart["chart"], "date": chart["date"], "error": wrong[chart["chart"]]}
+        for chart in staged
+        if chart["chart"] in loaded and chart["chart"] in wrong
+    ]
+    return rows, withdraw
+
+
+def _staged(outcomes: Iterable[Row]) -> tuple[list[Row], set[str]]:
+    """What Transform staged of the charts that were loaded or refused, and which were loaded."""
+    wanted = [each for each in outcomes if each["status"] in {"loaded", "refused"}]
+    keys = [staging_key(each["chart"], parse_date(each["date"])) for each in wanted]
+    with ThreadPoolExecutor(READERS) as pool:
+        staged = list(pool.map(access.staging().read, keys))
+    return staged, {each["chart"] for each in wanted if each["status"] == "loaded"}
+
+
+def _features(lake: Lake, month: str) -> tuple[list[Row], set[str]]:
+    """What the answers breach that Publish is about to add, and every track with features.
+
+    An answer that cannot be read has nothing to judge; Publish names it.
+    """
+    answers = FeatureAnswers(access.raw(), lake)
+    pending, _ = answers.readable(answers.pending(month))
+    rows: list[Row] = []
+    for key in pending:
+        answer, asked = access.raw().need(key), access.raw().asked(key)
+        found = feature_breaches(answer.json, asked, fetched_at=answer.at, raw_key=key)
+        rows += [breach.row() for breach in found]
+    # As country profiles count: a track has features where its danceability is known.
+    table = lake.read("audio_features", lake.keys("audio_features"), ["track_id", "danceability"])
+    known = {str(track_id) for track_id in table.drop_null().column("track_id").to_pylist()}
+    known |= {
+        row["track_id"]
+        for answered in pending.values()
+        for row in answered
+        if row["danceability"] is not None
+    }
+    return rows, known
+
+
+def _charts_day(lake: Lake, day: date, outcomes: list[Row], tables: list[ChartTable]) -> ChartsDay:
+    daily = [each for each in outcomes if each["chart"].startswith("daily-")]
+    coverages, usual = _latest_days(lake, day, {each["chart"] for each in daily})
+    times = [table.origin.observed_at for table in tables if table.origin.observed_at]
+    return ChartsDay(
+        Origin(None, None, day, max(times, default=None), None),
+        tables,
+        earlier=_earlier(lake, day, quality.suspects(tables)),
+        coverages=coverages,
+        asked=len(daily),
+        loaded=sum(each["status"] == "loaded" for each in daily),
+        usual=usual,
+    )
+
+
+def _table(chart: Row, known: set[str] | None) -> ChartTable:
+    entries = chart["entries"]
+    coverage = None
+    if known is not None:
+        coverage = sum(entry["track_id"] in known for entry in entries) / len(entries)
+    return ChartTable(
+        Origin(
+            chart["chart"],
+            chart["country"],
+            parse_date(chart["date"]),
+            parse_time(chart["observed_at"]),
+            chart["raw_key"],
+        ),
+        chart["cadence"],
+        quality.positions(entries),
+        coverage=coverage,
+    )
+
+
+def _earlier(lake: Lake, day: date, charts: Sequence[str]) -> dict[str, Earlier]:
+    """The latest table that each chart had before, in this month's rows and the last's."""
+    found = {}
+    for chart in charts:
+        keys = [object_key("chart_entries", month, chart) for month in _months(day)]
+        rows = lake.read("chart_entries", keys, ["chart_date", "position", "track_id"]).to_pylist()
+        before = [row for row in rows if row["chart_date"] < day]
+        if before:
+            latest = max(row["chart_date"] for row in before)
+            entries = [row for row in before if row["chart_date"] == latest]
+            found[chart] = Earlier(latest, quality.positions(entries))
+    return found
+
+
+def _latest_days(
+    lake: Lake, day: date, daily: set[str]
+) -> tuple[dict[str, list[float]], list[int]]:
+    """Each chart's latest coverages, and how many of these daily charts the latest days had."""
+    keys = [key for month in _months(day) for key in lake.keys("country_profiles", month)]
+    columns = ["chart", "chart_date", "tracks", "tracks_with_features"]
+    rows = lake.read("country_profiles", keys, columns).to_pylist()
+    coverages: dict[str, list[float]] = defaultdict(list)
+    loaded: dict[date, int] = defaultdict(int)
+    for row in sorted(rows, key=lambda row: row["chart_date"]):
+        if row["chart_date"] < day:
+            coverages[row["chart"]].append(row["tracks_with_features"] / row["tracks"])
+            loaded[row["chart_date"]] += row["chart"] in daily
+    latest = {chart: shares[-LATEST:] for chart, shares in coverages.items()}
+    return latest, list(loaded.values())[-LATEST:]
+
+
+def _write(lake: Lake, day: date, rows: list[Row], verified: set[tuple[str, date]]) -> None:
+    """Put the rows in the place of the earlier ones of the charts and days verified now.
+
+    Rows of features, which no chart has alone, join those that are there.
+    """
+    dated = [row | {"chart_date": parse_date(row["chart_date"])} for row in rows]
+    months = {month_of(each) for each in (day, *(row["chart_date"] for row in dated))}
+
+    def changing(month: str) -> Callable[[list[Row]], list[Row]]:
+        def change(before: list[Row]) -> list[Row]:
+            merged = {_key(row): row for row in before if not superseded(row)}
+            merged |= {_key(row): row for row in dated if month_of(row["chart_date"]) == month}
+            return [merged[key] for key in sorted(merged)]
+
+        return change
+
+    def superseded(row: Row) -> bool:
+        of_run = row["chart"] is None and row["about"] == RUN and row["chart_date"] == day
+        return of_run or (row["chart"], row["chart_date"]) in verified
+
+    for month in sorted(months):
+        lake.replace(TABLE, month, TABLE, changing(month))
+
+
+def _key(row: Row) -> tuple[date, str, str, str]:
+    return row["chart_date"], row["chart"] or "", row["expectation"], row["about"]
+
+
+def _months(day: date) -> tuple[str, str]:
+    return shift_month(month_of(day), -1), month_of(day)
