@@ -325,6 +325,7 @@ def test_a_bucket_that_a_stack_has_is_not_taken_over(aws: Embedded) -> None:
 
 CANARY = """
 import json
+from local.aws import histories as h
 from ministack import app
 from ministack.core import persistence
 from ministack.services import athena, stepfunctions
@@ -335,7 +336,10 @@ print(json.dumps({
         callable(getattr(athena, n)) for n in ("_create_named_query", "_delete_named_query")
     ),
     "named": hasattr(athena, "_named_queries"),
-    "machine": all(callable(getattr(stepfunctions, n)) for n in ("_add_event", "_run_sub_machine")),
+    "machine": all(
+        callable(getattr(stepfunctions, n)) for n in (*h.INSIDE, *h.STATES, "_call_lambda")
+    ),
+    "scale": stepfunctions._SFN_WAIT_SCALE == 1,
     "saving": callable(app.save_all),
     "buckets": callable(p.s3_bucket_name_conflict),
     "encoder": callable(persistence._json_default),

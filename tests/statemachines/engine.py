@@ -41,6 +41,7 @@ from tests.statemachines.asl import Edge
 from tests.template.translated import ACCOUNT_ID, PARTITION, REGION, REPO
 
 MOTO_VERSION = "5.2.5"
+TIMEOUT = {"errorType": "States.Timeout"}
 MAX_PAYLOAD = 256 * 1024  # bytes that AWS carries from state to state
 
 _ASL = "moto.stepfunctions.parser.asl"
@@ -105,12 +106,17 @@ def _time_text(value: datetime) -> str:
 
 @dataclass(frozen=True)
 class Invocation:
-    """One call of a function: what it got, and what it gave or raised."""
+    """One call of a function: what it got, and what it gave or raised.
+
+    `failure` is what the machine was told of an error, as Lambda tells it: `errorType`,
+    `errorMessage`. Of a task that took too long it is TIMEOUT.
+    """
 
     verb: str
     event: dict[str, Any]
     result: Any = None
     error: str | None = None
+    failure: dict[str, Any] | None = None
 
 
 @dataclass
@@ -119,6 +125,8 @@ class Execution:
 
     machine: str
     name: str
+    given: Any
+    started: str  # as the machine sees it
     status: str
     output: Any
     error: str | None
@@ -205,14 +213,20 @@ class Engine:
         with self._lock:
             try:
                 result = self.call(verb, event)
-            except (ClientError, TimeoutError) as error:
-                note(Invocation(verb, event, error=repr(error)))
+            except TimeoutError as error:
+                note(Invocation(verb, event, error=repr(error), failure=TIMEOUT))
+                raise
+            except ClientError as error:
+                said = error.response["Error"]
+                failure = {"errorMessage": said["Message"], "errorType": f"Lambda.{said['Code']}"}
+                note(Invocation(verb, event, error=repr(error), failure=failure))
                 raise  # by Lambda, not by the function
             except Exception as error:  # noqa: BLE001 - Lambda reports whatever was raised
-                note(Invocation(verb, event, error=repr(error)))
+                failure = {"errorMessage": str(error), "errorType": type(error).__name__}
+                failure |= {"stackTrace": []}
+                note(Invocation(verb, event, error=repr(error), failure=failure))
                 answered["x-amz-function-error"] = "Unhandled"
-                raised = {"errorMessage": str(error), "errorType": type(error).__name__}
-                return json.dumps(raised | {"stackTrace": []}).encode()
+                return json.dumps(failure).encode()
             note(Invocation(verb, event, result=result))
             return json.dumps(result).encode()
 
@@ -262,6 +276,8 @@ class Engine:
         return Execution(
             machine=machine,
             name=name,
+            given=given,
+            started=_time_text(found["startDate"]),
             status=found["status"],
             output=json.loads(found["output"]) if "output" in found else None,
             error=found.get("error"),
