@@ -221,6 +221,24 @@ def test_a_map_tells_of_every_item_in_events_of_their_own(aws: Embedded) -> None
     outputs = [json.loads(one["output"]) for one in details if one.get("name") == "RecordSuccess"]
     assert sorted(one["chart"] for one in outputs) == sorted(names)
     assert [one["id"] for one in events] == list(range(1, len(events) + 1))
+    by_id = {one["id"]: one for one in events}
+    ends = [one for one in events if one["type"] == "MapIterationSucceeded"]
+    assert len(ends) == len(names)
+    for end in ends:
+        event, exited = by_id[end["previousEventId"]], {}
+        kinds = [event["type"]]
+        while event["type"] != "MapIterationStarted":
+            if "stateExitedEventDetails" in event:
+                details = event["stateExitedEventDetails"]
+                exited[details["name"]] = json.loads(details["output"])
+            event = by_id[event["previousEventId"]]
+            kinds.append(event["type"])
+        iteration = event["mapIterationStartedEventDetails"]
+        assert iteration == end["mapIterationSucceededEventDetails"]
+        assert iteration["name"] == "Each"
+        name = names[iteration["index"]]
+        assert exited == {"Begin": name, "RecordSuccess": {"chart": name, "status": "loaded"}}
+        assert kinds[::-1] == ["MapIterationStarted", *["PassStateEntered", "PassStateExited"] * 2]
 
 
 FUNCTION = """

@@ -48,44 +48,53 @@ def as_moto(text: str, met: set[str]) -> str:
     return text
 
 
-def disagreements(moto: Execution, other: Execution) -> list[str]:
-    """What two runs of one machine do not agree in, in sentences; known differences taken out."""
-    found = []
+def disagreements(moto: Execution, other: Execution) -> dict[str, str]:
+    """What two runs of one machine do not agree in, by subject; known differences taken out.
+
+    Subjects are the fields of an Execution and, of each function, `Verb's events`.
+    """
+    found = {}
     for name in ("status", "error", "cause", "output", "path", "branches"):
         here, there = getattr(moto, name), getattr(other, name)
         if here != there:
-            found.append(f"{name}:\n{_diff(here, there)}")
+            found[name] = _diff(here, there)
+    # A Map's iterations go on beside each other, in no order.
     for name in ("edges", "waits", "sleeps"):
         here, there = (sorted(getattr(each, name)) for each in (moto, other))
         if here != there:
-            found.append(f"{name}:\n{_diff([*map(str, here)], [*map(str, there)])}")
-    return found + list(_calls(moto.invocations, other.invocations))
+            found[name] = _diff([*map(str, here)], [*map(str, there)])
+    for verb in {call.verb for call in (*moto.invocations, *other.invocations)}:
+        here, there = ([_told(call) for call in each.invoked(verb)] for each in (moto, other))
+        if sorted(here) != sorted(there):
+            found[f"{verb}'s events"] = "\n".join(_events(here, there))
+    return found
 
 
-def _calls(moto: list[Invocation], other: list[Invocation]) -> Iterator[str]:
-    """Where the functions were given something else, or it another number of times."""
-    here, there = (Counter(map(_told, calls)) for calls in (moto, other))
+def _events(moto: list[str], other: list[str]) -> Iterator[str]:
+    """Where a function was given something else, or it another number of times."""
+    here, there = Counter(moto), Counter(other)
     missing, extra = list((here - there).elements()), list((there - here).elements())
-    for verb, event, error in extra:
-        nearest = [each for each in missing if each[0] == verb]
-        if not nearest:
-            yield f"{verb} got an event that it did not get on moto:\n{event}"
-            continue
-        missing.remove(nearest[0])
-        _, expected, why = nearest[0]
-        yield f"{verb} got another event:\n{_diff([why, expected], [error, event])}"
-    for verb, event, _ in missing:
-        yield f"{verb} did not get an event that it got on moto:\n{event}"
+    for one in extra:
+        if missing:
+            yield "\n".join(_lines(missing.pop(0), one))
+        else:
+            yield f"More often than on moto: {one}"
+    for one in missing:
+        yield f"Less often than on moto: {one}"
 
 
-def _told(call: Invocation) -> tuple[str, str, str | None]:
-    return call.verb, _text(call.event), call.error
+def _told(call: Invocation) -> str:
+    return _text({"event": call.event, "error": call.error})
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, default=str)
+    return json.dumps(value, indent=1, sort_keys=True)
 
 
 def _diff(moto: Any, other: Any) -> str:
-    lines = [_text(each).splitlines() for each in (moto, other)]
-    return "\n".join(difflib.unified_diff(*lines, "moto", "MiniStack", lineterm=""))
+    return "\n".join(_lines(_text(moto), _text(other)))
+
+
+def _lines(moto: str, other: str) -> list[str]:
+    both = moto.splitlines(), other.splitlines()
+    return list(difflib.unified_diff(*both, "moto", "MiniStack", lineterm=""))

@@ -3,8 +3,9 @@
 Each run that a scenario did on moto's engine is done again on MiniStack's Step Functions, with the
 functions' answers of moto's run (`script.py`), since it is the machines that are compared here:
 the functions themselves run on MiniStack in `tests/stack`. What was seen is an `Execution`, read
-from the history as moto's is; seconds of waits and retries are read from MiniStack's log, where
-`local.aws` writes them. They pass at a ten-thousandth of their time.
+from the history as moto's is (`local.aws.histories` makes it complete). The seconds that a Wait or
+a retry was given are read from MiniStack's log; they pass at a ten-thousandth of their time. Both
+engines show the longest that a retry may wait: MiniStack knows no jitter, moto's is replaced.
 
 Runs go on beside each other in a few accounts, since a function's name does not say of which run
 its event is. Nothing is asked outside of this machine, and nothing is left behind.
@@ -35,7 +36,7 @@ from tests.statemachines.scenarios import SCENARIOS, story
 from tests.statemachines.script import BOOTSTRAP, TIMEOUT_S, Script, served
 from tests.template.translated import ACCOUNT_ID, REGION, functions
 
-ACCOUNTS = tuple(str(int(ACCOUNT_ID) + number) for number in range(3))
+ACCOUNTS = tuple(str(int(ACCOUNT_ID) + number) for number in range(4))
 WAIT_SCALE = 0.0001
 LIMIT_S = 30
 _ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/any"
@@ -52,7 +53,7 @@ class Replay:
     differences: frozenset[str]  # the known ones that were met
 
     @property
-    def disagreements(self) -> list[str]:
+    def disagreements(self) -> dict[str, str]:
         return disagreements(self.moto, self.embedded)
 
 

@@ -5,16 +5,19 @@ moto brings an engine for the Amazon States Language, but no JSONata, which is p
 and Wait states do not wait, they are written down. All of this leans on moto's inside, so moto is
 pinned exactly and `test_canary.py` says clearly when an update has moved something.
 
-What moto does otherwise than AWS, so that nobody trusts a green test too far:
+A second engine runs the same scenarios: MiniStack's, in the embedded AWS (`embedded.py`), and
+`test_engines.py` asks that they agree. What moto does otherwise than AWS, and whether MiniStack
+would show it, so that nobody trusts a green test too far:
 
-- `Assign` is visible to the same state's `Output`; on AWS it is not.
+- `Assign` is visible to the same state's `Output`; on AWS it is not, nor on MiniStack.
 - A `Next` to a state that does not exist, and a state that nothing leads to, are accepted when a
-  machine is created: `test_lint.py` looks for them.
+  machine is created, by MiniStack too: `test_lint.py` looks for them.
 - An expression that cannot be evaluated (a text plus a number) is `States.Runtime` here and
-  `States.QueryEvaluationError` on AWS. One that gives nothing is the latter in both.
+  `States.QueryEvaluationError` on AWS and MiniStack. One that gives nothing is the latter in all.
 - A task's own `TimeoutSeconds` would be waited for; here a handler raises TimeoutError instead.
-- The machine's `TimeoutSeconds`, permissions, quotas and the length of the history are not
-  modelled. Permissions are compared with what the handlers did in `test_permissions.py`.
+  MiniStack waits, with `TimeoutSeconds` cut to one in those runs.
+- The machine's `TimeoutSeconds`, permissions, quotas and the length of the history are modelled by
+  neither. Permissions are compared with what the handlers did in `test_permissions.py`.
 """
 
 import json

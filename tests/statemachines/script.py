@@ -21,8 +21,10 @@ UNFORESEEN = {"errorType": "Unforeseen", "errorMessage": "moto's run did not ask
 TIMEOUT_S = 1  # of a task that is to time out on the other engine
 _LATE_S = TIMEOUT_S + 0.3
 
-# A runtime of its own (`provided`), since MiniStack loses the class of what Python functions
-# raise. It prints a line each time, because MiniStack waits 50 ms for one.
+# A runtime of its own (`provided`), since MiniStack loses the class of what a Python function
+# raises: every error is a Runtime.HandlerError to the machine, and none can be Lambda's own. It
+# prints a line each time, because MiniStack waits 50 ms for one, and asks for events on a new
+# connection, because an old one acknowledges the first part of an answer 40 ms late.
 BOOTSTRAP = """#!{python} -IS
 import http.client, json, os
 
@@ -30,6 +32,7 @@ at, verb = os.environ["SCRIPT"], os.environ["VERB"]
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
 script = http.client.HTTPConnection(at)
 while True:
+    api.close()
     api.request("GET", "/2018-06-01/runtime/invocation/next")
     got = api.getresponse()
     request, event = got.headers["Lambda-Runtime-Aws-Request-Id"], got.read()
@@ -96,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "_Server"
 
-    def do_POST(self) -> None:  # noqa: N802 - its name there
+    def do_POST(self) -> None:
         _, slot, verb = self.path.split("/")
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         call = self.server.scripts[slot].answer(verb, event)
