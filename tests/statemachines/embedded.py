@@ -33,7 +33,7 @@ from tests.statemachines import asl
 from tests.statemachines.differences import OUTPUT, disagreements
 from tests.statemachines.engine import TIMEOUT, Execution, History, _time_text
 from tests.statemachines.scenarios import SCENARIOS, story
-from tests.statemachines.script import BOOTSTRAP, TIMEOUT_S, Script, served
+from tests.statemachines.script import BOOTSTRAP, RUNTIME, TIMEOUT_S, Script, served
 from tests.template.translated import ACCOUNT_ID, REGION, functions
 
 ACCOUNTS = tuple(str(int(ACCOUNT_ID) + number) for number in range(4))
@@ -150,6 +150,7 @@ def _code() -> bytes:
         info = zipfile.ZipInfo("bootstrap")
         info.external_attr = 0o755 << 16
         archive.writestr(info, BOOTSTRAP.format(python=service.PYTHON))
+        archive.writestr("runtime.py", RUNTIME)
     return body.getvalue()
 
 

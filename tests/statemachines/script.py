@@ -25,8 +25,10 @@ _LATE_S = TIMEOUT_S + 0.3
 # raises: every error is a Runtime.HandlerError to the machine, and none can be Lambda's own. It
 # prints a line each time, because MiniStack waits 50 ms for one, and asks for events on a new
 # connection, because an old one acknowledges the first part of an answer 40 ms late.
-BOOTSTRAP = """#!{python} -IS
-import http.client, json, os
+BOOTSTRAP = """#!/bin/sh
+exec "{python}" -IS "$LAMBDA_TASK_ROOT/runtime.py"
+"""
+RUNTIME = """import http.client, json, os
 
 at, verb = os.environ["SCRIPT"], os.environ["VERB"]
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
