@@ -49,6 +49,10 @@ unit: env ## Run the tests that deploy nothing
 stack: env ## Deploy to the embedded AWS and run the tests of the whole stack
 	@$(PYTEST) -m stack
 
+.PHONY: branches
+branches: env ## Run every way through the machines on both engines and compare (ARGS=--json)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.statemachines $(ARGS)
+
 .PHONY: bench
 bench: env ## Measure the daily machine here, cold and warm (ARGS=--json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.benchmarks $(ARGS)

@@ -221,6 +221,24 @@ def test_a_map_tells_of_every_item_in_events_of_their_own(aws: Embedded) -> None
     outputs = [json.loads(one["output"]) for one in details if one.get("name") == "RecordSuccess"]
     assert sorted(one["chart"] for one in outputs) == sorted(names)
     assert [one["id"] for one in events] == list(range(1, len(events) + 1))
+    by_id = {one["id"]: one for one in events}
+    ends = [one for one in events if one["type"] == "MapIterationSucceeded"]
+    assert len(ends) == len(names)
+    for end in ends:
+        event, exited = by_id[end["previousEventId"]], {}
+        kinds = [event["type"]]
+        while event["type"] != "MapIterationStarted":
+            if "stateExitedEventDetails" in event:
+                details = event["stateExitedEventDetails"]
+                exited[details["name"]] = json.loads(details["output"])
+            event = by_id[event["previousEventId"]]
+            kinds.append(event["type"])
+        iteration = event["mapIterationStartedEventDetails"]
+        assert iteration == end["mapIterationSucceededEventDetails"]
+        assert iteration["name"] == "Each"
+        name = names[iteration["index"]]
+        assert exited == {"Begin": name, "RecordSuccess": {"chart": name, "status": "loaded"}}
+        assert kinds[::-1] == ["MapIterationStarted", *["PassStateEntered", "PassStateExited"] * 2]
 
 
 FUNCTION = """
@@ -325,6 +343,7 @@ def test_a_bucket_that_a_stack_has_is_not_taken_over(aws: Embedded) -> None:
 
 CANARY = """
 import json
+from local.aws import histories as h
 from ministack import app
 from ministack.core import persistence
 from ministack.services import athena, stepfunctions
@@ -335,7 +354,10 @@ print(json.dumps({
         callable(getattr(athena, n)) for n in ("_create_named_query", "_delete_named_query")
     ),
     "named": hasattr(athena, "_named_queries"),
-    "machine": all(callable(getattr(stepfunctions, n)) for n in ("_add_event", "_run_sub_machine")),
+    "machine": all(
+        callable(getattr(stepfunctions, n)) for n in (*h.INSIDE, *h.STATES, "_call_lambda")
+    ),
+    "scale": stepfunctions._SFN_WAIT_SCALE == 1,
     "saving": callable(app.save_all),
     "buckets": callable(p.s3_bucket_name_conflict),
     "encoder": callable(persistence._json_default),

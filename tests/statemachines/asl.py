@@ -25,10 +25,11 @@ def definition(machine: str) -> State:
     return parsed
 
 
-def substituted(machine: str) -> str:
-    """A machine's definition as CloudFormation gives it to Step Functions."""
+def substituted(machine: str, changed: State | None = None) -> str:
+    """A machine's definition (or a changed one) as CloudFormation gives it to Step Functions."""
     values = machines()[machine]["DefinitionSubstitutions"]
-    return SUBSTITUTION.sub(lambda match: str(values[match[1]]), text(machine))
+    given = text(machine) if changed is None else json.dumps(changed)
+    return SUBSTITUTION.sub(lambda match: str(values[match[1]]), given)
 
 
 def levels(machine: State) -> Iterator[tuple[str, State]]:

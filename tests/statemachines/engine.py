@@ -5,16 +5,19 @@ moto brings an engine for the Amazon States Language, but no JSONata, which is p
 and Wait states do not wait, they are written down. All of this leans on moto's inside, so moto is
 pinned exactly and `test_canary.py` says clearly when an update has moved something.
 
-What moto does otherwise than AWS, so that nobody trusts a green test too far:
+A second engine runs the same scenarios: MiniStack's, in the embedded AWS (`embedded.py`), and
+`test_engines.py` asks that they agree. What moto does otherwise than AWS, and whether MiniStack
+would show it, so that nobody trusts a green test too far:
 
-- `Assign` is visible to the same state's `Output`; on AWS it is not.
+- `Assign` is visible to the same state's `Output`; on AWS it is not, nor on MiniStack.
 - A `Next` to a state that does not exist, and a state that nothing leads to, are accepted when a
-  machine is created: `test_lint.py` looks for them.
+  machine is created, by MiniStack too: `test_lint.py` looks for them.
 - An expression that cannot be evaluated (a text plus a number) is `States.Runtime` here and
-  `States.QueryEvaluationError` on AWS. One that gives nothing is the latter in both.
+  `States.QueryEvaluationError` on AWS and MiniStack. One that gives nothing is the latter in all.
 - A task's own `TimeoutSeconds` would be waited for; here a handler raises TimeoutError instead.
-- The machine's `TimeoutSeconds`, permissions, quotas and the length of the history are not
-  modelled. Permissions are compared with what the handlers did in `test_permissions.py`.
+  MiniStack waits, with `TimeoutSeconds` cut to one in those runs.
+- The machine's `TimeoutSeconds`, permissions, quotas and the length of the history are modelled by
+  neither. Permissions are compared with what the handlers did in `test_permissions.py`.
 """
 
 import json
@@ -41,6 +44,7 @@ from tests.statemachines.asl import Edge
 from tests.template.translated import ACCOUNT_ID, PARTITION, REGION, REPO
 
 MOTO_VERSION = "5.2.5"
+TIMEOUT = {"errorType": "States.Timeout"}
 MAX_PAYLOAD = 256 * 1024  # bytes that AWS carries from state to state
 
 _ASL = "moto.stepfunctions.parser.asl"
@@ -105,12 +109,17 @@ def _time_text(value: datetime) -> str:
 
 @dataclass(frozen=True)
 class Invocation:
-    """One call of a function: what it got, and what it gave or raised."""
+    """One call of a function: what it got, and what it gave or raised.
+
+    `failure` is what the machine was told of an error, as Lambda tells it: `errorType`,
+    `errorMessage`. Of a task that took too long it is TIMEOUT.
+    """
 
     verb: str
     event: dict[str, Any]
     result: Any = None
     error: str | None = None
+    failure: dict[str, Any] | None = None
 
 
 @dataclass
@@ -119,6 +128,8 @@ class Execution:
 
     machine: str
     name: str
+    given: Any
+    started: str  # as the machine sees it
     status: str
     output: Any
     error: str | None
@@ -205,14 +216,20 @@ class Engine:
         with self._lock:
             try:
                 result = self.call(verb, event)
-            except (ClientError, TimeoutError) as error:
-                note(Invocation(verb, event, error=repr(error)))
+            except TimeoutError as error:
+                note(Invocation(verb, event, error=repr(error), failure=TIMEOUT))
+                raise
+            except ClientError as error:
+                said = error.response["Error"]
+                failure = {"errorMessage": said["Message"], "errorType": f"Lambda.{said['Code']}"}
+                note(Invocation(verb, event, error=repr(error), failure=failure))
                 raise  # by Lambda, not by the function
             except Exception as error:  # noqa: BLE001 - Lambda reports whatever was raised
-                note(Invocation(verb, event, error=repr(error)))
+                failure = {"errorMessage": str(error), "errorType": type(error).__name__}
+                failure |= {"stackTrace": []}
+                note(Invocation(verb, event, error=repr(error), failure=failure))
                 answered["x-amz-function-error"] = "Unhandled"
-                raised = {"errorMessage": str(error), "errorType": type(error).__name__}
-                return json.dumps(raised | {"stackTrace": []}).encode()
+                return json.dumps(failure).encode()
             note(Invocation(verb, event, result=result))
             return json.dumps(result).encode()
 
@@ -262,6 +279,8 @@ class Engine:
         return Execution(
             machine=machine,
             name=name,
+            given=given,
+            started=_time_text(found["startDate"]),
             status=found["status"],
             output=json.loads(found["output"]) if "output" in found else None,
             error=found.get("error"),

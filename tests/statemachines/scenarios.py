@@ -51,7 +51,7 @@ def scenario(tell: Scenario) -> Scenario:
 
 
 def story(name: str) -> Story:
-    """What became of a scenario; told once."""
+    """What became of a scenario; told once, so nobody may change it."""
     if name not in _told:
         world = World()
         with world.opened():

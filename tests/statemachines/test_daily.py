@@ -56,7 +56,7 @@ def test_a_day() -> None:
         (FI, "loaded", 1),
     ]
     # Which of the charts asked first, and so for the token, is chance.
-    requests = [chart.pop("requests") for chart in run.output["charts"]]
+    requests = [chart["requests"] for chart in run.output["charts"]]
     assert [each["playlists/{id}"] for each in requests] == [1, 1, 1]
     assert sum(each.get(TOKEN, 0) for each in requests) == 1
     assert run.output["charts"][0] == {
@@ -67,6 +67,7 @@ def test_a_day() -> None:
         "holes": 0,
         "problems": [],
         "staging_key": f"staging/daily/{DAY}/{NO}.json.gz",
+        "requests": requests[0],
     }
     assert run.output["date"] == DAY
     assert run.output["enrich"]["status"] == "enriched"
