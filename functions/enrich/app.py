@@ -1,22 +1,23 @@
 """Enrich: ask once for the audio features of every track that the lake does not know."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from soundlake import access
+from soundlake import access, asking
 from soundlake.features import batches
 from soundlake.observability import function
 from soundlake.spotify.client import FEATURES_PER_REQUEST, Spotify
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.feature_answers import FeatureAnswers
-from soundlake.store.lake import READERS, Lake, SchemaError
+from soundlake.store.lake import Lake, SchemaError
 from soundlake.times import month_of, parse_date, shift_month
 
 
 @function("Enrich")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{date, staging_keys}` to `{status: enriched, tracks, asked, requests}`.
+    """`{date}` to `{status: enriched, tracks, asked, requests}`.
+
+    The tracks are those of the charts and plays of this month and the one before.
 
     Each answer is kept before the next is asked for: an invocation that ends early loses nothing,
     and the next one goes on where it stopped.
@@ -30,14 +31,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     problems: list[str] = []
     try:
         month = month_of(date)
-        wanted = _charted(event["staging_keys"])
-        wanted |= _in_table(lake, "chart_entries", month) | _in_table(lake, "plays", month)
+        wanted = _in_table(lake, "chart_entries", month) | _in_table(lake, "plays", month)
         known = answers.known()
         kept, _ = answers.readable(answers.pending(month))
         known |= {row["track_id"] for rows in kept.values() for row in rows}
         result["tracks"] = len(wanted)
         for batch in batches(wanted, known, FEATURES_PER_REQUEST):
-            spotify = spotify or access.spotify()
+            spotify = spotify or asking.spotify()
             try:
                 answers.keep(spotify.audio_features(batch), batch, date)
             except BadAnswerError as error:
@@ -52,12 +52,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     requests = dict(spotify.requests) if spotify else {}
     counts = {"tracks": asked, "requests": sum(requests.values())}
     return result | {"asked": asked, "requests": requests, "counts": counts}
-
-
-def _charted(staging_keys: list[str]) -> set[str]:
-    with ThreadPoolExecutor(READERS) as pool:
-        staged = list(pool.map(access.staging().read, staging_keys))
-    return {entry["track_id"] for day in staged for entry in day["entries"]}
 
 
 def _in_table(lake: Lake, table: str, month: str) -> set[str]:

@@ -4,11 +4,12 @@ from datetime import date, datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from soundlake import access
+from soundlake import access, asking
 from soundlake.charts import read_playlist
 from soundlake.observability import function
-from soundlake.spotify.client import Spotify, SpotifyError
-from soundlake.spotify.models import BadAnswerError, Page, Playlist
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.errors import BadAnswerError, SpotifyError
+from soundlake.spotify.models import Page, Playlist
 from soundlake.store.objects import CorruptObjectError
 from soundlake.times import parse_date
 
@@ -28,40 +29,41 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         day = parse_date(event["date"])
         prefix = f"raw/charts/spotify/{chart['chart']}/{day.isoformat()}/"
-        attempt, kept = _kept(prefix, chart["playlist_id"])
-        if not kept:
-            spotify = access.spotify()
-            kept = _ask(spotify, chart["playlist_id"], day, f"{prefix}{attempt:03d}/")
+        attempt, kept, whole = _kept(prefix, chart["playlist_id"])
+        if not whole:
+            spotify = asking.spotify()
+            kept = _ask(spotify, chart["playlist_id"], day, f"{prefix}{attempt:03d}/", kept)
         result: dict[str, Any] = {"status": "extracted", "raw_keys": kept}
     except access.FORESEEN as error:
         result = access.failure(error)
     return result | access.counted(spotify, event.get("requests"))
 
 
-def _kept(prefix: str, playlist_id: str) -> tuple[int, list[str]]:
-    """The latest attempt's keys where it is whole; else none, and the attempt to go on with."""
+def _kept(prefix: str, playlist_id: str) -> tuple[int, list[str], bool]:
+    """The attempt to go on with, the keys that it has, and whether these are all."""
     keys = access.raw().keys(prefix)
     if not keys:
-        return 1, []
+        return 1, [], False
     attempt = int(keys[-1].removeprefix(prefix).split("/")[0])
     pages = [key for key in keys if key.startswith(f"{prefix}{attempt:03d}/")]
     try:
         answers = [access.raw().need(key) for key in pages]
         read_playlist([answer.json for answer in answers], playlist_id)
     except (CorruptObjectError, BadAnswerError):
-        return attempt + 1, []
-    return (attempt, []) if _next_page(answers[-1].json, len(answers)) else (attempt, pages)
+        return attempt + 1, [], False
+    return attempt, pages, _next_page(answers[-1].json, len(answers)) is None
 
 
-def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str]:
-    """Ask for every page that is not there yet, and keep each as it comes."""
+def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str, kept: list[str]) -> list[str]:
+    """Ask for every page that is not `kept` yet, and keep each as it comes."""
     _same_day(spotify.now(), day)
     keys: list[str] = []
     url: str | None = None
     for number in range(1, PAGES + 1):
         key = f"{prefix}page-{number:02d}.json.gz"
-        stored = access.raw().read(key)
-        if stored is None:
+        if key in kept:
+            page = access.raw().need(key).json
+        else:
             answer = spotify.page(url) if url else spotify.playlist(playlist_id)
             _same_day(answer.at, day)
             if number == 1:
@@ -69,10 +71,10 @@ def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str
             # Nothing is kept that could not be gone on with.
             if following := _next_page(answer.json, number):
                 spotify.check_page(following)
-            access.raw().write(key, answer)
-            stored = access.raw().need(key)
+            written = access.raw().write(key, answer)
+            page = answer.json if written else access.raw().need(key).json
         keys.append(key)
-        url = _next_page(stored.json, number)
+        url = _next_page(page, number)
         if url is None:
             return keys
     raise BadAnswerError(f"the playlist {playlist_id}: more than {PAGES} pages")

@@ -7,7 +7,7 @@ from soundlake import access
 from soundlake.charts import Chart, chart_day, read_playlist
 from soundlake.entities import entity_rows
 from soundlake.observability import function
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.times import parse_date
 
 PROBLEMS = 5  # named in the result; the rest are counted

@@ -16,15 +16,17 @@ import requests
 from soundlake.spotify.client import (
     TRIES,
     AppCredentials,
+    Spotify,
+)
+from soundlake.spotify.errors import (
+    BadAnswerError,
     CredentialsError,
     NotFoundError,
     RateLimitedError,
     RefusedError,
-    Spotify,
     SpotifyError,
     UnavailableError,
 )
-from soundlake.spotify.models import BadAnswerError
 
 from tests.unit.helpers import (
     ACCOUNTS,

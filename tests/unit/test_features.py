@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from soundlake.features import FEATURES, batches, feature_rows
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 
 from tests.unit.helpers import NOW, features_of, track_id, without
 

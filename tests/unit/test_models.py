@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import (
     AudioFeaturesBatch,
-    BadAnswerError,
     PlayedItem,
     Playlist,
     PlaylistEntry,

@@ -1,28 +1,26 @@
-"""Wiring: this process's Spotify client and zones, from its settings and SecureStrings."""
+"""Wiring: this process's zones of the data bucket, and a function's result."""
 
 from collections import Counter
 from functools import cache
-from typing import Any
-
-from aws_lambda_powertools.utilities import parameters
+from typing import TYPE_CHECKING, Any
 
 from soundlake.settings import settings
-from soundlake.spotify.client import (
-    AppCredentials,
-    CredentialsError,
+from soundlake.spotify.errors import (
+    BadAnswerError,
+    MissingSecretError,
     RateLimitedError,
-    Spotify,
     SpotifyError,
     UnavailableError,
 )
-from soundlake.spotify.models import BadAnswerError
-from soundlake.store import secrets
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
 
+if TYPE_CHECKING:
+    from soundlake.spotify.client import Spotify
+
 # What may go wrong in a foreseeable way: a sentence for the run's record, not a crash.
-FORESEEN = (SpotifyError, BadAnswerError, secrets.MissingSecretError, CorruptObjectError)
+FORESEEN = (SpotifyError, BadAnswerError, MissingSecretError, CorruptObjectError)
 
 
 @cache
@@ -41,26 +39,7 @@ def staging() -> Staging:
     return Staging(bucket())
 
 
-@cache
-def _spotify(credentials: AppCredentials) -> Spotify:
-    return Spotify(
-        credentials,
-        api_url=settings().spotify_api_url,
-        accounts_url=settings().spotify_accounts_url,
-    )
-
-
-def spotify() -> Spotify:
-    """Spotify with the app's present credentials, its request count at zero.
-
-    Raises MissingSecretError.
-    """
-    client = _spotify(secrets.app_credentials(settings().parameter_prefix))
-    client.requests.clear()
-    return client
-
-
-def counted(client: Spotify | None, before: dict[str, int] | None = None) -> dict[str, Any]:
+def counted(client: "Spotify | None", before: dict[str, int] | None = None) -> dict[str, Any]:
     """A function's `requests` by endpoint, with those of its tries `before`, and its `counts`."""
     sent = client.requests if client else Counter[str]()
     return {
@@ -75,9 +54,6 @@ def failure(error: Exception) -> dict[str, Any]:
     `status` is `rate_limited` or `unavailable`, both with `retry_after` (s), or `failed`; `error`
     is one sentence.
     """
-    if isinstance(error, CredentialsError):
-        parameters.clear_caches()  # type: ignore[no-untyped-call] # the next invocation reads what was written meanwhile
-        _spotify.cache_clear()
     if isinstance(error, RateLimitedError | UnavailableError):
         return {
             "status": "rate_limited" if isinstance(error, RateLimitedError) else "unavailable",

@@ -5,7 +5,8 @@ from datetime import datetime
 from itertools import batched
 from typing import Any
 
-from soundlake.spotify.models import AudioFeaturesBatch, BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
+from soundlake.spotify.models import AudioFeaturesBatch
 from soundlake.times import format_time
 
 FEATURES = (

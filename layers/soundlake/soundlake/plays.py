@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from soundlake.spotify.models import BadAnswerError, PlayedItem, RecentlyPlayed
+from soundlake.spotify.errors import BadAnswerError
+from soundlake.spotify.models import PlayedItem, RecentlyPlayed
 from soundlake.times import TimeError, naive_ms, parse_time
 
 SOURCE = "spotify_recently_played"

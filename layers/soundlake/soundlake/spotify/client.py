@@ -19,7 +19,17 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.util.retry import Retry
 
-from soundlake.spotify.models import BadAnswerError, Token
+from soundlake.spotify.errors import (
+    BadAnswerError,
+    CredentialsError,
+    ExpiredTokenError,
+    NotFoundError,
+    RateLimitedError,
+    RefusedError,
+    SpotifyError,
+    UnavailableError,
+)
+from soundlake.spotify.models import Token
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
@@ -28,40 +38,6 @@ FEATURES_PER_REQUEST = 100  # the endpoint's limit
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
-
-
-class SpotifyError(Exception):
-    """Spotify did not give what was asked; the text says what, and what to do."""
-
-
-class RateLimitedError(SpotifyError):
-    """Spotify asked to wait `retry_after` whole seconds before the next request."""
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Spotify's rate limit: wait {retry_after} s.")
-        self.retry_after = retry_after
-
-
-class UnavailableError(SpotifyError):
-    """Spotify cannot be reached or answers 5xx; `retry_after` seconds later it may be well."""
-
-    retry_after = 60
-
-
-class CredentialsError(SpotifyError):
-    """Spotify refused the client id, the client secret, or the refresh token."""
-
-
-class RefusedError(SpotifyError):
-    """Spotify refused this request to this app or user (401 or 403)."""
-
-
-class ExpiredTokenError(RefusedError):
-    """Spotify no longer takes this access token (401); a new one may help."""
-
-
-class NotFoundError(SpotifyError):
-    """Spotify knows nothing under this id, or withholds it from this app (404)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +75,10 @@ def _endpoint(url: str, base: str) -> str:
 
 
 class Spotify:
-    """One app's access to Spotify. `requests` counts what was sent, by endpoint."""
+    """One app's access to Spotify. `requests` counts what was sent, by endpoint.
+
+    `refused` says that Spotify has refused the app's or a user's credentials.
+    """
 
     def __init__(
         self,
@@ -117,6 +96,7 @@ class Spotify:
         self._clock = clock
         self._offset = timedelta(0)
         self._token: tuple[str, datetime] | None = None
+        self.refused = False
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "Soundlake/1"
         retry = Retry(
@@ -187,6 +167,7 @@ class Spotify:
         auth = HTTPBasicAuth(self._credentials.client_id, self._credentials.client_secret)
         response = self._send("POST", url, self._accounts_url, data=form, auth=auth)
         if response.status_code == 400:
+            self.refused = True
             raise CredentialsError(_credentials_sentence(response))
         answer = self._answer(response, url)
         return Token.read(answer.json, "Spotify's token")

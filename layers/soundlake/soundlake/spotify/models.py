@@ -9,9 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-
-class BadAnswerError(Exception):
-    """An answer that is not what the endpoint documents; the text names the field."""
+from soundlake.spotify.errors import BadAnswerError
 
 
 class _Answer(BaseModel):

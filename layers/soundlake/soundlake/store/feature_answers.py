@@ -7,14 +7,17 @@ between, a run of that month or the next finds the answer and does not ask again
 from collections.abc import Sequence
 from datetime import date
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from soundlake.features import feature_rows
-from soundlake.spotify.client import Answer
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.lake import Lake, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.times import month_of, shift_month
+
+if TYPE_CHECKING:
+    from soundlake.spotify.client import Answer
 
 TABLE = "audio_features"
 _PREFIX = "raw/audio-features/spotify/"
@@ -27,7 +30,7 @@ class FeatureAnswers:
         self._raw = raw
         self._lake = lake
 
-    def keep(self, answer: Answer, asked: Sequence[str], day: date) -> list[Row]:
+    def keep(self, answer: "Answer", asked: Sequence[str], day: date) -> list[Row]:
         """Keep one answer under the day it was asked on. Raises BadAnswerError, keeping nothing."""
         batch = sha256(",".join(asked).encode()).hexdigest()[:16]
         prefix = f"{_PREFIX}month={month_of(day)}/{day.isoformat()}/"
