@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.aws import provisioners, repairs, service
+from local.aws import histories, provisioners, repairs, service
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     # Its functions inherit this environment: they must find the shared package in the layer that
     # was deployed, never in this source tree.
     os.environ.pop("PYTHONPATH", None)
-    repairs.complete_histories()
+    histories.complete()
     repairs.save_answers()
     repairs.adopt_buckets()
     repairs.end_when_saved()

@@ -1,8 +1,4 @@
-"""Mend what MiniStack gets wrong and this project needs right.
-
-Histories: it notes nothing of the states inside a Map's iteration, so nobody could see an item
-finish before all have; and two items that note something at the same instant may get the same
-event id, which hides one of them from a reader that goes by ids.
+"""Mend what MiniStack gets wrong and this project needs right (its histories: see `histories`).
 
 Saving: one query whose answer held a date, a time or a decimal makes it fail to write Athena's
 whole state at its stop, the workgroup and the saved queries included.
@@ -17,49 +13,14 @@ take its bucket over; like AWS, it would refuse a name that exists.
 import datetime
 import decimal
 import importlib
-import json
 import os
 import threading
 import uuid
 from typing import Any, Final
 
-_WRAPPED: Final = "_soundlake_wrapped"
 _TEXT_WHEN_SAVED: Final = (
     *(datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID),
 )
-
-
-def complete_histories() -> None:
-    """Let every iteration and branch note the exit of its last state, and events be in order.
-
-    Raises RuntimeError when MiniStack's functions are not where they were.
-    """
-    machine: Any = importlib.import_module("ministack.services.stepfunctions")
-    for name in ("_add_event", "_run_sub_machine"):
-        if getattr(machine, name, None) is None:
-            raise RuntimeError(f"MiniStack's stepfunctions.{name} has moved")
-    if getattr(machine, _WRAPPED, False):
-        return
-    add_event, run_sub_machine = machine._add_event, machine._run_sub_machine
-    lock = threading.Lock()
-
-    def add_in_order(*given: Any, **named: Any) -> Any:
-        with lock:
-            return add_event(*given, **named)
-
-    def run_and_note(
-        states: dict[str, Any], start_at: str, given: Any, execution: Any, ctx: dict[str, Any]
-    ) -> Any:
-        output = run_sub_machine(states, start_at, given, execution, ctx)
-        name = ctx.get("State", {}).get("Name", "")
-        kind = states.get(name, {}).get("Type", "Pass")
-        details = {"name": name, "output": json.dumps(output, default=str)}
-        add_in_order(execution, f"{kind}StateExited", {"stateExitedEventDetails": details})
-        return output
-
-    machine._add_event = add_in_order
-    machine._run_sub_machine = run_and_note
-    setattr(machine, _WRAPPED, True)
 
 
 def save_answers() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,19 @@ def test_a_map_tells_of_every_item_in_events_of_their_own(aws: Embedded) -> None
     outputs = [json.loads(one["output"]) for one in details if one.get("name") == "RecordSuccess"]
     assert sorted(one["chart"] for one in outputs) == sorted(names)
     assert [one["id"] for one in events] == list(range(1, len(events) + 1))
+    # As AWS counts them: each state's entry and exit, also of the iterations' own states.
+    assert Counter(one["type"] for one in events) == {
+        "ExecutionStarted": 1,
+        "MapStateEntered": 1,
+        "MapStateStarted": 1,
+        "MapIterationStarted": 40,
+        "PassStateEntered": 80,
+        "PassStateExited": 80,
+        "MapIterationSucceeded": 40,
+        "MapStateSucceeded": 1,
+        "MapStateExited": 1,
+        "ExecutionSucceeded": 1,
+    }
 
 
 FUNCTION = """
@@ -335,7 +349,13 @@ print(json.dumps({
         callable(getattr(athena, n)) for n in ("_create_named_query", "_delete_named_query")
     ),
     "named": hasattr(athena, "_named_queries"),
-    "machine": all(callable(getattr(stepfunctions, n)) for n in ("_add_event", "_run_sub_machine")),
+    "machine": all(
+        callable(getattr(stepfunctions, n))
+        for n in (
+            "_add_event", "_run_sub_machine", "_execute_pass", "_execute_task", "_execute_choice",
+            "_execute_wait", "_execute_parallel", "_execute_map",
+        )
+    ),
     "saving": callable(app.save_all),
     "buckets": callable(p.s3_bucket_name_conflict),
     "encoder": callable(persistence._json_default),
