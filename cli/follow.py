@@ -170,7 +170,8 @@ def take(outcome: Outcome, events: Iterable[Mapping[str, Any]]) -> None:
         elif kind.endswith("StateExited"):
             _exited(outcome, event)
         elif kind == "MapStateStarted" and not outcome.planned:
-            outcome.planned = event.get("mapStateStartedEventDetails", {}).get("length", 0)
+            details = event.get("mapStateStartedEventDetails", {})
+            outcome.planned = details.get("length", outcome.planned)
         elif kind in {"ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}:
             details = event.get(f"{kind[0].lower()}{kind[1:]}EventDetails", {})
             outcome.error = details.get("error") or outcome.error

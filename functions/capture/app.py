@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, ValidationError
-from soundlake import access
+from soundlake import access, asking
 from soundlake.observability import function
 from soundlake.settings import settings
 from soundlake.spotify.client import Spotify
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         key = CaptureKey(account, at, event["execution"]).text
         result |= {"captured_at": format_time(at), "raw_key": key}
         if access.raw().read(key) is None:
-            spotify = access.spotify()
+            spotify = asking.spotify()
             access.raw().write(key, spotify.recently_played(_access_token(spotify, account)))
         result["status"] = "captured"
     except ValidationError as error:

@@ -13,7 +13,7 @@ from soundlake.plays import (
     merge,
     read_page,
 )
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.captures import CaptureKey, prefix
 from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError

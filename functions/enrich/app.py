@@ -6,12 +6,12 @@ from datetime import date
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from soundlake import access
+from soundlake import access, asking
 from soundlake.features import batches
 from soundlake.observability import function
 from soundlake.settings import settings
-from soundlake.spotify.client import Answer, NotFoundError, RefusedError, Spotify
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.client import Answer, Spotify
+from soundlake.spotify.errors import BadAnswerError, NotFoundError, RefusedError
 from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, Answers, Kind
 from soundlake.store.lake import Lake, SchemaError
 from soundlake.times import month_of, parse_date, shift_month
@@ -85,7 +85,7 @@ class _Work:
         known = answers.known() | {row[kind.id] for rows in kept.values() for row in rows}
         unknown = [each for each in wanted if each not in known][:most]
         for batch in batches(unknown, kind.per_request):
-            self.spotify = self.spotify or access.spotify()
+            self.spotify = self.spotify or asking.spotify()
             try:
                 answers.keep(ASK[kind.name](self.spotify, batch), batch, self._day)
             except BadAnswerError as error:

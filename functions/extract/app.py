@@ -5,12 +5,17 @@ from math import ceil
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from soundlake import access
+from soundlake import access, asking
 from soundlake.chart_days import after
 from soundlake.charts import next_page, read_playlist
 from soundlake.observability import function
-from soundlake.spotify.client import RateLimitedError, Spotify, SpotifyError, UnavailableError
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.errors import (
+    BadAnswerError,
+    RateLimitedError,
+    SpotifyError,
+    UnavailableError,
+)
 from soundlake.store.objects import CorruptObjectError
 from soundlake.times import parse_date, parse_time
 
@@ -40,14 +45,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     spotify: Spotify | None = None
     try:
         attempts = _attempts(chart["chart"], day)
-        number, kept = _kept(attempts.pop(day.isoformat(), {}), chart["playlist_id"])
-        if event["again"] or not kept:
-            spotify = access.spotify()
-            if not kept or spotify.now().date() == day:
+        number, kept, whole = _kept(attempts.pop(day.isoformat(), {}), chart["playlist_id"])
+        if event["again"] or not whole:
+            spotify = asking.spotify()
+            if not whole or spotify.now().date() == day:
                 _not_before(spotify.now(), event["not_before"])
-                attempt = f"{day.isoformat()}/{number + bool(kept):03d}/"
+                attempt = f"{day.isoformat()}/{number + whole:03d}/"
                 prefix = f"raw/charts/spotify/{chart['chart']}/{attempt}"
-                kept = _ask(spotify, chart["playlist_id"], day, prefix)
+                kept = _ask(spotify, chart["playlist_id"], day, prefix, kept)
         result: dict[str, Any] = {
             "status": "extracted",
             "raw_keys": kept,
@@ -79,28 +84,29 @@ def _latest(tried: dict[int, list[str]]) -> list[str]:
     return tried[max(tried)]
 
 
-def _kept(tried: dict[int, list[str]], playlist_id: str) -> tuple[int, list[str]]:
-    """The latest attempt's number and pages where it is whole; else the number to go on with."""
+def _kept(tried: dict[int, list[str]], playlist_id: str) -> tuple[int, list[str], bool]:
+    """The attempt to go on with, the pages that it has, and whether these are all."""
     if not tried:
-        return 1, []
+        return 1, [], False
     number, pages = max(tried), _latest(tried)
     try:
         answers = [access.raw().need(key) for key in pages]
         read_playlist([answer.json for answer in answers], playlist_id)
     except (CorruptObjectError, BadAnswerError):
-        return number + 1, []
-    return (number, []) if next_page(answers[-1].json, len(answers)) else (number, pages)
+        return number + 1, [], False
+    return number, pages, next_page(answers[-1].json, len(answers)) is None
 
 
-def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str]:
-    """Ask for every page that is not there yet, and keep each as it comes."""
+def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str, kept: list[str]) -> list[str]:
+    """Ask for every page that is not `kept` yet, and keep each as it comes."""
     _same_day(spotify.now(), day)
     keys: list[str] = []
     url: str | None = None
     for number in range(1, PAGES + 1):
         key = f"{prefix}page-{number:02d}.json.gz"
-        stored = access.raw().read(key)
-        if stored is None:
+        if key in kept:
+            page = access.raw().need(key).json
+        else:
             answer = spotify.page(url) if url else spotify.playlist(playlist_id)
             _same_day(answer.at, day)
             if number == 1:
@@ -108,10 +114,10 @@ def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str) -> list[str
             # Nothing is kept that could not be gone on with.
             if following := next_page(answer.json, number):
                 spotify.check_page(following)
-            access.raw().write(key, answer)
-            stored = access.raw().need(key)
+            written = access.raw().write(key, answer)
+            page = answer.json if written else access.raw().need(key).json
         keys.append(key)
-        url = next_page(stored.json, number)
+        url = next_page(page, number)
         if url is None:
             return keys
     raise BadAnswerError(f"the playlist {playlist_id}: more than {PAGES} pages")

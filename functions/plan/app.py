@@ -9,6 +9,7 @@ from soundlake import access
 from soundlake.chart_days import LOOK_BACK_DAYS, Due, due, named
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
 from soundlake.observability import function, logger
+from soundlake.store.chart_list import chart_list
 from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError
 from soundlake.times import TimeError, logical_time, month_of, parse_date, parse_time
@@ -52,7 +53,7 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
     day = parse_date(run.date) if run.date else now.date()
     if day > today:
         raise PlanError(f"{day} lies in the future (today is {today}, UTC): no chart has it yet.")
-    text = access.chart_list()
+    text = chart_list(access.bucket())
     if text is None:
         raise PlanError("There is no chart list yet; upload one with ./soundlake charts FILE.")
     charts = select(parse_chart_list(text), run.charts)

@@ -13,6 +13,7 @@ from soundlake.publishing.days import publish_days
 from soundlake.publishing.entities import publish_entities
 from soundlake.publishing.profiles import publish_profiles
 from soundlake.settings import settings
+from soundlake.store.chart_list import chart_list
 from soundlake.store.lake import Lake, Replaced, SchemaError
 from soundlake.times import month_of, parse_date, shift_month
 
@@ -66,7 +67,7 @@ def _named(lake: Lake, table: str, month: str) -> pa.Table:
 
 def _countries() -> dict[str, str]:
     """The countries' names by code, as the chart list has them."""
-    text = access.chart_list()
+    text = chart_list(access.bucket())
     return {each.country: each.country_name for each in parse_chart_list(text)} if text else {}
 
 

@@ -8,7 +8,7 @@ from soundlake import access, quality
 from soundlake.charts import Chart, ChartDay, Listed, chart_day, read_playlist
 from soundlake.observability import function
 from soundlake.quality import Breach, Earlier, Origin, ShownChart, shortened
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import RawAnswer
 from soundlake.store.staging import staging_key

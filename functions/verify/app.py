@@ -11,7 +11,7 @@ from soundlake import access, quality
 from soundlake.features import feature_breaches
 from soundlake.observability import function
 from soundlake.quality import ChartsDay, ChartTable, Earlier, Origin
-from soundlake.store.feature_answers import FeatureAnswers
+from soundlake.store.answers import FEATURES, Answers
 from soundlake.store.lake import READERS, Lake, Row, SchemaError, object_key
 from soundlake.store.staging import staging_key
 from soundlake.times import month_of, parse_date, parse_time, shift_month
@@ -21,14 +21,17 @@ PROBLEMS = 10  # named in the result; the rest are counted
 LATEST = 7  # days that a day is compared with
 RUN = "run"  # what a breach is about that no chart has alone
 
+Pair = tuple[str, date]
+
 
 @function("Verify")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{date, charts}` to `{status: verified, errors, warnings, problems, withdraw}`.
 
-    `charts` are the outcomes of the day's charts; those loaded or refused are looked at. `withdraw`
-    names the loaded ones that err, `problems` are sentences, errors first. `{status: failed,
-    error}` where something of it cannot be read: then nothing is written.
+    `charts` are the outcomes of the run's charts, also of earlier days; those loaded or refused
+    are looked at, each day's together. `withdraw` names the loaded ones that err, `problems` are
+    sentences, errors first. `{status: failed, error}` where something of it cannot be read: then
+    nothing is written.
     """
     result: dict[str, Any] = {"errors": 0, "warnings": 0, "problems": [], "withdraw": []}
     try:
@@ -52,13 +55,35 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def _verify(day: date, outcomes: list[Row]) -> tuple[list[Row], list[Row]]:
     """Write the rows of `data_quality`; those found now, and the charts to withdraw."""
     lake = Lake(access.bucket())
-    staged, loaded = _staged(outcomes)
-    features, known = _features(lake, month_of(day))
+    rows, known = _features(lake, month_of(day))
+    withdraw: list[Row] = []
+    verified: set[Pair] = set()
+    days = {parse_date(each["date"]) for each in outcomes}
+    for one in sorted(days | {day}):
+        of_day = [each for each in outcomes if each["date"] == one.isoformat()]
+        staged, loaded = _staged(of_day)
+        found, wrong = _verify_day(lake, one, of_day, staged, known)
+        rows += found
+        withdraw += [
+            {"chart": chart, "date": one.isoformat(), "error": evidence}
+            for chart, evidence in wrong.items()
+            if chart in loaded
+        ]
+        verified |= {(chart["chart"], one) for chart in staged}
+    _write(lake, days | {day}, rows, verified)
+    return rows, withdraw
+
+
+def _verify_day(
+    lake: Lake, day: date, outcomes: list[Row], staged: list[Row], known: set[str]
+) -> tuple[list[Row], dict[str, str]]:
+    """What the charts of one day breach, and the evidence against each chart that errs."""
+    loaded = _loaded(outcomes)
     # Nobody asked for the features of what was refused: its coverage says nothing.
     tables = [_table(chart, known if chart["chart"] in loaded else None) for chart in staged]
     found = quality.check_charts(_charts_day(lake, day, outcomes, tables))
     wrong = {
-        breach.origin.chart: breach.finding.evidence
+        str(breach.origin.chart): breach.finding.evidence
         for breach in found
         if breach.severity == "error"
     }
@@ -69,14 +94,7 @@ def _verify(day: date, outcomes: list[Row]) -> tuple[list[Row], list[Row]]:
             row["consequence"] = quality.NOT_LOADED
         elif row["chart"] in wrong:
             row["consequence"] = quality.WITHDRAWN
-    rows += features
-    _write(lake, day, rows, {(chart["chart"], parse_date(chart["date"])) for chart in staged})
-    withdraw = [
-        {"chart": chart["chart"], "date": chart["date"], "error": wrong[chart["chart"]]}
-        for chart in staged
-        if chart["chart"] in loaded and chart["chart"] in wrong
-    ]
-    return rows, withdraw
+    return rows, wrong
 
 
 def _staged(outcomes: Iterable[Row]) -> tuple[list[Row], set[str]]:
@@ -85,7 +103,11 @@ def _staged(outcomes: Iterable[Row]) -> tuple[list[Row], set[str]]:
     keys = [staging_key(each["chart"], parse_date(each["date"])) for each in wanted]
     with ThreadPoolExecutor(READERS) as pool:
         staged = list(pool.map(access.staging().read, keys))
-    return staged, {each["chart"] for each in wanted if each["status"] == "loaded"}
+    return staged, _loaded(wanted)
+
+
+def _loaded(outcomes: Iterable[Row]) -> set[str]:
+    return {each["chart"] for each in outcomes if each["status"] == "loaded"}
 
 
 def _features(lake: Lake, month: str) -> tuple[list[Row], set[str]]:
@@ -93,7 +115,7 @@ def _features(lake: Lake, month: str) -> tuple[list[Row], set[str]]:
 
     An answer that cannot be read has nothing to judge; Publish names it.
     """
-    answers = FeatureAnswers(access.raw(), lake)
+    answers = Answers(FEATURES, access.raw(), lake)
     pending, _ = answers.readable(answers.pending(month))
     rows: list[Row] = []
     for key in pending:
@@ -177,13 +199,13 @@ def _latest_days(
     return latest, list(loaded.values())[-LATEST:]
 
 
-def _write(lake: Lake, day: date, rows: list[Row], verified: set[tuple[str, date]]) -> None:
+def _write(lake: Lake, days: set[date], rows: list[Row], verified: set[Pair]) -> None:
     """Put the rows in the place of the earlier ones of the charts and days verified now.
 
     Rows of features, which no chart has alone, join those that are there.
     """
     dated = [row | {"chart_date": parse_date(row["chart_date"])} for row in rows]
-    months = {month_of(each) for each in (day, *(row["chart_date"] for row in dated))}
+    months = {month_of(each) for each in (*days, *(row["chart_date"] for row in dated))}
 
     def changing(month: str) -> Callable[[list[Row]], list[Row]]:
         def change(before: list[Row]) -> list[Row]:
@@ -194,7 +216,7 @@ def _write(lake: Lake, day: date, rows: list[Row], verified: set[tuple[str, date
         return change
 
     def superseded(row: Row) -> bool:
-        of_run = row["chart"] is None and row["about"] == RUN and row["chart_date"] == day
+        of_run = row["chart"] is None and row["about"] == RUN and row["chart_date"] in days
         return of_run or (row["chart"], row["chart_date"]) in verified
 
     for month in sorted(months):

@@ -1,9 +1,9 @@
 """Let MiniStack's executions be noted as AWS notes them.
 
 It notes nothing of the states inside a Map's iteration, so nobody could see an item finish before
-all have; no event names the one before it, so nobody could tell the items apart; and two items
-that note something at the same instant may get the same event id, which hides one of them from a
-reader that goes by ids.
+all have, or count the events that AWS would; no event names the one before it, so nobody could
+tell the items apart; and two items that note something at the same instant may get the same event
+id, which hides one of them from a reader that goes by ids.
 
 What no history holds goes into the log, one line of JSON each: the seconds that a Wait state or a
 retry was told to wait, which the times do not tell where waits are scaled.
@@ -24,6 +24,7 @@ INSIDE: Final = ("_add_event", "_run_sub_machine", "_scaled_sleep")
 STATES: Final = tuple(
     f"_execute_{kind}" for kind in ("pass", "task", "choice", "wait", "parallel", "map")
 )
+FORKS: Final = ("Map", "Parallel")
 
 _WRAPPED: Final = "_soundlake_histories"
 _LOG: Final = logging.getLogger("soundlake.aws")
@@ -78,6 +79,8 @@ def _linked(add_event: Callable[..., Any]) -> Callable[..., Any]:
         with lock:
             event = add_event(execution, kind, details)
         event["previousEventId"], line.last = line.last, event["id"]
+        if kind == "TaskScheduled":
+            add(execution, "TaskStarted")
         return event
 
     return add
@@ -147,13 +150,28 @@ def _noting_states(execute: Callable[..., Any], note: Callable[..., Any]) -> Cal
             return execute(state, given, *rest)
         line.state, line.kind = rest[-1]["State"]["Name"], state["Type"]
         name, kind = line.state, line.kind
+        run = _noting_fork(line, kind, execute, note) if kind in FORKS else execute
         if not line.inside:
-            return execute(state, given, *rest)
+            return run(state, given, *rest)
         details = {"name": name, "input": json.dumps(given, default=str)}
         note(line.execution, f"{kind}StateEntered", {"stateEnteredEventDetails": details})
-        output, following = execute(state, given, *rest)
+        output, following = run(state, given, *rest)
         _note_exit(note, line.execution, kind, name, output)
         return output, following
+
+    return execute_and_note
+
+
+def _noting_fork(
+    line: _Line, kind: str, execute: Callable[..., Any], note: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Note that a Map or a Parallel has started and succeeded."""
+
+    def execute_and_note(state: dict[str, Any], given: Any, *rest: Any) -> Any:
+        note(line.execution, f"{kind}StateStarted")
+        output = execute(state, given, *rest)
+        note(line.execution, f"{kind}StateSucceeded")
+        return output
 
     return execute_and_note
 

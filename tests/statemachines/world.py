@@ -13,11 +13,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pyarrow.parquet as pq
-from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters import SSMProvider
-from aws_lambda_powertools.utilities.parameters.base import DEFAULT_PROVIDERS
 from botocore.client import BaseClient
-from soundlake import access
+from soundlake import access, asking
 from soundlake.settings import settings
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import objects, secrets
@@ -44,7 +42,7 @@ SWITCHED_OFF = {"weekly-SE"}
 _ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_PROFILE")
 _NAMES = {"NO": "Norway", "SE": "Sweden", "FI": "Finland"}
 
-_MAKE = access._spotify.__wrapped__  # the function without its memory
+_MAKE = asking._client.__wrapped__  # the function without its memory
 
 Hook = Callable[[dict[str, Any]], None]
 
@@ -105,7 +103,7 @@ HANDLERS: dict[str, Handler] = {verb: load_handler(verb).handler for verb in VER
 
 
 class _Clients:
-    """`access._spotify`, remembered for each function by itself."""
+    """`asking._client`, remembered for each function by itself."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -133,7 +131,7 @@ class World:
         self.engine = Engine({verb: self._handler(verb) for verb in VERBS})
         self._machines: set[str] = set()
         self._inside: str | None = None  # the verb whose handler runs now
-        self._providers: dict[str, dict[str, Any]] = {}
+        self._providers: dict[str | None, SSMProvider] = {}
         self._clients = _Clients(self)
 
     @contextmanager
@@ -151,7 +149,8 @@ class World:
             # Clients cost more time than what they do here; they keep nothing of a world.
             stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
             stack.enter_context(patch.object(secrets, "_ssm", lambda: client("ssm")))
-            stack.enter_context(patch.object(access, "_spotify", self._clients))
+            stack.enter_context(patch.object(secrets, "_parameters", self._parameters))
+            stack.enter_context(patch.object(asking, "_client", self._clients))
             self._furnish(environment)
             yield self
             self._finish()
@@ -216,15 +215,16 @@ class World:
     @contextmanager
     def _process(self, verb: str) -> Iterator[None]:
         """Each function has a process of its own, and in it the secrets that it remembers."""
-        first = {"ssm": SSMProvider(boto3_client=client("ssm"))}
-        DEFAULT_PROVIDERS.clear()
-        DEFAULT_PROVIDERS.update(self._providers.get(verb, first))
         self._inside = verb
         try:
             yield
         finally:
             self._inside = None
-            self._providers[verb] = dict(DEFAULT_PROVIDERS)
+
+    def _parameters(self) -> SSMProvider:
+        """The memory of parameters that the function has whose handler runs now."""
+        new = SSMProvider(boto3_client=client("ssm"))
+        return self._providers.setdefault(self._inside, new)
 
     def _furnish(self, environment: dict[str, str]) -> None:
         s3 = client("s3")
@@ -279,13 +279,11 @@ def _environment() -> dict[str, str]:
         **{name: str(value) for name, value in variables.items()},
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
-        "POWERTOOLS_TRACE_DISABLED": "true",
         "POWERTOOLS_METRICS_DISABLED": "true",
     }
 
 
 def _forget() -> None:
     """A new world meets functions that remember nothing."""
-    parameters.clear_caches()
     settings.cache_clear()
     access.bucket.cache_clear()

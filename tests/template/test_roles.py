@@ -27,7 +27,6 @@ FILES: dict[str, dict[str, str]] = {
     "Transform": {"raw/charts/*": "r", "staging/daily/*": "w"},
     "Load": {"staging/daily/*": "r", "lake/chart_entries/*": "rw"},
     "Enrich": {
-        "staging/daily/*": "r",
         "lake/chart_entries/*": "r",
         "lake/plays/*": "r",
         "lake/audio_features/*": "r",

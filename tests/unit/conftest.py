@@ -11,10 +11,8 @@ import boto3
 import hypothesis
 import pytest
 import responses
-from aws_lambda_powertools.utilities import parameters
-from aws_lambda_powertools.utilities.parameters.base import DEFAULT_PROVIDERS
 from moto import mock_aws
-from soundlake import access, observability
+from soundlake import access, asking, observability
 from soundlake.settings import settings
 from soundlake.spotify.client import Spotify
 from soundlake.store import objects, secrets
@@ -48,7 +46,6 @@ ENVIRONMENT = {
     "ACCOUNT": ACCOUNT,
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
-    "POWERTOOLS_TRACE_DISABLED": "1",
     "AWS_DEFAULT_REGION": REGION,
     "AWS_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "testing",
@@ -67,15 +64,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def forget_clients() -> None:
     objects.s3_client.cache_clear()
     secrets._ssm.cache_clear()
-    parameters.clear_caches()
+    secrets._parameters.cache_clear()
     boto3.DEFAULT_SESSION = None
 
 
 def forget_values() -> None:
-    for cached in (settings, access.bucket, access._spotify):
+    for cached in (settings, access.bucket, asking._client, secrets._parameters):
         cached.cache_clear()
-    for provider in DEFAULT_PROVIDERS.values():
-        provider.clear_cache()
 
 
 @pytest.fixture(scope="package", autouse=True)

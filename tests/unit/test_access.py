@@ -1,16 +1,18 @@
-"""Access: one client a process, and a foreseen error as a result."""
-
-import json
-from typing import Any
+"""Access: the data bucket, and a foreseen error as a result."""
 
 import pytest
 from soundlake import access
-from soundlake.spotify.client import CredentialsError, RateLimitedError, SpotifyError
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import (
+    BadAnswerError,
+    CredentialsError,
+    MissingSecretError,
+    RateLimitedError,
+    SpotifyError,
+    UnavailableError,
+)
 from soundlake.store.objects import CorruptObjectError
-from soundlake.store.secrets import MissingSecretError
 
-from tests.unit.helpers import BUCKET, NORWAY, PREFIX, FakeSpotify, Zones, playlist
+from tests.unit.helpers import BUCKET, Zones
 
 
 def test_the_bucket_is_the_settings(zones: Zones) -> None:
@@ -18,52 +20,19 @@ def test_the_bucket_is_the_settings(zones: Zones) -> None:
     assert access.bucket() is access.bucket()
 
 
-def test_a_warm_process_uses_its_token_again_and_counts_anew(spotify: FakeSpotify) -> None:
-    spotify.playlists[NORWAY] = [playlist([])]
-    access.spotify().playlist(NORWAY)
-
-    client = access.spotify()
-    before = dict(client.requests)
-    client.playlist(NORWAY)
-
-    assert before == {}
-    assert client.requests == {"playlists/{id}": 1}
-    assert spotify.asked.count("POST /api/token") == 1
-
-
-def test_new_credentials_make_a_new_client(spotify: FakeSpotify, ssm: Any) -> None:
-    before = access.spotify()
-    value = json.dumps({"client_id": "new", "client_secret": "new"})
-    ssm.put_parameter(
-        Name=f"{PREFIX}/spotify/app", Value=value, Type="SecureString", Overwrite=True
-    )
-
-    access.failure(CredentialsError("refused"))
-
-    assert access.spotify() is not before
-
-
-def test_refused_credentials_are_not_held_on_to(spotify: FakeSpotify) -> None:
-    before = access.spotify()
-
-    access.failure(CredentialsError("refused"))
-
-    assert access.spotify() is not before
-
-
-def test_another_failure_keeps_the_client(spotify: FakeSpotify) -> None:
-    before = access.spotify()
-
-    access.failure(SpotifyError("broken"))
-
-    assert access.spotify() is before
-
-
 def test_a_rate_limit_is_a_result_with_its_seconds() -> None:
     assert access.failure(RateLimitedError(7)) == {
         "status": "rate_limited",
         "retry_after": 7,
         "error": "Spotify's rate limit: wait 7 s.",
+    }
+
+
+def test_an_unreachable_spotify_is_a_result_with_its_seconds() -> None:
+    assert access.failure(UnavailableError("a sentence")) == {
+        "status": "unavailable",
+        "retry_after": 60,
+        "error": "a sentence",
     }
 
 

@@ -16,7 +16,7 @@ from soundlake.charts import (
     read_playlist,
     select,
 )
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 
 from tests.unit.helpers import (
     CHART_COLUMNS,

@@ -19,15 +19,17 @@ from soundlake.spotify.client import (
     TRIES,
     Answer,
     AppCredentials,
+    Spotify,
+)
+from soundlake.spotify.errors import (
+    BadAnswerError,
     CredentialsError,
     NotFoundError,
     RateLimitedError,
     RefusedError,
-    Spotify,
     SpotifyError,
     UnavailableError,
 )
-from soundlake.spotify.models import BadAnswerError
 
 from tests.unit.helpers import (
     ACCOUNTS,

@@ -10,6 +10,7 @@ from soundlake.store.objects import Bucket
 
 from tests.unit.helpers import (
     MONTH,
+    NORWAY_CHART,
     PREFIX,
     TODAY,
     FakeSpotify,
@@ -27,12 +28,20 @@ FEATURES = "/v1/audio-features"
 RAW = f"raw/audio-features/spotify/month={MONTH}/{TODAY}/"
 
 
-def enrich(*staging_keys: str, date: str = TODAY) -> Row:
-    return invoke("enrich", {"date": date, "staging_keys": list(staging_keys)})
+def enrich(date: str = TODAY) -> Row:
+    return invoke("enrich", {"date": date})
 
 
 def publish(*staging_keys: str, date: str = TODAY) -> Row:
     return invoke("publish", {"date": date, "staging_keys": list(staging_keys)})
+
+
+def chart(zones: Zones, numbers: Iterable[int], chart: Row = NORWAY_CHART, day: str = TODAY) -> str:
+    """Stage and load a chart's day; its staging key."""
+    key = stage(zones, [track(number) for number in numbers], chart, day)
+    loaded = invoke("load", {"chart": chart["chart"], "date": day, "staging_key": key})
+    assert loaded["status"] == "loaded"
+    return key
 
 
 def ids(numbers: Iterable[int]) -> list[str]:
@@ -62,13 +71,13 @@ def play(zones: Zones, number: int | None, month: str, account: str = "main") ->
 def staged(zones: Zones, spotify: FakeSpotify) -> str:
     """A chart of 250 tracks, whose features Spotify knows."""
     know(spotify, range(1, 251))
-    return stage(zones, [track(number) for number in range(1, 251)])
+    return chart(zones, range(1, 251))
 
 
 def test_a_hundred_tracks_are_asked_at_once(
     staged: str, spotify: FakeSpotify, zones: Zones
 ) -> None:
-    result = enrich(staged)
+    result = enrich()
 
     assert [len(batch) for batch in spotify.batches] == [100, 100, 50]
     assert [ident for batch in spotify.batches for ident in batch] == ids(range(1, 251))
@@ -91,9 +100,10 @@ def test_a_track_on_several_charts_is_asked_once(zones: Zones, spotify: FakeSpot
         "cadence": "daily",
         "playlist_id": "playlistSweden00000000",
     }
-    keys = [stage(zones, [track(1), track(2)]), stage(zones, [track(2), track(3)], other)]
+    chart(zones, (1, 2))
+    chart(zones, (2, 3), other)
 
-    result = enrich(*keys)
+    result = enrich()
 
     assert spotify.batches == [ids((1, 2, 3))]
     assert (result["tracks"], result["asked"]) == (3, 3)
@@ -107,7 +117,9 @@ def test_played_tracks_of_this_month_and_the_last_are_asked_too(
     play(zones, 5, "2026-11", account="other")
     play(zones, None, "2026-11")
 
-    enrich(stage(zones, [track(9)]))
+    chart(zones, (9,))
+
+    enrich()
 
     assert spotify.batches == [ids((1, 2, 5, 9))]
 
@@ -138,23 +150,23 @@ def test_nothing_unknown_asks_nothing_and_needs_no_credentials(
 
 def test_published_tracks_are_not_asked_again(zones: Zones, spotify: FakeSpotify) -> None:
     know(spotify, (1, 3))
-    key = stage(zones, [track(1), track(2)])
-    enrich(key)
+    key = chart(zones, (1, 2))
+    enrich()
     publish(key)
-    later = stage(zones, [track(1), track(2), track(3)], day="2026-12-05")
+    chart(zones, (1, 2, 3), day="2026-12-05")
 
-    result = enrich(later, date="2026-12-05")
+    result = enrich("2026-12-05")
 
     assert (result["tracks"], result["asked"]) == (3, 1)
     assert spotify.batches == [ids((1, 2)), ids((3,))]
 
 
 def test_unknown_features_are_not_asked_again_either(zones: Zones, spotify: FakeSpotify) -> None:
-    key = stage(zones, [track(1)])
-    enrich(key)
+    key = chart(zones, (1,))
+    enrich()
     publish(key)
 
-    assert enrich(key)["asked"] == 0
+    assert enrich()["asked"] == 0
     (row,) = zones.rows("audio_features")
     assert (row["track_id"], row["tempo"], row["source"]) == (track_id(1), None, None)
 
@@ -163,10 +175,10 @@ def test_unknown_features_are_not_asked_again_either(zones: Zones, spotify: Fake
 def test_kept_answers_are_not_asked_again_after_a_publish_that_never_ran(
     later: str, staged: str, spotify: FakeSpotify
 ) -> None:
-    enrich(staged)
+    enrich()
     asked = list(spotify.asked)
 
-    result = enrich(staged, date=later)
+    result = enrich(date=later)
 
     assert (result["tracks"], result["asked"], result["requests"]) == (250, 0, {})
     assert spotify.asked == asked
@@ -176,11 +188,11 @@ def test_a_rate_limit_midway_keeps_what_was_answered_and_the_next_run_goes_on(
     staged: str, spotify: FakeSpotify, zones: Zones
 ) -> None:
     spotify.reply(FEATURES, 429, {}, {"Retry-After": "12"}, after=1)
-    limited = enrich(staged)
+    limited = enrich()
     kept = zones.contents("raw/audio-features/")
     spotify.batches.clear()
 
-    result = enrich(staged)
+    result = enrich()
 
     assert limited["status"] == "rate_limited"
     assert limited["retry_after"] == 12
@@ -208,9 +220,9 @@ def test_killed_before_any_write_the_next_run_asks_only_what_was_not_kept(
 
     monkeypatch.setattr(Bucket, "put", dying)
     with pytest.raises(Killed):
-        enrich(staged)
+        enrich()
 
-    result = enrich(staged)
+    result = enrich()
 
     whole_before = (write - 1) // 2  # each answer is two writes: what was asked, and the answer
     assert result["asked"] == 250 - 100 * whole_before
@@ -222,12 +234,12 @@ def test_a_damaged_answer_is_asked_again_under_the_next_attempt(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
     know(spotify, (1, 2))
-    key = stage(zones, [track(1), track(2)])
-    enrich(key)
+    key = chart(zones, (1, 2))
+    enrich()
     (first,) = answers(zones)
     damaged = zones.damage(first)
 
-    result = enrich(key)
+    result = enrich()
 
     assert result["asked"] == 2
     assert answers(zones) == [first, first.replace("-001.", "-002.")]
@@ -235,7 +247,7 @@ def test_a_damaged_answer_is_asked_again_under_the_next_attempt(
     assert publish(key)["status"] == "published"
     assert [row["tempo"] for row in zones.rows("audio_features")] == [120.0, 120.0]
     assert {row["raw_key"] for row in zones.rows("audio_features")} == {answers(zones)[1]}
-    assert enrich(key)["asked"] == 0
+    assert enrich()["asked"] == 0
     assert publish(key)["status"] == "published"
 
 
@@ -251,22 +263,24 @@ def test_a_damaged_answer_is_asked_again_under_the_next_attempt(
 def test_an_answer_to_something_else_fails_and_is_not_kept(
     body: Any, error: str, zones: Zones, spotify: FakeSpotify
 ) -> None:
-    key = stage(zones, [track(1)])
+    chart(zones, (1,))
     spotify.reply(FEATURES, 200, body)
 
-    result = enrich(key)
+    result = enrich()
 
     assert result["status"] == "failed"
     assert result["error"].startswith(error)
     assert zones.keys("raw/audio-features/") == []
-    assert enrich(key)["status"] == "enriched"
+    assert enrich()["status"] == "enriched"
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_refusal_is_a_sentence(status: int, zones: Zones, spotify: FakeSpotify) -> None:
     spotify.reply(FEATURES, status, {"error": {"status": status, "message": "Words"}})
 
-    result = enrich(stage(zones, [track(1)]))
+    chart(zones, (1,))
+
+    result = enrich()
 
     assert result["status"] == "failed"
     assert f"{FEATURES}" in result["error"]
@@ -274,15 +288,16 @@ def test_a_refusal_is_a_sentence(status: int, zones: Zones, spotify: FakeSpotify
     assert (result["tracks"], result["asked"]) == (1, 0)
 
 
-def test_missing_staged_rows_and_a_damaged_table_are_named(
-    zones: Zones, spotify: FakeSpotify
-) -> None:
-    table = f"lake/audio_features/month={MONTH}/audio_features.parquet"
-    zones.put(table, b"x")
+@pytest.mark.parametrize("table", ["audio_features", "plays", "chart_entries"])
+def test_a_damaged_table_is_named(table: str, zones: Zones, spotify: FakeSpotify) -> None:
+    chart(zones, (1,))
+    key = f"lake/{table}/month={MONTH}/damaged.parquet"
+    zones.put(key, b"x")
 
-    assert enrich("staging/absent.json.gz")["error"].startswith("staging/absent.json.gz is missing")
-    result = enrich(stage(zones, [track(1)]))
-    assert result["error"].startswith(f"{table} is not a whole Parquet file")
+    result = enrich()
+
+    assert result["status"] == "failed"
+    assert result["error"].startswith(f"{key} is not a whole Parquet file")
     assert spotify.asked == []
 
 
@@ -296,7 +311,9 @@ def test_nothing_is_given_away(
     if status != 200:
         spotify.reply(FEATURES, status, json.dumps({"error": "Words"}).encode())
 
-    assert tell_tales(enrich(stage(zones, [track(1)]))) == []
+    chart(zones, (1,))
+
+    assert tell_tales(enrich()) == []
 
 
 def test_one_bad_answer_does_not_stand_in_the_others_way(
@@ -304,22 +321,18 @@ def test_one_bad_answer_does_not_stand_in_the_others_way(
 ) -> None:
     spotify.reply(FEATURES, 200, {"audio_features": []})
 
-    result = enrich(staged)
+    result = enrich()
 
     assert result["status"] == "failed"
     assert result["error"] == "audio features: 0 answers to 100 ids"
     assert (result["asked"], result["requests"]["audio-features"]) == (150, 3)
-    again = enrich(staged)
+    again = enrich()
     assert (again["status"], again["asked"]) == ("enriched", 100)
 
 
 def test_charted_tracks_that_an_earlier_run_did_not_ask_for_are_asked_for(
     staged: str, spotify: FakeSpotify, zones: Zones
 ) -> None:
-    know(spotify, range(1, 252))
-    loaded = invoke("load", {"chart": "daily-NO", "date": TODAY, "staging_key": staged})
-    assert loaded["status"] == "loaded"
-
-    result = enrich()
+    result = enrich("2026-12-01")
 
     assert (result["status"], result["asked"]) == ("enriched", 250)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from soundlake.entities import album_details, artist_details, entity_rows
-from soundlake.spotify.models import BadAnswerError, Track
+from soundlake.spotify.errors import BadAnswerError
+from soundlake.spotify.models import Track
 from soundlake.store.lake import SchemaError, decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
 

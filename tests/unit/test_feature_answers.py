@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from soundlake.features import feature_rows
 from soundlake.spotify.client import Answer
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.feature_answers import TABLE, FeatureAnswers, month_of_key
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from soundlake.features import FEATURES, batches, feature_breaches, feature_rows
 from soundlake.quality import Breach
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 
 from tests.unit.helpers import NOW, features_of, track_id, without
 

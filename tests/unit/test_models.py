@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import (
     Albums,
     Artists,
     AudioAnalysis,
     AudioFeaturesBatch,
-    BadAnswerError,
     PlayedItem,
     Playlist,
     PlaylistEntry,

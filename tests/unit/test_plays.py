@@ -17,7 +17,7 @@ from soundlake.plays import (
     read_page,
     track_id,
 )
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 
 from tests.unit import helpers
 from tests.unit.helpers import NOW, played, recently_played, without

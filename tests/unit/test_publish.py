@@ -38,7 +38,12 @@ def publish(*staging_keys: str, day: str = TODAY) -> Row:
 
 
 def enrich(*staging_keys: str, day: str = TODAY) -> Row:
-    return invoke("enrich", {"date": day, "staging_keys": list(staging_keys)})
+    """Load these charts and ask for the features of their tracks."""
+    for key in staging_keys:
+        chart = key.rpartition("/")[2].removesuffix(".json.gz")
+        loaded = invoke("load", {"chart": chart, "date": day, "staging_key": key})
+        assert loaded["status"] == "loaded"
+    return invoke("enrich", {"date": day})
 
 
 def names(zones: Zones, table: str, month: str = MONTH) -> list[str]:
@@ -238,6 +243,7 @@ def test_a_second_run_leaves_every_object_as_it_was(zones: Zones, spotify: FakeS
     assert {key.split("/")[1] for key in before[0]} == {
         *ENTITIES,
         "audio_features",
+        "chart_entries",
         "country_profiles",
     }
 
@@ -253,7 +259,8 @@ def test_a_run_without_charts_publishes_what_was_answered(
     assert result["rows"] == dict.fromkeys(
         ("tracks", "albums", "artists", "country_profiles"), 0
     ) | {"audio_features": 1}
-    assert [key.split("/")[1] for key in zones.keys("lake/")] == ["audio_features"]
+    tables = [key.split("/")[1] for key in zones.keys("lake/")]
+    assert tables == ["audio_features", "chart_entries"]
 
 
 # What fails.

@@ -4,12 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 from soundlake.spotify.client import AppCredentials
+from soundlake.spotify.errors import MissingSecretError
 from soundlake.store import secrets
-from soundlake.store.secrets import MissingSecretError
 
 from tests.unit.helpers import ACCOUNT, CLIENT_ID, CLIENT_SECRET, PREFIX, REFRESH_TOKEN
 
@@ -119,9 +118,9 @@ def test_a_refusal_is_not_taken_for_a_missing_secret(
     denied = ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetParameter")
 
     def refuse(*_: Any, **__: Any) -> None:
-        raise GetParameterError(str(denied)) from denied
+        raise denied
 
-    monkeypatch.setattr(parameters, "get_parameter", refuse)
+    monkeypatch.setattr(ssm, "get_parameter", refuse)
 
     with pytest.raises(GetParameterError):
         secrets.app_credentials(PREFIX)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from soundlake.sections import section_row, segment_row
-from soundlake.spotify.models import BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.lake import decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
 

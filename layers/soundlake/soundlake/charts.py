@@ -9,7 +9,8 @@ from datetime import date, datetime
 from io import StringIO
 from typing import Any, Literal, cast
 
-from soundlake.spotify.models import BadAnswerError, Page, Playlist, PlaylistEntry, Track
+from soundlake.spotify.errors import BadAnswerError
+from soundlake.spotify.models import Page, Playlist, PlaylistEntry, Track
 from soundlake.times import format_time
 
 Cadence = Literal["daily", "weekly"]

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import (
     Album,
     Albums,
     Artist,
     Artists,
-    BadAnswerError,
     Image,
     Track,
 )

@@ -6,7 +6,8 @@ from itertools import batched
 from typing import Any
 
 from soundlake.quality import Breach, Origin, check_features
-from soundlake.spotify.models import AudioFeaturesBatch, BadAnswerError
+from soundlake.spotify.errors import BadAnswerError
+from soundlake.spotify.models import AudioFeaturesBatch
 from soundlake.times import format_time
 
 FEATURES = (

@@ -1,32 +1,30 @@
-"""Logs, traces and metrics, the same in every function.
+"""Logs and metrics, the same in every function.
 
 Each invocation writes one line, with what it did and how long it took. Events are not logged.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="soundlake")
 metrics = Metrics(namespace="Soundlake", service="soundlake")
-tracer = Tracer(service="soundlake", auto_patch=False)
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 def function(verb: str) -> Callable[[Handler], Handler]:
-    """Make a handler a function: one log line, its counts as metrics, and a trace.
+    """Make a handler a function: one log line, and its counts as metrics.
 
     A handler returns its result for the state machine. Its `counts` (name to number) become
     metrics under the verb's name, like `LoadRows`.
     """
 
     def wrap(handler: Handler) -> Handler:
-        @tracer.capture_lambda_handler(capture_response=False)
         def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             started = time.perf_counter()
             try:
@@ -45,7 +43,7 @@ def function(verb: str) -> Callable[[Handler], Handler]:
             )
             return result
 
-        return cast("Handler", run)
+        return run
 
     return wrap
 

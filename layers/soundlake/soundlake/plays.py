@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from soundlake.spotify.models import BadAnswerError, PlayedItem, RecentlyPlayed, Track
+from soundlake.spotify.errors import BadAnswerError
+from soundlake.spotify.models import PlayedItem, RecentlyPlayed, Track
 from soundlake.times import TimeError, naive_ms, parse_time
 
 SOURCE = "spotify_recently_played"

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from soundlake.charts import next_page, read_playlist, shown_tracks
 from soundlake.entities import entity_rows
 from soundlake.plays import read_tracks
-from soundlake.spotify.models import BadAnswerError, Playlist, Track
+from soundlake.spotify.errors import BadAnswerError
+from soundlake.spotify.models import Playlist, Track
 from soundlake.store.lake import READERS, Lake, Replaced, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw

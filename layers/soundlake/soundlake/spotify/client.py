@@ -20,50 +20,30 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.util.retry import Retry
 
-from soundlake.spotify.models import BadAnswerError, Token
+from soundlake.spotify.errors import (
+    BadAnswerError,
+    CredentialsError,
+    ExpiredTokenError,
+    NotFoundError,
+    RateLimitedError,
+    RefusedError,
+    SpotifyError,
+    UnavailableError,
+)
+from soundlake.spotify.models import (
+    ALBUMS_PER_REQUEST,
+    ARTISTS_PER_REQUEST,
+    FEATURES_PER_REQUEST,
+    Token,
+)
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
 TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
-FEATURES_PER_REQUEST = 100  # the endpoint's limit
-ALBUMS_PER_REQUEST = 20  # the endpoint's limit
-ARTISTS_PER_REQUEST = 50  # the endpoint's limit
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
-LONG_WAIT_S = (
-    300  # a wait longer than this is no run's to sit out, and asking during it lengthens it
-)
-
-
-class SpotifyError(Exception):
-    """Spotify did not give what was asked; the text says what, and what to do."""
-
-
-class RateLimitedError(SpotifyError):
-    """Spotify asked to wait `retry_after` whole seconds before the next request."""
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Spotify's rate limit: wait {retry_after} s.")
-        self.retry_after = retry_after
-
-
-class UnavailableError(SpotifyError):
-    """Spotify cannot be reached or answers 5xx; `retry_after` seconds later it may be well."""
-
-    retry_after = 60
-
-
-class CredentialsError(SpotifyError):
-    """Spotify refused the client id, the client secret, or the refresh token."""
-
-
-class RefusedError(SpotifyError):
-    """Spotify refused this request to this app or user (401 or 403)."""
-
-
-class ExpiredTokenError(RefusedError):
-    """Spotify no longer takes this access token (401); a new one may help."""
+LONG_WAIT_S = 300  # no run sits out a longer one, and asking during it lengthens it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +67,6 @@ class Answer:
     request: str
 
 
-class NotFoundError(SpotifyError):
-    """Spotify knows nothing under this id, or withholds it from this app (404).
-
-    `answer` is what it sent, where that was JSON: to know that there is nothing is worth keeping.
-    """
-
-    def __init__(self, text: str, answer: Answer | None = None) -> None:
-        super().__init__(text)
-        self.answer = answer
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -112,7 +81,10 @@ def _endpoint(url: str, base: str) -> str:
 
 
 class Spotify:
-    """One app's access to Spotify. `requests` counts what was sent, by endpoint."""
+    """One app's access to Spotify. `requests` counts what was sent, by endpoint.
+
+    `refused` says that Spotify has refused the app's or a user's credentials.
+    """
 
     def __init__(
         self,
@@ -131,6 +103,7 @@ class Spotify:
         self._offset = timedelta(0)
         self._token: tuple[str, datetime] | None = None
         self._blocked_until: datetime | None = None
+        self.refused = False
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "Soundlake/1"
         retry = Retry(
@@ -219,6 +192,7 @@ class Spotify:
         auth = HTTPBasicAuth(self._credentials.client_id, self._credentials.client_secret)
         response = self._send("POST", url, self._accounts_url, data=form, auth=auth)
         if response.status_code == 400:
+            self.refused = True
             raise CredentialsError(_credentials_sentence(response))
         answer = self._answer(response, url)
         return Token.read(answer.json, "Spotify's token")

@@ -9,13 +9,16 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from soundlake.spotify.errors import BadAnswerError
+
+# The endpoints' limits.
+FEATURES_PER_REQUEST = 100
+ALBUMS_PER_REQUEST = 20
+ARTISTS_PER_REQUEST = 50
+
 # Whole numbers as wide as the columns they go to: one that fits none would keep all rows out.
 _Int = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 _Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-
-
-class BadAnswerError(Exception):
-    """An answer that is not what the endpoint documents; the text names the field."""
 
 
 class _Answer(BaseModel):

@@ -9,22 +9,24 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from soundlake.entities import album_details, artist_details
 from soundlake.features import feature_rows
 from soundlake.sections import section_row
-from soundlake.spotify.client import (
+from soundlake.spotify.errors import BadAnswerError
+from soundlake.spotify.models import (
     ALBUMS_PER_REQUEST,
     ARTISTS_PER_REQUEST,
     FEATURES_PER_REQUEST,
-    Answer,
 )
-from soundlake.spotify.models import BadAnswerError
 from soundlake.store.lake import Lake, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.times import month_of, shift_month
+
+if TYPE_CHECKING:
+    from soundlake.spotify.client import Answer
 
 
 class Reader(Protocol):
@@ -83,7 +85,7 @@ class Answers:
         self._lake = lake
         self._prefix = f"raw/{kind.name}/spotify/"
 
-    def keep(self, answer: Answer, asked: Sequence[str], day: date) -> list[Row]:
+    def keep(self, answer: "Answer", asked: Sequence[str], day: date) -> list[Row]:
         """Keep one answer under the day it was asked on. Raises BadAnswerError, keeping nothing."""
         batch = sha256(",".join(asked).encode()).hexdigest()[:16]
         prefix = f"{self._prefix}month={month_of(day)}/{day.isoformat()}/"

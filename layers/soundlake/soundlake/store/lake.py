@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from soundlake.store import without_pandas
 from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError
 from soundlake.store.schemas import SCHEMAS
 from soundlake.times import naive_ms, parse_date, parse_time
@@ -24,6 +25,8 @@ TRIES = 8  # against other writers of the same object
 READERS = 8  # objects read at once
 
 Row = dict[str, Any]
+
+without_pandas.make_first_array()
 
 
 class SchemaError(Exception):
@@ -177,22 +180,38 @@ def encode_rows(rows: Iterable[Row], schema: pa.Schema, key: str) -> pa.Table:
     arrays = []
     for field in schema:
         try:
-            values = [_typed(row.get(field.name), field.type) for row in rows]
+            values = [row.get(field.name) for row in rows]
+            if convert := _converter(field.type):
+                values = [convert(value) for value in values]
             arrays.append(pa.array(values, type=field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError) as error:
             raise SchemaError(f"{key}: column {field.name!r}: {error}") from error
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _typed(value: Any, kind: pa.DataType) -> Any:
-    """A value as its column wants it; raises ValueError on one that Arrow would bend to fit."""
-    if pa.types.is_integer(kind) and isinstance(value, bool | float):
-        raise ValueError(f"{value!r} is not a whole number")
-    if pa.types.is_list(kind) and isinstance(value, str):
-        raise ValueError(f"{value!r} is not a list")
+def _converter(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """What makes a value as its column wants it; None where Arrow takes it as it is.
+
+    The function raises ValueError on a value that Arrow would bend to fit.
+    """
+    if pa.types.is_integer(kind):
+        return _whole
+    if pa.types.is_list(kind):
+        return _listed
+    if pa.types.is_timestamp(kind):
+        return lambda value: naive_ms(parse_time(value)) if isinstance(value, str) else value
+    if pa.types.is_date(kind):
+        return lambda value: parse_date(value) if isinstance(value, str) else value
+    return None
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool | float):
+        raise ValueError(f"{value!r} is not a whole number")  # noqa: TRY004 - as Arrow's own
+    return value
+
+
+def _listed(value: Any) -> Any:
     if isinstance(value, str):
-        if pa.types.is_timestamp(kind):
-            return naive_ms(parse_time(value))
-        if pa.types.is_date(kind):
-            return parse_date(value)
+        raise ValueError(f"{value!r} is not a list")  # noqa: TRY004 - as Arrow's own
     return value

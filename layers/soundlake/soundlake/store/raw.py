@@ -9,9 +9,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from soundlake.spotify.client import Answer
 from soundlake.store.objects import (
     Bucket,
     ConflictError,
@@ -21,6 +20,9 @@ from soundlake.store.objects import (
     unpack,
 )
 from soundlake.times import TimeError, format_time, parse_time
+
+if TYPE_CHECKING:
+    from soundlake.spotify.client import Answer
 
 _ASKED = ".asked.json"
 
@@ -40,8 +42,8 @@ class Raw:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
-    def write(self, key: str, answer: Answer, asked: list[str] | None = None) -> None:
-        """Keep an answer; where the key is taken, the answer that is there stays.
+    def write(self, key: str, answer: "Answer", asked: list[str] | None = None) -> bool:
+        """Keep an answer; where the key is taken, what is there stays, and the result is False.
 
         `asked` are the ids of a batch, which an answer of nulls does not repeat: they are kept
         beside the answer, and before it, so that no answer is ever without them.
@@ -49,13 +51,14 @@ class Raw:
         if asked is not None:
             self._put(key + _ASKED, json.dumps(asked).encode(), "application/json", {})
         metadata = {"at": format_time(answer.at), "request": answer.request[:1024]}
-        self._put(key, pack(answer.body), "application/gzip", metadata)
+        return self._put(key, pack(answer.body), "application/gzip", metadata)
 
-    def _put(self, key: str, body: bytes, content_type: str, metadata: dict[str, str]) -> None:
+    def _put(self, key: str, body: bytes, content_type: str, metadata: dict[str, str]) -> bool:
         try:
             self._bucket.put(key, body, content_type=content_type, metadata=metadata)
         except ConflictError:
-            return  # written once: by an earlier try of the same work
+            return False  # written once: by an earlier try of the same work
+        return True
 
     def read(self, key: str) -> RawAnswer | None:
         """A stored answer, or None; raises CorruptObjectError when it cannot be decoded."""

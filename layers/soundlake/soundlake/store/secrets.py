@@ -9,11 +9,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools.utilities import parameters
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from aws_lambda_powertools.utilities.parameters import GetParameterError, SSMProvider
 from botocore.exceptions import ClientError
 
 from soundlake.spotify.client import AppCredentials
+from soundlake.spotify.errors import MissingSecretError
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -21,13 +21,23 @@ if TYPE_CHECKING:
 MAX_AGE_S = 300
 
 
-class MissingSecretError(Exception):
-    """A SecureString that is not there or not what it should be; the text says how to write it."""
-
-
 @cache
 def _ssm() -> "SSMClient":
     return boto3.client("ssm")
+
+
+@cache
+def _parameters() -> SSMProvider:
+    """Powertools' memory of parameters, over this process's client.
+
+    A client of its own would read botocore's description of AWS a second time.
+    """
+    return SSMProvider(boto3_client=_ssm())
+
+
+def forget() -> None:
+    """Read everything afresh from now on."""
+    _parameters().clear_cache()  # type: ignore[no-untyped-call]
 
 
 def app_parameter(prefix: str) -> str:
@@ -61,7 +71,7 @@ def keep_refresh_token(prefix: str, account: str, token: str) -> None:
 def _read(name: str, fields: tuple[str, ...], max_age_s: int = 0) -> dict[str, Any]:
     """A SecureString's JSON object; its text never appears in an error."""
     try:
-        text = parameters.get_parameter(name, decrypt=True, max_age=max_age_s)
+        text = _parameters().get(name, decrypt=True, max_age=max_age_s)
     except GetParameterError as error:
         cause = error.__cause__ or error.__context__  # Powertools raises without `from`
         code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""

@@ -1,0 +1,55 @@
+"""What may go wrong around Spotify; a function that only catches loads no client for it."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from soundlake.spotify.client import Answer
+
+
+class SpotifyError(Exception):
+    """Spotify did not give what was asked; the text says what, and what to do."""
+
+
+class RateLimitedError(SpotifyError):
+    """Spotify asked to wait `retry_after` whole seconds before the next request."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Spotify's rate limit: wait {retry_after} s.")
+        self.retry_after = retry_after
+
+
+class UnavailableError(SpotifyError):
+    """Spotify cannot be reached or answers 5xx; `retry_after` seconds later it may be well."""
+
+    retry_after = 60
+
+
+class CredentialsError(SpotifyError):
+    """Spotify refused the client id, the client secret, or the refresh token."""
+
+
+class RefusedError(SpotifyError):
+    """Spotify refused this request to this app or user (401 or 403)."""
+
+
+class ExpiredTokenError(RefusedError):
+    """Spotify no longer takes this access token (401); a new one may help."""
+
+
+class NotFoundError(SpotifyError):
+    """Spotify knows nothing under this id, or withholds it from this app (404).
+
+    `answer` is what it sent, where that was JSON: to know that there is nothing is worth keeping.
+    """
+
+    def __init__(self, text: str, answer: "Answer | None" = None) -> None:
+        super().__init__(text)
+        self.answer = answer
+
+
+class BadAnswerError(Exception):
+    """An answer that is not what the endpoint documents; the text names the field."""
+
+
+class MissingSecretError(Exception):
+    """A SecureString that is not there or not what it should be; the text says how to write it."""
