@@ -50,7 +50,7 @@ stack: env ## Deploy to the embedded AWS and run the tests of the whole stack
 	@$(PYTEST) -m stack
 
 .PHONY: bench
-bench: env ## Measure the daily machine here, cold and warm (ARGS=--json)
+bench: env ## Measure the daily machine here (ARGS=--json, or "--growth --write" for docs/bench.md)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.benchmarks $(ARGS)
 
 .PHONY: clean
