@@ -1,104 +1,46 @@
-"""How long one chart day takes on this machine: `python -m tests.benchmarks [--json]`.
+"""Measure the daily machine on this machine: `python -m tests.benchmarks [--growth] [--json]`.
 
 Deploys to the embedded AWS in a folder of its own, runs the daily machine once on cold functions
-and then warm, and prints wall times (s) with what they moved. Memory is the resident sets of the
-embedded AWS and its functions, added up after the last run; shared pages count more than once.
+and then warm, and prints times with what they moved. `--growth` also measures days of up to 500
+charts, and days after others; `--write` puts everything into docs/bench.md and docs/bench.svg.
 """
 
 import argparse
+import importlib.util
 import json
-import os
-import statistics
-import tempfile
-from pathlib import Path
-from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from cli import local_lake, machines, services
-from cli.home import World
-from cli.local_lake import Lake
-from cli.samconfig import local_region
-from tests.stack.conftest import REAL_DAY, free_port, made_up_day
-
-WARM_RUNS = 5
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def measure(folder: Path) -> dict[str, Any]:
-    """Run the day cold and warm; the figures by name."""
-    os.environ["SOUNDLAKE_HOME"] = str(folder)
-    day = REAL_DAY if REAL_DAY.exists() else made_up_day(folder / "made-up-day.csv")
-    plan = services.Plan(World.of(day), local_region(), free_port(), free_port())
-    quiet = Console(quiet=True)
-    lake = local_lake.up(plan, quiet)
-    try:
-        given = {"date": lake.facts.today.isoformat()}
-        cold = machines.run(lake.target, "daily", given, quiet)
-        warm = [machines.run(lake.target, "daily", given, quiet) for _ in range(WARM_RUNS)]
-        return {
-            "world": lake.facts.label,
-            **{f"{stage} s": round(seconds, 1) for stage, seconds in lake.seconds.items()},
-            "daily cold s": round(cold.seconds, 2),
-            "daily warm s, median": round(statistics.median(one.seconds for one in warm), 2),
-            "daily warm s, all": [round(one.seconds, 2) for one in warm],
-            "charts": len(cold.charts),
-            "requests, cold": sum(cold.requests().values()),
-            "requests, warm": sum(sum(one.requests().values()) for one in warm),
-            **_stored(lake),
-            "resident MB": round(_resident(lake.state.processes["aws"].pid) / 1e6),
-        }
-    finally:
-        services.down(services.noted())
-
-
-def _stored(lake: Lake) -> dict[str, int]:
-    pages = lake.target.s3.get_paginator("list_objects_v2")
-    bucket = lake.target.output("DataBucket")
-    found = {}
-    for zone in ("raw", "lake"):
-        sizes = [
-            one["Size"]
-            for page in pages.paginate(Bucket=bucket, Prefix=f"{zone}/")
-            for one in page.get("Contents", ())
-        ]
-        found |= {f"{zone} objects": len(sizes), f"{zone} bytes": sum(sizes)}
-    return found
-
-
-def _resident(root: int) -> int:
-    """The resident bytes of a process and everything below it."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(") ")[2].split()
-        except OSError:  # it ended meanwhile
-            continue
-        parents[int(path.parent.name)] = (int(fields[1]), int(fields[21]) * _PAGE)
-    family = {root}
-    while grown := {pid for pid, (above, _) in parents.items() if above in family} - family:
-        family |= grown
-    return sum(size for pid, (_, size) in parents.items() if pid in family)
+from cli.home import ROOT
+from tests.benchmarks import day, growth, report
+from tests.benchmarks.stack import machine
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="write JSON")
+    parser.add_argument("--growth", action="store_true", help="also by charts and by months")
+    parser.add_argument("--write", action="store_true", help="write docs/bench.md and bench.svg")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="soundlake-bench-") as folder:
-        figures = measure(Path(folder))
+    if given.write and not given.growth:
+        parser.error("--write needs --growth: the page has everything.")
+    if given.write and importlib.util.find_spec("matplotlib") is None:
+        parser.error("matplotlib is missing; make the environment anew with make env.")
+    figures = report.Figures(
+        machine=machine(),
+        day=day.measure(),
+        charts=growth.by_charts() if given.growth else {},
+        months=growth.by_months() if given.growth else {},
+    )
     if given.json:
-        print(json.dumps(figures, indent=1))
-        return
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for name, value in figures.items():
-        table.add_row(name, str(value))
-    Console().print(table)
+        print(json.dumps(figures.as_dict(), indent=1))
+    else:
+        report.show(figures, Console(width=200) if given.growth else Console())
+    if given.write:
+        report.picture(figures, ROOT / "docs" / "bench.svg")
+        text = report.page(figures)
+        (ROOT / "docs" / "bench.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

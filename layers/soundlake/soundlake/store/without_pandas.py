@@ -1,7 +1,7 @@
 """pyarrow without pandas, for whoever only reads and writes rows.
 
 Where pandas is installed, pyarrow imports it before making its first array, to ask whether it was
-given a Series. For a function that has only rows the question costs 37 MB and 0.2 s.
+given a Series. For a function that has only rows the question costs 40 MB and 0.2 s.
 """
 
 import sys

@@ -1,0 +1,277 @@
+"""The figures as tables, as a page and as a picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.day import Day
+from tests.benchmarks.growth import DAY, MONTH_CHARTS, NEW_A_DAY, YEARS, Grown
+from tests.benchmarks.histories import EVENTS, PAYLOAD
+from tests.benchmarks.stack import Run
+
+KIB = 1024
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table of texts: the first column names the row."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that was measured."""
+
+    machine: Mapping[str, str]
+    day: Day
+    charts: Mapping[str, Run]
+    months: Mapping[str, Grown]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "machine": dict(self.machine),
+            "day": self.day.as_dict(),
+            "growth by charts": {name: run.as_dict() for name, run in self.charts.items()},
+            "growth by months": {name: each.as_dict() for name, each in self.months.items()},
+        }
+
+    def sheets(self) -> list[Sheet]:
+        """The tables that there are figures for."""
+        found = [_day(self.day)]
+        if self.charts:
+            found.append(_charts(self.charts))
+        if self.months:
+            found.append(_months(self.months))
+        return found
+
+
+def _day(day: Day) -> Sheet:
+    warm = sorted(day.warm, key=lambda run: run.seconds)[len(day.warm) // 2]
+    runs = (day.cold, warm)
+    stages = [name for name, seconds in day.cold.stages.items() if seconds >= 0.005]
+    rows = [
+        ["wall s", f"{day.cold.seconds:.2f}", f"{day.warm_s:.2f}"],
+        *([f"… {name} s", *(f"{run.stages.get(name, 0):.2f}" for run in runs)] for name in stages),
+        ["all warm runs, wall s", "", ", ".join(f"{run.seconds:.2f}" for run in day.warm)],
+        ["CPU s, of all processes", f"{day.cold.cpu_s:.1f}", f"{day.warm_cpu_s:.1f}"],
+        ["processes", *(str(run.processes) for run in (day.cold, day.warm[-1]))],
+        ["memory MB, shared pages once (PSS)", *_ends(day, "pss_mb")],
+        ["memory MB, added up (RSS)", *_ends(day, "rss_mb")],
+        ["charts loaded", *(f"{run.charts - run.failed} of {run.charts}" for run in runs)],
+        ["requests to Spotify", *(f"{sum(run.requests.values()):,}" for run in runs)],
+        *(
+            [f"… {name}", *(f"{run.requests.get(name, 0):,}" for run in runs)]
+            for name in sorted({name for run in runs for name in run.requests})
+        ),
+        *(
+            [f"{zone}: objects, KiB", *(_stored(run, zone) for run in runs)]
+            for zone in day.cold.objects
+        ),
+        ["state transitions", *(f"{run.transitions:,}" for run in runs)],
+        ["history events", *(f"{run.events:,}" for run in runs)],
+        ["largest payload", *(_payload(run) for run in runs)],
+        ["Lambda GB-seconds", *(f"{run.gb_s:.1f}" for run in runs)],
+        *(
+            [
+                f"… {verb}: invocations, median ms",
+                *(_invocations(run, verb) for run in runs),
+            ]
+            for verb in day.cold.functions
+        ),
+    ]
+    up = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in day.seconds.items())
+    title = f"One day: {day.world} (before it: {up})"
+    return Sheet(title, ["figure", "cold", "warm, median"], rows)
+
+
+def _ends(day: Day, name: str) -> list[str]:
+    return [f"{getattr(run, name):,.0f}" for run in (day.cold, day.warm[-1])]
+
+
+def _stored(run: Run, zone: str) -> str:
+    return f"{run.objects[zone]:,}, {run.bytes[zone] / KIB:,.0f}"
+
+
+def _payload(run: Run) -> str:
+    name, size = run.largest
+    return f"{size / KIB:,.1f} KiB, {name}"
+
+
+def _invocations(run: Run, verb: str) -> str:
+    one = run.functions.get(verb)
+    return f"{one.count:,}, {one.median_ms:,.0f}" if one else "none"
+
+
+def _charts(runs: Mapping[str, Run]) -> Sheet:
+    header = ["charts", "wall s", "CPU s", "PSS MB", "transitions", "events", "largest payload"]
+    rows = [
+        [
+            name,
+            f"{run.seconds:.1f}",
+            f"{run.cpu_s:.1f}",
+            f"{run.pss_mb:,.0f}",
+            f"{run.transitions:,}",
+            f"{run.events:,}",
+            _payload(run) + (" **over the limit**" if run.largest[1] > PAYLOAD else ""),
+            f"{run.objects['raw']:,}, {run.bytes['raw'] / KIB:,.0f}",
+            f"{run.objects['lake']:,}, {run.bytes['lake'] / KIB:,.0f}",
+            f"{sum(run.requests.values()):,}",
+            f"{run.gb_s:.1f}",
+        ]
+        for name, run in runs.items()
+    ]
+    header += ["raw: objects, KiB", "lake: objects, KiB", "requests", "GB-s"]
+    return Sheet("Charts in one run, on an empty lake and warm functions (made up)", header, rows)
+
+
+def _months(grown: Mapping[str, Grown]) -> Sheet:
+    names = list(grown)
+    each = list(grown.values())
+    tables = sorted({table for one in each for table in one.table_bytes})
+    rows = [
+        ["wall s", *(f"{one.run.seconds:.1f}" for one in each)],
+        *(
+            [f"… {stage} s", *(f"{one.run.stages.get(stage, 0):.2f}" for one in each)]
+            for stage, seconds in each[-1].run.stages.items()
+            if seconds >= 0.05
+        ),
+        *(
+            [f"{verb}, median ms", *(f"{one.run.functions[verb].median_ms:,.0f}" for one in each)]
+            for verb in each[-1].run.functions
+        ),
+        ["CPU s", *(f"{one.run.cpu_s:.1f}" for one in each)],
+        ["memory MB (PSS)", *(f"{one.run.pss_mb:,.0f}" for one in each)],
+        ["requests", *(f"{sum(one.run.requests.values()):,}" for one in each)],
+        [
+            "chart_entries: a chart's object of the month, KiB",
+            *(f"{one.chart_bytes / KIB:,.1f}" for one in each),
+        ],
+        *(
+            [f"{table}: this month's, KiB", *(_kib(one.month_bytes.get(table, 0)) for one in each)]
+            for table in tables
+            if table != "chart_entries"
+        ),
+        *(
+            [
+                f"{table}: objects, KiB in all",
+                *(
+                    f"{one.table_objects.get(table, 0):,}, {_kib(one.table_bytes.get(table, 0))}"
+                    for one in each
+                ),
+            ]
+            for table in tables
+        ),
+    ]
+    title = f"The day {DAY} after others: {MONTH_CHARTS} charts, {NEW_A_DAY} new tracks a day"
+    return Sheet(title, ["figure", *names], rows)
+
+
+def _kib(size: int) -> str:
+    return f"{size / KIB:,.0f}"
+
+
+def show(figures: Figures, console: Console) -> None:
+    """Print every table."""
+    for sheet in figures.sheets():
+        table = Table(box=box.SIMPLE_HEAD, title=sheet.title, title_justify="left")
+        for number, name in enumerate(sheet.header):
+            table.add_column(name, justify="right" if number else "left")
+        for row in sheet.rows:
+            table.add_row(*(cell.replace("**", "") for cell in row))
+        console.print(table)
+
+
+def page(figures: Figures) -> str:
+    """The page with everything, in Markdown."""
+    out = StringIO()
+    print("# Measured\n\n![The figures below as a picture](bench.svg)\n", file=out)
+    print(_ABOUT.format(years=YEARS, months=12 * YEARS), file=out)
+    print("\n| machine | |\n|---|---|", file=out)
+    for name, value in figures.machine.items():
+        print(f"| {name} | {value} |", file=out)
+    for sheet in figures.sheets():
+        print(f"\n## {sheet.title}\n", file=out)
+        print(f"| {' | '.join(sheet.header)} |", file=out)
+        print(f"|---|{'--:|' * (len(sheet.header) - 1)}", file=out)
+        for row in sheet.rows:
+            print(f"| {' | '.join(row)} |", file=out)
+    return out.getvalue()
+
+
+_ABOUT = """\
+`make bench ARGS="--growth --write"` measures all of this anew and writes this page; `make bench`
+alone measures one day and prints it. The lake runs on the embedded AWS; other machines, and AWS
+itself, give other times. Nothing in the tests asserts a time.
+
+- *cold*: the first run after deployment, no function's process there yet; *warm*: runs after it.
+- CPU is of the embedded AWS, its functions' processes, and the local Spotify. Memory is theirs
+  after the run; PSS counts a page that several processes share once, RSS in each.
+- State transitions and history events are counted in the execution's history, which the embedded
+  AWS writes as AWS does. AWS ends an execution at 25,000 events. Payloads are states' inputs and
+  outputs, tasks' results and a Map's result, as compact JSON in UTF-8; AWS's limit is 256 KiB.
+- GB-seconds: each invocation's billed duration from its REPORT line (wall time here, a process's
+  start included) times the MemorySize of the template. They compare versions, and are no bill.
+- Growth by charts uses a made-up world with countries AA, AB, …; by months, the days before the
+  measured one are written directly with the package's own `Lake`: each chart's rows with other
+  dates, ranks and popularity, new tracks, albums and artists in the proportion of the first day.
+  Of `chart_entries` only the month before is written beside the measured one, because a run reads
+  no other; {years} years are {months} such months."""
+
+
+def picture(figures: Figures, path: Path) -> None:
+    """Draw the growth as SVG."""
+    import matplotlib as mpl  # only the picture needs it
+
+    mpl.use("svg")
+    mpl.rcParams |= {"svg.hashsalt": "soundlake", "svg.fonttype": "none", "font.size": 9}
+    mpl.rcParams |= {"axes.grid": True, "axes.axisbelow": True}
+    mpl.rcParams |= {"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False}
+    from matplotlib import pyplot
+
+    plain = {int(name): run for name, run in figures.charts.items() if name.isdecimal()}
+    others = {name: run for name, run in figures.charts.items() if not name.isdecimal()}
+    most = max(plain)
+    figure, ((seconds, events), (payload, months)) = pyplot.subplots(2, 2, figsize=(10, 7))
+    stages = [name for name, each in plain[most].stages.items() if each >= 0.05]
+    seconds.plot(list(plain), [run.seconds for run in plain.values()], marker="o", label="all")
+    for stage in stages:
+        taken = [run.stages.get(stage, 0) for run in plain.values()]
+        seconds.plot(list(plain), taken, marker=".", label=stage)
+    seconds.set(title="Seconds by charts in a run", xlabel="charts", ylabel="s")
+    seconds.legend()
+    events.plot(list(plain), [run.events for run in plain.values()], marker="o", label="events")
+    transitions = [run.transitions for run in plain.values()]
+    events.plot(list(plain), transitions, marker=".", label="state transitions")
+    events.axhline(EVENTS, color="firebrick", linestyle="--", label="AWS ends the execution")
+    events.set(title="History by charts in a run", xlabel="charts")
+    events.legend()
+    sizes = [run.largest[1] / KIB for run in plain.values()]
+    payload.plot(list(plain), sizes, marker="o", label="all well")
+    for name, run in others.items():
+        label = name.partition(", ")[2]
+        payload.plot([most], [run.largest[1] / KIB], marker="D", linestyle="", label=label)
+    payload.axhline(PAYLOAD / KIB, color="firebrick", linestyle="--", label="AWS's limit")
+    payload.set(title="Largest payload by charts in a run", xlabel="charts", ylabel="KiB")
+    payload.legend()
+    names = list(figures.months)
+    left = [0.0] * len(names)
+    for stage in stages:
+        taken = [one.run.stages.get(stage, 0) for one in figures.months.values()]
+        months.barh(names, taken, left=left, label=stage)
+        left = [a + b for a, b in zip(left, taken, strict=True)]
+    months.invert_yaxis()
+    months.set(title=f"Seconds of {MONTH_CHARTS} charts after other days", xlabel="s")
+    months.set_xlim(0, 1.45 * max(left))
+    months.legend(loc="center right")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
