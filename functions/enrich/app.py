@@ -70,7 +70,9 @@ class _Work:
         """
         month = month_of(self._day)
         keys = [*self._lake.keys(table, shift_month(month, -1)), *self._lake.keys(table, month)]
-        found = self._lake.read(table, keys, ["track_id", "album_id", "artist_ids"])
+        columns = ["track_id", "album_id", "artist_ids"]
+        found, problems = self._lake.readable(table, keys, columns)
+        self.problems += problems
         lists = found.column("artist_ids").to_pylist()
         return {
             "track_id": {each for each in found.column("track_id").to_pylist() if each},

@@ -68,7 +68,7 @@ def _entries(lake: Lake, month: str, pairs: set[Pair]) -> pa.Table:
         for key in lake.keys("chart_entries", month)
         if key.rpartition("/")[2].removesuffix(".parquet") in charts
     ]
-    table = lake.read("chart_entries", keys, ENTRIES)
+    table, _ = lake.readable("chart_entries", keys, ENTRIES)  # Publish names what is damaged
     return table.filter(pa.array([pair in pairs for pair in _pairs(table)], pa.bool_()))
 
 
