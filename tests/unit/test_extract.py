@@ -161,6 +161,26 @@ def test_killed_before_any_write_the_next_try_goes_on(
     assert len(three_pages.api_requests()) == 3 + 1  # only the unkept answer is asked again
 
 
+def test_a_page_that_another_process_kept_first_is_gone_on_from(
+    three_pages: FakeSpotify, zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both asked at once: what is kept is one answer, and not parts of two."""
+    put, rivals = Bucket.put, iter([playlist([track(9)])])
+
+    def late(self: Bucket, key: str, body: bytes, **options: Any) -> None:
+        for rival in rivals:
+            keep_raw(zones, key, rival)
+        put(self, key, body, **options)
+
+    monkeypatch.setattr(Bucket, "put", late)
+
+    result = extract()
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", [FIRST])
+    assert three_pages.api_requests() == [f"GET {PLAYLIST}"]
+    assert json.loads(decompress(zones.body(FIRST))) == playlist([track(9)])
+
+
 def test_a_next_page_outside_spotifys_api_is_refused(spotify: FakeSpotify) -> None:
     elsewhere = "https://elsewhere.test/v1/playlists/x"
     spotify.playlists[NORWAY] = [playlist([track(1)], following=elsewhere)]
