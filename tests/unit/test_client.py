@@ -513,7 +513,9 @@ def test_a_404_that_is_not_json_brings_no_answer(
         ([], "no reason given"),
         (b"<html>Bad gateway</html>", "no reason given"),
         (b"", "no reason given"),
+        (b"[" * 200_000, "no reason given"),
     ],
+    ids=lambda value: str(value)[:30],
 )
 def test_any_other_status_is_told_with_spotifys_words(
     body: Any, words: str, client: Spotify, spotify: FakeSpotify
@@ -536,7 +538,17 @@ def test_a_redirect_is_not_followed(client: Spotify, spotify: FakeSpotify) -> No
     assert spotify.asked[-1] == f"GET {PLAYLIST}"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html></html>", b'{"id": "x"', b"\xff\xfe\x00"])
+UNDECODABLE = {
+    "nothing": b"",
+    "a page": b"<html></html>",
+    "cut off": b'{"id": "x"',
+    "no text": b"\xff\xfe\x00",
+    "too deep": b"[" * 200_000,
+    "too long a number": b'{"id": ' + b"9" * 5_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", UNDECODABLE.values(), ids=UNDECODABLE)
 def test_an_answer_that_is_not_json_is_told(
     body: bytes, client: Spotify, spotify: FakeSpotify
 ) -> None:

@@ -42,6 +42,8 @@ READ_TIMEOUT_S = 20
 TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+# What a body that cannot be decoded raises: nested too deeply too, or a number of too many digits.
+_NO_JSON = (ValueError, RecursionError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
 LONG_WAIT_S = 300  # no run sits out a longer one, and asking during it lengthens it
 
@@ -301,7 +303,7 @@ class Spotify:
         """The answer with its JSON; None where it holds none."""
         try:
             decoded = response.json()
-        except requests.JSONDecodeError:
+        except _NO_JSON:
             return None
         request = urlsplit(response.url)
         return Answer(
@@ -316,7 +318,7 @@ def _message(response: requests.Response) -> str:
     """Spotify's own words for an error, from either of its two error shapes."""
     try:
         body = response.json()
-    except requests.JSONDecodeError:
+    except _NO_JSON:
         return "no reason given"
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, dict):
