@@ -414,6 +414,8 @@ def test_a_wait_that_a_run_sits_out_is_not_remembered(
         ("soon", 30),
         ("1.5", 30),
         ("-3", 30),
+        ("9" * 15, 30),
+        ("9" * 5_000, 30),
         ("Sat, 21 Nov 2026 09:19:00 GMT", 30),
     ],
 )
@@ -803,3 +805,39 @@ def test_an_unreadable_date_is_no_crash(client: Spotify, spotify: FakeSpotify) -
 def test_times_are_aware(client: Spotify) -> None:
     assert client.now().tzinfo is UTC
     assert isinstance(client.now(), datetime)
+
+
+# A long wait, which no run sits out.
+
+LONG = {"Retry-After": "7200"}
+
+
+def test_a_long_wait_is_kept_even_where_the_token_ends_meanwhile(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    spotify.reply(PLAYLIST, 429, {}, LONG)
+    with pytest.raises(RateLimitedError):
+        client.playlist(NORWAY)
+    asked = list(spotify.asked)
+    spotify.pass_time(seconds=3600)
+
+    with pytest.raises(RateLimitedError) as refused:
+        client.playlist(NORWAY)
+
+    assert refused.value.retry_after == 3600
+    assert spotify.asked == asked
+    spotify.pass_time(seconds=3600)
+    assert client.playlist(NORWAY).json == playlist([])
+
+
+def test_a_long_wait_for_a_token_is_kept_too(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.reply(TOKEN, 429, {}, LONG)
+    with pytest.raises(RateLimitedError):
+        client.now()
+
+    with pytest.raises(RateLimitedError) as refused:
+        client.playlist(NORWAY)
+
+    assert refused.value.retry_after == 7200
+    assert spotify.asked == [f"POST {TOKEN}"]

@@ -209,15 +209,9 @@ class Spotify:
             return self._get(url, self.app_token(), params)
 
     def _get(self, url: str, token: str, params: Mapping[str, str] | None = None) -> Answer:
-        self._check_block()
         headers = {"Authorization": f"Bearer {token}"}
         response = self._send("GET", url, self._api_url, params=params, headers=headers)
-        try:
-            return self._answer(response, url)
-        except RateLimitedError as error:
-            if error.retry_after > LONG_WAIT_S:
-                self._blocked_until = self._clock() + timedelta(seconds=error.retry_after)
-            raise
+        return self._answer(response, url)
 
     def _check_block(self) -> None:
         """Send nothing while a long wait, which this process was told of, lasts."""
@@ -229,6 +223,7 @@ class Spotify:
         self._blocked_until = None
 
     def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
+        self._check_block()
         name = _endpoint(url, base)
         try:
             response = self._whole(method, url, name, options)
@@ -242,6 +237,8 @@ class Spotify:
         retries = getattr(response.raw, "retries", None)
         self.requests[name] += 1 + (len(retries.history) if retries else 0)
         self._set_clock(response.headers.get("Date", ""))
+        if response.status_code == 429 and (wait := _retry_after(response)) > LONG_WAIT_S:
+            self._blocked_until = self._clock() + timedelta(seconds=wait)
         return response
 
     def _whole(
@@ -345,4 +342,5 @@ def _credentials_sentence(response: requests.Response) -> str:
 def _retry_after(response: requests.Response) -> int:
     """The seconds to wait; 30, one window of Spotify's limit, where the header says nothing."""
     value = response.headers.get("Retry-After", "")
-    return max(int(value), 1) if value.isdecimal() else 30
+    readable = value.isdecimal() and len(value) < 10  # a longer one is past any calendar
+    return max(int(value), 1) if readable else 30
