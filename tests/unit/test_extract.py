@@ -691,3 +691,51 @@ def test_only_the_raw_zone_is_written(one_page: FakeSpotify, zones: Zones) -> No
 
     assert zones.keys() == [FIRST]
     assert MONTH in FIRST
+
+
+# A day that is over while a new attempt is under way.
+
+
+def extract_again(date: str = TODAY) -> Row:
+    """What a run asks of a chart that an earlier run refused."""
+    event = {"chart": NORWAY_CHART, "date": date, "again": True, "not_before": None, "requests": {}}
+    return invoke("extract", event)
+
+
+def test_a_half_kept_attempt_does_not_hide_the_whole_one_of_a_past_day(
+    three_pages: FakeSpotify, zones: Zones
+) -> None:
+    first = extract_again()["raw_keys"]
+    three_pages.reply(ITEMS, 429, {}, {"Retry-After": "9"})
+    limited = extract_again()
+    three_pages.pass_time(days=1)
+
+    result = extract_again()
+
+    assert limited["status"] == "rate_limited"
+    assert f"{DAY}002/page-01.json.gz" in zones.keys("raw/")
+    assert (result["status"], result["raw_keys"]) == ("extracted", first)
+
+
+def test_a_damaged_attempt_does_not_hide_the_whole_one_of_a_past_day(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    first = extract_again()["raw_keys"]
+    zones.damage(extract_again()["raw_keys"][0])
+    one_page.pass_time(days=1)
+
+    result = extract_again()
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", first)
+
+
+def test_asked_again_at_midnight_the_kept_answer_stays_the_days(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    first = extract_again()["raw_keys"]
+    one_page.reply(PLAYLIST, 200, playlist([track(2)]), TOMORROW)
+
+    result = extract_again()
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", first)
+    assert zones.keys("raw/") == first
