@@ -201,7 +201,6 @@ class Spotify:
 
     def _get_as_app(self, url: str, params: Mapping[str, str] | None = None) -> Answer:
         """Ask with the app's token; with a new one, once, where Spotify no longer takes the old."""
-        self._check_block()  # before asking for a token that could not be used
         try:
             return self._get(url, self.app_token(), params)
         except ExpiredTokenError:
