@@ -202,3 +202,27 @@ def test_what_is_not_json_is_named(body: bytes) -> None:
 
 def test_json_is_read() -> None:
     assert decode(json.dumps({"a": [1, None]}).encode(), "k") == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (rb'["\ud800"]', ["\ufffd"]),
+        (rb'["a\uDFFFb", 1, null]', ["a\ufffdb", 1, None]),
+        (rb'{"\ud83d": {"a": "\udc00"}}', {"\ufffd": {"a": "\ufffd"}}),
+        (rb'["\ud83d\ude00"]', ["\U0001f600"]),
+        (b'["\xed\xa0\x80"]', ["\ufffd"]),
+        (b'["\xed\xa0\xbd\xed\xb8\x80"]', ["\U0001f600"]),
+        (rb'["\\ud800"]', [r"\ud800"]),
+    ],
+)
+def test_half_a_pair_becomes_a_mark_and_whole_ones_stay(body: bytes, read: object) -> None:
+    value = decode(body, "raw/one")
+
+    assert value == read
+    assert json.dumps(value, ensure_ascii=False).encode()  # good text now: it can be written
+
+
+def test_what_is_nested_too_deeply_is_named() -> None:
+    with pytest.raises(CorruptObjectError, match=r"^raw/one does not hold JSON\.$"):
+        decode(b"[" * 200_000, "raw/one")
