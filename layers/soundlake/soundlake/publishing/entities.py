@@ -20,7 +20,8 @@ from soundlake.store.lake import READERS, Lake, Replaced, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 
-IDS = {"tracks": "track_id", "albums": "album_id", "artists": "artist_id"}
+# In the order of writing: a track's row says that the rows of its albums and artists are there.
+IDS = {"artists": "artist_id", "albums": "album_id", "tracks": "track_id"}
 
 
 def publish_entities(
@@ -62,14 +63,15 @@ def adding(rows: Iterable[Row], id_column: str) -> Callable[[list[Row]], list[Ro
 
 def _evidence(named: Sequence[pa.Table], known: set[str]) -> dict[str, list[str]]:
     """The unknown tracks, each with the answers that showed it."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     values = pa.array(sorted(known), pa.string())
     for table in named:
         unknown = table.filter(pc.invert(pc.is_in(table.column("track_id"), value_set=values)))
         for row in unknown.to_pylist():
             if row["track_id"] is not None:
-                found.setdefault(row["track_id"], row["raw_keys"])
-    return found
+                # Keys in the order in which they came, each once.
+                found.setdefault(row["track_id"], {}).update(dict.fromkeys(row["raw_keys"] or ()))
+    return {track_id: list(keys) for track_id, keys in found.items()}
 
 
 def _rows(raw: Raw, evidence: dict[str, list[str]]) -> tuple[dict[str, dict[str, Row]], list[str]]:
