@@ -35,15 +35,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         pairs = [(each["chart"], parse_date(each["date"])) for each in event["charts"]]
         done = [
             *entities.items(),
-            *answers.replaced.items(),
+            *answers.replaced,
             *_of("country_profiles", publish_profiles(lake, pairs, _countries(), answers.ids)),
             *_of("music_activity", publish_activity(lake, settings().account, new | answers.ids)),
             *_of("chart_days", publish_days(lake, event["charts"], event["withdrawals"])),
         ]
     except (*access.FORESEEN, SchemaError, ChartListError) as error:
         return access.failure(error)
-    rows = {table: sum(one.rows for name, one in done if name == table) for table, _ in done}
-    written = sum(one.written for _, one in done)
+    # An object that was replaced twice, with new rows and then with details, counts once.
+    left = {one.key: (table, one.rows) for table, one in done}
+    rows = {name: sum(n for table, n in left.values() if table == name) for name, _ in done}
+    written = len({one.key for _, one in done if one.written})
     problems += answers.problems
     status = {"status": "failed", "error": "; ".join(problems)} if problems else {}
     return {
