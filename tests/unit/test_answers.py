@@ -127,7 +127,7 @@ def test_kinds_do_not_mix(kind: Kind, zones: Zones) -> None:
         assert len(of(other, zones).pending(MONTH)) == (other is kind)
 
 
-@pytest.mark.parametrize("kind", (ALBUMS, ARTISTS), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [ALBUMS, ARTISTS], ids=lambda kind: kind.name)
 def test_a_row_without_details_was_not_asked_about(kind: Kind, zones: Zones) -> None:
     rows = of(kind, zones).keep(answer(ONE, kind=kind), [ONE], DAY)
     publish(zones, [{kind.id: ONE, "name": "A"}, *rows, {kind.id: TWO}], kind=kind)
