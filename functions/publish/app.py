@@ -60,11 +60,11 @@ def _named(lake: Lake, table: str, month: str) -> pa.Table:
     """The tracks of a month and the one before, and the answers that showed them."""
     keys = [*lake.keys(table, shift_month(month, -1)), *lake.keys(table, month)]
     column = {"chart_entries": "raw_key", "plays": "evidence"}[table]
-    found = lake.read(table, keys, ["track_id", column])
+    found = lake.read(table, keys, ["track_id", "album_id", "artist_ids", column])
     raw_keys = found.column(column)
     if table == "chart_entries":
         raw_keys = pa.array([[key] for key in raw_keys.to_pylist()], pa.list_(pa.string()))
-    return pa.table({"track_id": found.column("track_id"), "raw_keys": raw_keys})
+    return found.drop_columns(column).append_column("raw_keys", raw_keys)
 
 
 def _countries() -> dict[str, str]:
