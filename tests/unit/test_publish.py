@@ -10,16 +10,16 @@ from tests.unit.helpers import (
     BUCKET,
     MONTH,
     NORWAY_CHART,
-    TODAY,
     FakeSpotify,
-    Row,
     Zones,
     album,
     artist,
+    enrich,
     features_of,
-    invoke,
+    kept_answers,
+    load,
     playlist_id,
-    stage,
+    publish,
     track,
     track_id,
 )
@@ -33,19 +33,6 @@ SWEDEN_CHART = NORWAY_CHART | {
 ENTITIES = ("tracks", "albums", "artists")
 
 
-def publish(*staging_keys: str, day: str = TODAY) -> Row:
-    return invoke("publish", {"date": day, "staging_keys": list(staging_keys)})
-
-
-def enrich(*staging_keys: str, day: str = TODAY) -> Row:
-    """Load these charts and ask for the features of their tracks."""
-    for key in staging_keys:
-        chart = key.rpartition("/")[2].removesuffix(".json.gz")
-        loaded = invoke("load", {"chart": chart, "date": day, "staging_key": key})
-        assert loaded["status"] == "loaded"
-    return invoke("enrich", {"date": day})
-
-
 def names(zones: Zones, table: str, month: str = MONTH) -> list[str]:
     return [row["name"] for row in zones.rows(table, month)]
 
@@ -54,26 +41,26 @@ def know(spotify: FakeSpotify, number: int, **changes: Any) -> None:
     spotify.features[track_id(number)] = features_of(track_id(number), **changes)
 
 
-def features_asked(zones: Zones) -> list[str]:
-    """Everything kept of the answers about features."""
-    return zones.keys("raw/audio-features/")
-
-
 # Entities.
 
 
 def test_what_the_charts_showed_is_published(zones: Zones) -> None:
-    result = publish(stage(zones, [track(2), track(1)]), stage(zones, [track(3)], SWEDEN_CHART))
+    result = publish(load(zones, [track(2), track(1)]), load(zones, [track(3)], SWEDEN_CHART))
 
-    rows = {"tracks": 3, "albums": 3, "artists": 3, "audio_features": 0, "country_profiles": 2}
-    assert result == {"status": "published", "rows": rows, "counts": {"rows": 11}}
+    rows = dict.fromkeys(ENTITIES, 3) | {"country_profiles": 2, "chart_days": 2}
+    assert result == {
+        "status": "published",
+        "rows": rows | {"audio_features": 0, "track_sections": 0},
+        "written": 5,
+        "counts": {"rows": 13, "objects": 5},
+    }
     assert names(zones, "tracks") == ["Track 1", "Track 2", "Track 3"]
     assert names(zones, "albums") == ["Album 1", "Album 2", "Album 3"]
     assert names(zones, "artists") == ["Artist 1", "Artist 2", "Artist 3"]
 
 
 def test_an_albums_images_are_published(zones: Zones) -> None:
-    publish(stage(zones, [track(1)]))
+    publish(load(zones, [track(1)]))
 
     (row,) = zones.rows("albums")
     assert row["images"] == [
@@ -83,12 +70,12 @@ def test_an_albums_images_are_published(zones: Zones) -> None:
 
 
 def test_an_entity_stays_as_it_was_first_seen(zones: Zones) -> None:
-    publish(stage(zones, [track(1)]))
+    publish(load(zones, [track(1)]))
     renamed = track(
         1, name="Renamed", album=album(1, name="Reissued"), artists=[artist(1), artist(2)]
     )
 
-    publish(stage(zones, [renamed], day="2026-11-22"), day="2026-11-22")
+    publish(load(zones, [renamed], day="2026-11-22"), day="2026-11-22")
 
     assert names(zones, "tracks") == ["Track 1"]
     assert names(zones, "albums") == ["Album 1"]
@@ -96,19 +83,19 @@ def test_an_entity_stays_as_it_was_first_seen(zones: Zones) -> None:
 
 
 def test_of_two_charts_the_first_one_names_an_entity(zones: Zones) -> None:
-    keys = stage(zones, [track(1)]), stage(zones, [track(1, name="Other")], SWEDEN_CHART)
+    charts = load(zones, [track(1)]), load(zones, [track(1, name="Other")], SWEDEN_CHART)
 
-    publish(*keys)
+    publish(*charts)
 
     assert names(zones, "tracks") == ["Track 1"]
 
 
 def test_another_months_entities_are_not_repeated(zones: Zones) -> None:
-    publish(stage(zones, [track(1)]))
+    publish(load(zones, [track(1)]))
     before = zones.contents("lake/tracks/")
 
-    publish(stage(zones, [track(1), track(2)], day="2026-12-01"), day="2026-12-01")
-    publish(stage(zones, [track(2), track(3)], day="2026-10-31"), day="2026-10-31")
+    publish(load(zones, [track(1), track(2)], day="2026-12-01"), day="2026-12-01")
+    publish(load(zones, [track(2), track(3)], day="2026-10-31"), day="2026-10-31")
 
     assert zones.contents("lake/tracks/").items() >= before.items()
     for table, word in (("tracks", "Track"), ("albums", "Album"), ("artists", "Artist")):
@@ -122,13 +109,13 @@ def test_another_months_entities_are_not_repeated(zones: Zones) -> None:
 def test_profiles_are_the_means_of_known_features(zones: Zones, spotify: FakeSpotify) -> None:
     know(spotify, 1, energy=0.2, tempo=100.0, mode=1, loudness=-8.0)
     know(spotify, 2, energy=0.6, tempo=None, mode=0, loudness=-4.0)
-    key = stage(zones, [track(1), track(2), track(3)])
-    enrich(key)
+    chart = load(zones, [track(1), track(2), track(3)])
+    enrich()
 
-    publish(key)
+    publish(chart)
 
     (row,) = zones.rows("country_profiles")
-    assert (row["chart"], row["country"], row["country_name"]) == ("daily-NO", "NO", "Norway")
+    assert (row["chart"], row["country"]) == ("daily-NO", "NO")
     assert row["chart_date"] == date(2026, 11, 21)
     assert (row["tracks"], row["tracks_with_features"]) == (3, 2)
     assert row["major_share"] == pytest.approx(0.5)
@@ -139,10 +126,10 @@ def test_profiles_are_the_means_of_known_features(zones: Zones, spotify: FakeSpo
 
 
 def test_unknown_features_get_a_row_of_nulls(zones: Zones, spotify: FakeSpotify) -> None:
-    key = stage(zones, [track(1)])
-    enrich(key)
+    chart = load(zones, [track(1)])
+    enrich()
 
-    result = publish(key)
+    result = publish(chart)
 
     assert result["rows"]["audio_features"] == 1
     (row,) = zones.rows("audio_features")
@@ -154,7 +141,7 @@ def test_unknown_features_get_a_row_of_nulls(zones: Zones, spotify: FakeSpotify)
 
 
 def test_a_chart_before_any_features_has_null_means(zones: Zones) -> None:
-    publish(stage(zones, [track(1)]))
+    publish(load(zones, [track(1)]))
 
     (profile,) = zones.rows("country_profiles")
     assert (profile["tracks"], profile["tracks_with_features"]) == (1, 0)
@@ -164,13 +151,13 @@ def test_a_chart_before_any_features_has_null_means(zones: Zones) -> None:
 def test_features_of_another_month_count_too(zones: Zones, spotify: FakeSpotify) -> None:
     know(spotify, 1, energy=0.2)
     know(spotify, 2, energy=0.6)
-    october = stage(zones, [track(1)], day="2026-10-31")
-    enrich(october, day="2026-10-31")
+    october = load(zones, [track(1)], day="2026-10-31")
+    enrich("2026-10-31")
     publish(october, day="2026-10-31")
-    key = stage(zones, [track(1), track(2)])
-    enrich(key)
+    chart = load(zones, [track(1), track(2)])
+    enrich()
 
-    publish(key)
+    publish(chart)
 
     (row,) = zones.rows("country_profiles")
     assert row["energy_mean"] == pytest.approx(0.4)
@@ -179,10 +166,10 @@ def test_features_of_another_month_count_too(zones: Zones, spotify: FakeSpotify)
 
 
 def test_days_and_charts_keep_their_own_profiles(zones: Zones) -> None:
-    publish(stage(zones, [track(1)], day="2026-11-20"), day="2026-11-20")
-    publish(stage(zones, [track(1)]), stage(zones, [track(1), track(2)], SWEDEN_CHART))
+    publish(load(zones, [track(1)], day="2026-11-20"), day="2026-11-20")
+    publish(load(zones, [track(1)]), load(zones, [track(1), track(2)], SWEDEN_CHART))
 
-    publish(stage(zones, [track(1), track(2), track(3)]))
+    publish(load(zones, [track(1), track(2), track(3)]))
 
     rows = zones.rows("country_profiles")
     assert [(row["chart_date"].day, row["chart"], row["tracks"]) for row in rows] == [
@@ -196,9 +183,10 @@ def test_an_answer_that_was_never_published_goes_to_its_own_month(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
     know(spotify, 1)
-    enrich(stage(zones, [track(1)], day="2026-10-31"), day="2026-10-31")
+    load(zones, [track(1)], day="2026-10-31")
+    enrich("2026-10-31")
 
-    result = publish(stage(zones, [track(2)]))
+    result = publish(load(zones, [track(2)]))
 
     assert result["status"] == "published"
     assert [row["track_id"] for row in zones.rows("audio_features", "2026-10")] == [track_id(1)]
@@ -207,13 +195,18 @@ def test_an_answer_that_was_never_published_goes_to_its_own_month(
 
 def test_a_track_that_two_answers_are_about_has_one_row(zones: Zones, spotify: FakeSpotify) -> None:
     know(spotify, 1)
-    enrich(stage(zones, [track(1)], day="2026-10-31"), day="2026-10-31")
-    objects = {key: zones.s3.get_object(Bucket=BUCKET, Key=key) for key in features_asked(zones)}
+    load(zones, [track(1)], day="2026-10-31")
+    enrich("2026-10-31")
+    objects = {
+        key: zones.s3.get_object(Bucket=BUCKET, Key=key)
+        for key in zones.keys("raw/audio-features/")
+    }
     kept = {key: (each["Body"].read(), each["Metadata"]) for key, each in objects.items()}
     for key in kept:  # hidden for a while, so that the track is asked for a second time
         zones.s3.delete_object(Bucket=BUCKET, Key=key)
     spotify.features.clear()
-    enrich(stage(zones, [track(1)]))
+    load(zones, [track(1)])
+    enrich()
     for key, (body, metadata) in kept.items():
         zones.put(key, body, metadata)
 
@@ -231,36 +224,40 @@ def test_a_track_that_two_answers_are_about_has_one_row(zones: Zones, spotify: F
 def test_a_second_run_leaves_every_object_as_it_was(zones: Zones, spotify: FakeSpotify) -> None:
     know(spotify, 1, energy=0.1)
     know(spotify, 2, energy=0.7)
-    keys = stage(zones, [track(1), track(2), track(3)]), stage(zones, [track(2)], SWEDEN_CHART)
-    enrich(*keys)
-    first = publish(*keys)
+    charts = load(zones, [track(1), track(2), track(3)]), load(zones, [track(2)], SWEDEN_CHART)
+    enrich()
+    first = publish(*charts)
     before = zones.contents("lake/"), zones.versions("lake/")
 
-    second = publish(*keys)
+    second = publish(*charts)
 
-    assert second == first
+    assert (first["written"], second["written"]) == (7, 0)
+    assert second["rows"] == first["rows"]
+    assert second["status"] == "published"
     assert (zones.contents("lake/"), zones.versions("lake/")) == before
     assert {key.split("/")[1] for key in before[0]} == {
         *ENTITIES,
         "audio_features",
+        "chart_days",
         "chart_entries",
         "country_profiles",
+        "track_sections",
     }
 
 
 def test_a_run_without_charts_publishes_what_was_answered(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
-    enrich(stage(zones, [track(1)]))
+    load(zones, [track(1)])
+    enrich()
 
     result = publish()
 
     assert result["status"] == "published"
-    assert result["rows"] == dict.fromkeys(
-        ("tracks", "albums", "artists", "country_profiles"), 0
-    ) | {"audio_features": 1}
-    tables = [key.split("/")[1] for key in zones.keys("lake/")]
-    assert tables == ["audio_features", "chart_entries"]
+    answered = ("audio_features", "track_sections")
+    assert result["rows"] == dict.fromkeys((*ENTITIES, *answered), 1)
+    tables = {key.split("/")[1] for key in zones.keys("lake/")}
+    assert tables == {*ENTITIES, *answered, "chart_entries"}
 
 
 # What fails.
@@ -269,12 +266,12 @@ def test_a_run_without_charts_publishes_what_was_answered(
 def test_a_damaged_answer_is_named_while_all_else_is_published(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
-    first = stage(zones, [track(1)])
-    enrich(first)
-    (damaged,) = (key for key in zones.keys("raw/audio-features/") if key.endswith(".json.gz"))
+    first = load(zones, [track(1)])
+    enrich()
+    (damaged,) = kept_answers(zones)
     know(spotify, 2)
-    second = stage(zones, [track(2)], SWEDEN_CHART)
-    enrich(second)
+    second = load(zones, [track(2)], SWEDEN_CHART)
+    enrich()
     zones.damage(damaged)
 
     result = publish(first, second)
@@ -286,7 +283,9 @@ def test_a_damaged_answer_is_named_while_all_else_is_published(
         "albums": 2,
         "artists": 2,
         "audio_features": 1,
+        "track_sections": 2,
         "country_profiles": 2,
+        "chart_days": 2,
     }
     assert [row["track_id"] for row in zones.rows("audio_features")] == [track_id(2)]
     assert names(zones, "tracks") == ["Track 1", "Track 2"]
@@ -294,8 +293,9 @@ def test_a_damaged_answer_is_named_while_all_else_is_published(
 
 def test_several_damaged_answers_are_all_named(zones: Zones, spotify: FakeSpotify) -> None:
     for number in (1, 2):
-        enrich(stage(zones, [track(number)]))
-    damaged = [key for key in zones.keys("raw/audio-features/") if key.endswith(".json.gz")]
+        load(zones, [track(number)])
+        enrich()
+    damaged = kept_answers(zones)
     for key in damaged:
         zones.damage(key)
 
@@ -304,25 +304,27 @@ def test_several_damaged_answers_are_all_named(zones: Zones, spotify: FakeSpotif
     assert result["error"] == "; ".join(f"{key} is not a whole gzip object." for key in damaged)
 
 
-def test_missing_staged_rows_fail_and_nothing_is_published(zones: Zones) -> None:
-    result = publish(stage(zones, [track(1)]), "staging/absent.json.gz")
+def test_a_damaged_chart_list_fails_before_the_days_are_recorded(zones: Zones) -> None:
+    zones.put("config/charts.csv", b"chart,country\n")
 
-    assert result == {
-        "status": "failed",
-        "error": "staging/absent.json.gz is missing; run the day again to stage it anew.",
-    }
-    assert zones.keys("lake/") == []
+    result = publish(load(zones, [track(1)]))
+
+    assert result["status"] == "failed"
+    assert "config/charts.csv" in result["error"] or "chart" in result["error"]
+    assert zones.keys("lake/chart_days/") == []
 
 
-@pytest.mark.parametrize("table", [*ENTITIES, "audio_features", "country_profiles"])
+@pytest.mark.parametrize(
+    "table", [*ENTITIES, "audio_features", "track_sections", "country_profiles", "chart_days"]
+)
 def test_a_damaged_table_is_named_and_stays(table: str, zones: Zones, spotify: FakeSpotify) -> None:
-    key = stage(zones, [track(1)])
-    enrich(key)
-    publish(key)
+    chart = load(zones, [track(1)])
+    enrich()
+    publish(chart)
     name = f"lake/{table}/month={MONTH}/{table}.parquet"
     damaged = zones.damage(name)
 
-    result = publish(stage(zones, [track(2)]))
+    result = publish(load(zones, [track(2)]))
 
     assert result["status"] == "failed"
     assert result["error"].startswith(f"{name} is not a whole Parquet file;")
@@ -332,8 +334,8 @@ def test_a_damaged_table_is_named_and_stays(table: str, zones: Zones, spotify: F
 def test_nothing_is_given_away(
     zones: Zones, spotify: FakeSpotify, tell_tales: Callable[[object], list[str]]
 ) -> None:
-    key = stage(zones, [track(1)])
-    results = [enrich(key), publish(key)]
+    chart = load(zones, [track(1)])
+    results = [enrich(), publish(chart)]
 
     assert tell_tales(results) == []
 
@@ -341,13 +343,13 @@ def test_nothing_is_given_away(
 def test_a_track_that_two_runs_added_at_once_counts_once(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
-    key = stage(zones, [track(1)])
-    enrich(key)
-    publish(key)
+    chart = load(zones, [track(1)])
+    enrich()
+    publish(chart)
     (row,) = zones.rows("audio_features", MONTH, "audio_features")
     zones.lake.replace("audio_features", "2026-10", "audio_features", lambda _: [row])
 
-    result = publish(key)
+    result = publish(chart)
 
     assert result["status"] == "published"
     (profile,) = zones.rows("country_profiles", MONTH, "country_profiles")
