@@ -40,7 +40,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         for kind in (FEATURES, ALBUMS, ARTISTS):
             work.ask(kind, sorted({*played[kind.id], *charted[kind.id]}))
         tracks = dict.fromkeys([*sorted(played["track_id"]), *sorted(charted["track_id"])])
-        work.ask(ANALYSES, list(tracks), most=int(settings().analyses_per_run))
+        sent = event["requests"].get("audio-analysis/{id}", 0)  # by earlier tries of this run
+        work.ask(ANALYSES, list(tracks), most=max(int(settings().analyses_per_run) - sent, 0))
         result["status"] = "failed" if work.problems else "enriched"
         if work.problems:
             result["error"] = "; ".join(work.problems)

@@ -36,15 +36,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         pairs = [(each["chart"], parse_date(each["date"])) for each in event["charts"]]
         done = [
             *entities.items(),
-            *answers.replaced.items(),
+            *answers.replaced,
             *_of("country_profiles", publish_profiles(lake, pairs, _countries(), answers.ids)),
             *_of("music_activity", publish_activity(lake, settings().account, new | answers.ids)),
             *_of("chart_days", publish_days(lake, event["charts"], event["withdrawals"])),
         ]
     except (*access.FORESEEN, SchemaError, ChartListError) as error:
         return access.failure(error)
-    rows = {table: sum(one.rows for name, one in done if name == table) for table, _ in done}
-    written = sum(one.written for _, one in done)
+    # An object that was replaced twice, with new rows and then with details, counts once.
+    left = {one.key: (table, one.rows) for table, one in done}
+    rows = {name: sum(n for table, n in left.values() if table == name) for name, _ in done}
+    written = len({one.key for _, one in done if one.written})
     problems += missing + answers.problems
     status = {"status": "failed", "error": "; ".join(problems)} if problems else {}
     return {
@@ -62,11 +64,11 @@ def _named(lake: Lake, table: str, month: str) -> tuple[pa.Table, list[str]]:
     """
     keys = [*lake.keys(table, shift_month(month, -1)), *lake.keys(table, month)]
     column = {"chart_entries": "raw_key", "plays": "evidence"}[table]
-    found, problems = lake.readable(table, keys, ["track_id", column])
+    found, problems = lake.readable(table, keys, ["track_id", "album_id", "artist_ids", column])
     raw_keys = found.column(column)
     if table == "chart_entries":
         raw_keys = pa.array([[key] for key in raw_keys.to_pylist()], pa.list_(pa.string()))
-    return pa.table({"track_id": found.column("track_id"), "raw_keys": raw_keys}), problems
+    return found.drop_columns(column).append_column("raw_keys", raw_keys), problems
 
 
 def _countries() -> dict[str, str]:

@@ -55,6 +55,8 @@ class Kind:
 def _sections(
     answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
 ) -> list[Row]:
+    if len(asked) != 1:
+        raise BadAnswerError(f"audio analysis: 1 answer to {len(asked)} ids")
     (track_id,) = asked
     known = None if _not_found(answer) else answer
     return [section_row(known, track_id, fetched_at, raw_key)]
