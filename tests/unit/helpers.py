@@ -28,7 +28,7 @@ REGION = "eu-north-1"
 BUCKET = "soundlake-test-data"
 PREFIX = "/soundlake/test"
 ACCOUNT = "main"
-ANALYSES_PER_RUN = 3
+ANALYSES_PER_DAY = 50
 API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
 

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from soundlake import asking
 from soundlake.settings import settings
 from soundlake.store.objects import Bucket
 
@@ -61,7 +62,7 @@ def know(spotify: FakeSpotify, numbers: Iterable[int]) -> None:
 
 def at_most(monkeypatch: pytest.MonkeyPatch, analyses: int) -> None:
     """Let a run ask for so many analyses."""
-    monkeypatch.setenv("ANALYSES_PER_RUN", str(analyses))
+    monkeypatch.setenv("ANALYSES_PER_DAY", str(analyses))
     settings.cache_clear()
 
 
@@ -215,6 +216,7 @@ def test_what_is_published_is_not_asked_about_again(zones: Zones, spotify: FakeS
     enrich()
     assert publish(outcome)["status"] == "published"
     chart(zones, (1, 2, 3), day="2026-12-05")
+    spotify.now = datetime(2026, 12, 5, 12, tzinfo=UTC)
 
     result = enrich("2026-12-05")
 
@@ -259,7 +261,7 @@ def test_kept_answers_are_not_asked_again_after_a_publish_that_never_ran(
 # Analyses.
 
 
-def test_a_run_asks_for_so_many_analyses_of_played_tracks_first(
+def test_a_day_asks_for_so_many_analyses_of_played_tracks_first(
     zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_most(monkeypatch, 3)
@@ -272,11 +274,26 @@ def test_a_run_asks_for_so_many_analyses_of_played_tracks_first(
     second = enrich()
 
     assert published["status"] == "published"
-    assert analyses_asked(spotify) == ids((8, 9, 1, 2, 3))
-    assert [run["asked"].get("audio-analysis") for run in (first, second)] == [3, 2]
+    assert analyses_asked(spotify) == ids((8, 9, 1))
+    assert [run["asked"].get("audio-analysis") for run in (first, second)] == [3, None]
 
 
-def test_the_bound_is_one_for_all_tries_of_a_run(
+def test_a_day_that_is_made_again_asks_for_no_analyses(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_most(monkeypatch, 0)
+    chart(zones, (1, 2))
+    enrich()
+    at_most(monkeypatch, 3)
+    spotify.now += timedelta(days=1)
+    asking._client.cache_clear()  # a day later, in another process
+
+    again = enrich()
+
+    assert (again["status"], analyses_asked(spotify)) == ("enriched", [])
+
+
+def test_the_bound_is_one_for_all_tries_of_a_day(
     zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_most(monkeypatch, 3)
@@ -289,8 +306,8 @@ def test_the_bound_is_one_for_all_tries_of_a_run(
     assert limited["status"] == "rate_limited"
     assert limited["asked"]["audio-analysis"] == 1
     assert again["status"] == "enriched"
-    assert again["requests"][ANALYSES] == 3
-    assert analyses_asked(spotify) == ids((1, 2, 2))
+    assert again["requests"][ANALYSES] == 4
+    assert analyses_asked(spotify) == ids((1, 2, 2, 3))
 
 
 def test_an_app_that_may_not_ask_for_analyses_is_told_so_and_nothing_fails(
@@ -481,6 +498,7 @@ def test_an_endpoint_that_is_not_there_fails(zones: Zones, spotify: FakeSpotify)
 
 @pytest.mark.parametrize("table", ["audio_features", "plays", "chart_entries"])
 def test_a_damaged_table_is_named(table: str, zones: Zones, spotify: FakeSpotify) -> None:
+    """One owner's damaged object stands in no other's way; without features nothing is known."""
     chart(zones, (1,))
     key = f"lake/{table}/month={MONTH}/damaged.parquet"
     zones.put(key, b"x")
@@ -489,7 +507,9 @@ def test_a_damaged_table_is_named(table: str, zones: Zones, spotify: FakeSpotify
 
     assert result["status"] == "failed"
     assert result["error"].startswith(f"{key} is not a whole Parquet file")
-    assert spotify.asked == []
+    asked = result["asked"].get("audio-features", 0)
+    assert asked == (0 if table == "audio_features" else 1)
+    assert (spotify.asked == []) == (asked == 0)
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 429])

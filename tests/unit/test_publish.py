@@ -525,7 +525,9 @@ def test_segments_of_two_days_are_two_objects_and_both_are_counted(
 ) -> None:
     spotify.analyses |= {track_id(number): analysis() for number in (1, 2)}
     load(zones, [track(1)], day="2026-10-31")
+    today, spotify.now = spotify.now, datetime(2026, 10, 31, 12, tzinfo=UTC)
     enrich("2026-10-31")
+    spotify.now = today
     load(zones, [track(2)])
     enrich()
 

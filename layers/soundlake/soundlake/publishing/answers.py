@@ -5,6 +5,7 @@ from typing import Any
 
 from soundlake.publishing.entities import adding
 from soundlake.sections import segment_row
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, Answers, Kind
 from soundlake.store.lake import Lake, Replaced, Row
 from soundlake.store.raw import Raw
@@ -72,8 +73,12 @@ def _add_segments(
         for row in rows:
             if row["source"] is not None:
                 answer = raw.need(key)
-                segments = segment_row(answer.json, row["track_id"], answer.at, key)
-                by_day.setdefault(answers.day_of(key), []).append(segments)
+                try:
+                    segments = segment_row(answer.json, row["track_id"], answer.at, key)
+                except BadAnswerError as error:
+                    done.problems.append(str(error))  # its sections stand without them
+                else:
+                    by_day.setdefault(answers.day_of(key), []).append(segments)
     for day, rows in sorted(by_day.items()):
         change = adding(rows, "track_id")
         replaced = lake.replace(SEGMENTS, month_of(day), day.isoformat(), change)

@@ -108,6 +108,10 @@ class Answers:
             if row[self.kind.named] is not None
         }
 
+    def kept_on(self, day: date) -> int:
+        """How many answers were kept under a day."""
+        return len(self._raw.keys(f"{self._prefix}month={month_of(day)}/{day.isoformat()}/"))
+
     def known(self) -> set[str]:
         """The ids that the table, in any month, says were asked about."""
         return set(self._asked_about)
