@@ -192,6 +192,7 @@ def test_the_functions_make_the_record_of_a_captured_page(
     derived = invoke("derive", keep_page(zones, "run-1", captured, [item]))
     assert (derived["status"], derived["new"]) == ("captured", 1)
     day = captured.date().isoformat()
+    spotify.now = captured
 
     assert enrich(day)["status"] == "enriched"
     assert publish(day=day)["status"] == "published"
