@@ -29,9 +29,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{date, requests}` to `{status: enriched, asked: {kind: ids}, notes, requests}`.
 
     Each answer is kept before the next is asked for: an invocation that ends early loses nothing,
-    and the next one goes on where it stopped. Analyses are one request each, so a run asks for no
-    more than the stack's parameter says, for played tracks first; an app that may not ask for
-    them is told so in `notes`, and nothing fails.
+    and the next one goes on where it stopped. Analyses are one request each, so a day's runs ask
+    for no more than the stack's parameter says, for played tracks first, and only while that day
+    lasts; an app that may not ask for them is told so in `notes`, and nothing fails.
     """
     work = _Work(parse_date(event["date"]), Lake(access.bucket()))
     result: dict[str, Any] = {}
@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         for kind in (FEATURES, ALBUMS, ARTISTS):
             work.ask(kind, sorted({*played[kind.id], *charted[kind.id]}))
         tracks = dict.fromkeys([*sorted(played["track_id"]), *sorted(charted["track_id"])])
-        work.ask(ANALYSES, list(tracks), most=int(settings().analyses_per_run))
+        work.ask(ANALYSES, tracks, per_day=int(settings().analyses_per_day))
         result["status"] = "failed" if work.problems else "enriched"
         if work.problems:
             result["error"] = "; ".join(work.problems)
@@ -70,7 +70,9 @@ class _Work:
         """
         month = month_of(self._day)
         keys = [*self._lake.keys(table, shift_month(month, -1)), *self._lake.keys(table, month)]
-        found = self._lake.read(table, keys, ["track_id", "album_id", "artist_ids"])
+        columns = ["track_id", "album_id", "artist_ids"]
+        found, problems = self._lake.readable(table, keys, columns)
+        self.problems += problems
         lists = found.column("artist_ids").to_pylist()
         return {
             "track_id": {each for each in found.column("track_id").to_pylist() if each},
@@ -78,16 +80,19 @@ class _Work:
             "artist_id": {each for ids in lists for each in ids or () if each},
         }
 
-    def ask(self, kind: Kind, wanted: Iterable[str], most: int | None = None) -> None:
-        """Ask for those that the lake does not know, each once in its life."""
+    def ask(self, kind: Kind, wanted: Iterable[str], per_day: int | None = None) -> None:
+        """Ask for those that the lake does not know, each once in its life, `per_day` at most."""
         answers = Answers(kind, access.raw(), self._lake)
         kept, _ = answers.readable(answers.pending(month_of(self._day)))
         known = answers.known() | {row[kind.id] for rows in kept.values() for row in rows}
-        unknown = [each for each in wanted if each not in known][:most]
+        unknown = [each for each in wanted if each not in known]
+        if per_day is not None:
+            unknown = unknown[: max(per_day - answers.kept_on(self._day), 0)]
+            if unknown and self._client().now().date() != self._day:
+                return  # a day that is made again costs no other day's requests
         for batch in batches(unknown, kind.per_request):
-            self.spotify = self.spotify or asking.spotify()
             try:
-                answers.keep(ASK[kind.name](self.spotify, batch), batch, self._day)
+                answers.keep(ASK[kind.name](self._client(), batch), batch, self._day)
             except BadAnswerError as error:
                 self.problems.append(str(error))  # it does not stand in the others' way
             except RefusedError as error:
@@ -96,6 +101,10 @@ class _Work:
                 return
             else:
                 self.asked[kind.name] += len(batch)
+
+    def _client(self) -> Spotify:
+        self.spotify = self.spotify or asking.spotify()
+        return self.spotify
 
 
 def _analysis(spotify: Spotify, track_id: str) -> Answer:

@@ -10,12 +10,7 @@ from soundlake.chart_days import after
 from soundlake.charts import next_page, read_playlist
 from soundlake.observability import function
 from soundlake.spotify.client import Spotify
-from soundlake.spotify.errors import (
-    BadAnswerError,
-    RateLimitedError,
-    SpotifyError,
-    UnavailableError,
-)
+from soundlake.spotify.errors import BadAnswerError, RateLimitedError, SpotifyError
 from soundlake.store.objects import CorruptObjectError
 from soundlake.times import parse_date, parse_time
 
@@ -34,8 +29,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{chart, date, again, not_before, requests}` to `{status: extracted, raw_keys, requests}`.
 
     An answer that is already there is used again; one that cannot be read is superseded by a new
-    attempt, and so is one that was refused (`again`) while its day lasts. `earlier_keys` is the
-    latest answer of an earlier day, empty where there is none.
+    attempt, and so is one that was refused (`again`) while its day lasts; of a past day the latest
+    whole attempt counts. `earlier_keys` is the latest answer of an earlier day, empty where there
+    is none.
 
     Otherwise `{status: rate_limited or unreachable, retry_after, not_before}`, `{status:
     unavailable, error}` for a past day without an answer, or `{status: failed, error}`.
@@ -45,14 +41,19 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     spotify: Spotify | None = None
     try:
         attempts = _attempts(chart["chart"], day)
-        number, kept, whole = _kept(attempts.pop(day.isoformat(), {}), chart["playlist_id"])
+        tried = attempts.pop(day.isoformat(), {})
+        number, kept, whole = _kept(tried, chart["playlist_id"])
         if event["again"] or not whole:
             spotify = asking.spotify()
             if not whole or spotify.now().date() == day:
                 _not_before(spotify.now(), event["not_before"])
                 attempt = f"{day.isoformat()}/{number + whole:03d}/"
                 prefix = f"raw/charts/spotify/{chart['chart']}/{attempt}"
-                kept = _ask(spotify, chart["playlist_id"], day, prefix, kept)
+                try:
+                    kept = _ask(spotify, chart["playlist_id"], day, prefix, kept)
+                except DayUnavailableError:
+                    if not (kept := _whole(tried, chart["playlist_id"])):
+                        raise
         result: dict[str, Any] = {
             "status": "extracted",
             "raw_keys": kept,
@@ -60,12 +61,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         }
     except DayUnavailableError as error:
         result = {"status": "unavailable", "error": str(error)}
-    except (RateLimitedError, UnavailableError) as error:
-        result = access.failure(error)
-        if spotify is not None:
-            result["not_before"] = after(spotify.known_time(), error.retry_after)
     except access.FORESEEN as error:
         result = access.failure(error)
+        if spotify is not None and "retry_after" in result:
+            result["not_before"] = after(spotify.known_time(), result["retry_after"])
     return result | access.counted(spotify, event["requests"])
 
 
@@ -95,6 +94,15 @@ def _kept(tried: dict[int, list[str]], playlist_id: str) -> tuple[int, list[str]
     except (CorruptObjectError, BadAnswerError):
         return number + 1, [], False
     return number, pages, next_page(answers[-1].json, len(answers)) is None
+
+
+def _whole(tried: dict[int, list[str]], playlist_id: str) -> list[str]:
+    """The pages of the latest attempt that has them all; none where no attempt has."""
+    for number in sorted(tried, reverse=True):
+        _, pages, whole = _kept({number: tried[number]}, playlist_id)
+        if whole:
+            return pages
+    return []
 
 
 def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str, kept: list[str]) -> list[str]:

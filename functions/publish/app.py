@@ -30,21 +30,24 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     lake, raw = Lake(access.bucket()), access.raw()
     try:
         named = [_named(lake, each, month) for each in ("chart_entries", "plays")]
-        entities, new, problems = publish_entities(lake, raw, month, named)
+        problems = [problem for _, found in named for problem in found]
+        entities, new, missing = publish_entities(lake, raw, month, [table for table, _ in named])
         answers = publish_answers(lake, raw, month)
         pairs = [(each["chart"], parse_date(each["date"])) for each in event["charts"]]
         done = [
             *entities.items(),
-            *answers.replaced.items(),
+            *answers.replaced,
             *_of("country_profiles", publish_profiles(lake, pairs, _countries(), answers.ids)),
             *_of("music_activity", publish_activity(lake, settings().account, new | answers.ids)),
             *_of("chart_days", publish_days(lake, event["charts"], event["withdrawals"])),
         ]
     except (*access.FORESEEN, SchemaError, ChartListError) as error:
         return access.failure(error)
-    rows = {table: sum(one.rows for name, one in done if name == table) for table, _ in done}
-    written = sum(one.written for _, one in done)
-    problems += answers.problems
+    # An object that was replaced twice, with new rows and then with details, counts once.
+    left = {one.key: (table, one.rows) for table, one in done}
+    rows = {name: sum(n for table, n in left.values() if table == name) for name, _ in done}
+    written = len({one.key for _, one in done if one.written})
+    problems += missing + answers.problems
     status = {"status": "failed", "error": "; ".join(problems)} if problems else {}
     return {
         "status": "published",
@@ -54,15 +57,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     } | status
 
 
-def _named(lake: Lake, table: str, month: str) -> pa.Table:
-    """The tracks of a month and the one before, and the answers that showed them."""
+def _named(lake: Lake, table: str, month: str) -> tuple[pa.Table, list[str]]:
+    """The tracks of a month and the one before, and the answers that showed them.
+
+    And a sentence for each owner's object that cannot be read.
+    """
     keys = [*lake.keys(table, shift_month(month, -1)), *lake.keys(table, month)]
     column = {"chart_entries": "raw_key", "plays": "evidence"}[table]
-    found = lake.read(table, keys, ["track_id", column])
+    found, problems = lake.readable(table, keys, ["track_id", "album_id", "artist_ids", column])
     raw_keys = found.column(column)
     if table == "chart_entries":
         raw_keys = pa.array([[key] for key in raw_keys.to_pylist()], pa.list_(pa.string()))
-    return pa.table({"track_id": found.column("track_id"), "raw_keys": raw_keys})
+    return found.drop_columns(column).append_column("raw_keys", raw_keys), problems
 
 
 def _countries() -> dict[str, str]:

@@ -94,11 +94,18 @@ def test_spotify_is_asked_the_least_possible(stack: Stack, first: FirstRun) -> N
     tracks = {row["spotify_id"] for row in stack.rows}
 
     api = {name: count for name, count in first.requests.items() if name != "api/token"}
+    detailed = "SELECT count(*) AS n FROM {} WHERE detailed_at IS NOT NULL"
+    albums, artists = (
+        int(stack.ask(detailed.format(table))[0]["n"]) for table in ("albums", "artists")
+    )
 
     assert api == {
         "me/player/recently-played": 1,
         "playlists/{id}": len(charts),
         "audio-features": ceil(len(tracks) / 100),
+        "albums": ceil(albums / 20),
+        "artists": ceil(artists / 50),
+        "audio-analysis/{id}": 50,
     }
     if stack.real:
         assert (api["playlists/{id}"], api["audio-features"]) == (72, 18)

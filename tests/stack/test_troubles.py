@@ -66,7 +66,12 @@ def test_a_track_with_missing_fields_is_a_named_hole(stack: Stack) -> None:
     chart = _of(run, "weekly-QE")
     assert run["status"] == "SUCCEEDED"
     assert chart["holes"] >= 1
-    assert any("name" in problem for problem in chart["problems"])
+    assert chart["breaches"] >= 1
+    evidence = stack.ask(
+        "SELECT evidence FROM data_quality WHERE chart = 'weekly-QE' "
+        "AND expectation = 'holes_declared'"
+    )
+    assert any("name" in row["evidence"] for row in evidence)
 
 
 def test_an_answer_that_is_no_json_fails_its_chart_alone(stack: Stack) -> None:

@@ -311,13 +311,15 @@ class History:
             name = event.get("stateEnteredEventDetails", {}).get("name")
             if name is None:
                 continue
-            index, full = self._place(event, name)
+            branch, full = self._place(event, name)
             self.entered.append((event["id"], full))
-            if index is None:
+            if branch is None:
                 self.path.append(name)
             else:
-                branches.setdefault(index, []).append(name)
-        self.branches = [branches[index] for index in sorted(branches)]
+                branches.setdefault(branch, []).append(name)
+        # One Map's after another's, as they ran, and each by its items' order.
+        ordered = sorted(branches, key=lambda branch: (self.path.index(branch[0]), branch[1]))
+        self.branches = [branches[branch] for branch in ordered]
         self.edges = self._raw_edges()
 
     def _before(self, event: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -326,14 +328,14 @@ class History:
             yield previous
             event = previous
 
-    def _place(self, event: dict[str, Any], name: str) -> tuple[int | None, str]:
-        """The number of the branch that an event is in, and its state's name within its Map."""
+    def _place(self, event: dict[str, Any], name: str) -> tuple[tuple[str, int] | None, str]:
+        """The Map and item of the branch that an event is in, and its state's name within it."""
         inside = None
         for earlier in self._before(event):
             match earlier["type"]:
                 case "MapIterationStarted":
                     inside = earlier["mapIterationStartedEventDetails"]
-                    return inside["index"], f"{inside['name']}.{name}"
+                    return (inside["name"], inside["index"]), f"{inside['name']}.{name}"
                 case "MapStateExited" | "MapStateSucceeded":
                     break
         return None, name

@@ -1,13 +1,14 @@
 """A small made-up Spotify inside this process: it answers what a test prepared.
 
 Everything in it is invented. It answers as https://developer.spotify.com/documentation/web-api
-describes, for the five requests that Soundlake makes, and counts them.
+describes, for the requests that Soundlake makes, and counts them.
 """
 
 import json
 import re
 from base64 import b64encode
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -25,6 +26,8 @@ REFRESH_TOKEN = "made-up-refresh-token"
 NOW = datetime(2025, 3, 5, 12, 30, tzinfo=UTC)
 PLAYED = "me/player/recently-played"
 FEATURES = "audio-features"
+ALBUMS = "albums"
+ARTISTS = "artists"
 TOKEN = "api/token"
 
 Reply = tuple[int, dict[str, str], str]
@@ -87,6 +90,32 @@ def features(track_id: str) -> dict[str, Any]:
     }
 
 
+def analysis(track_id: str) -> dict[str, Any]:
+    part = {"loudness": -7.0, "tempo": 120.0, "key": 7, "mode": 1, "time_signature": 4}
+    sound = {"duration": 0.5, "loudness_max": -5.0, "pitches": [0.5] * 12, "timbre": [1.0] * 12}
+    return {
+        "track": {"duration": 180.0},
+        "sections": [part | {"start": start} for start in (0.0, 90.0)],
+        "segments": [sound | {"start": start} for start in (0.0, 0.5)],
+    }
+
+
+def album(ident: str) -> dict[str, Any]:
+    return {"id": ident, "name": "Album", "label": "Label", "external_ids": {"upc": "1"}}
+
+
+def artist(ident: str) -> dict[str, Any]:
+    return {"id": ident, "name": "Artist", "genres": ["made up"], "followers": {"total": 1}}
+
+
+# What is asked for with several ids: the name of the answers' list, and what makes one.
+SEVERAL: dict[str, tuple[str, Callable[[str], Any]]] = {
+    FEATURES: ("audio_features", features),
+    ALBUMS: (ALBUMS, album),
+    ARTISTS: (ARTISTS, artist),
+}
+
+
 def answer(status: int, body: Any, **headers: str) -> Reply:
     return status, headers, body if isinstance(body, str) else json.dumps(body)
 
@@ -144,10 +173,13 @@ class FakeSpotify:
             return self._token(request)
         if path == PLAYED:
             return answer(200, {"items": self.plays, "next": None, "limit": 50})
-        if path == FEATURES:
+        if path in SEVERAL:
             ids = parse_qs(urlsplit(str(request.url)).query)["ids"][0].split(",")
-            return answer(200, {"audio_features": [features(each) for each in ids]})
+            name, make = SEVERAL[path]
+            return answer(200, {name: [make(each) for each in ids]})
         kind, _, playlist_id = path.partition("/")
+        if kind == "audio-analysis":
+            return answer(200, analysis(playlist_id))
         if kind != "playlists" or playlist_id not in self.playlists:
             return answer(404, {"error": {"status": 404, "message": "Resource not found"}})
         tracks = self.playlists[playlist_id]

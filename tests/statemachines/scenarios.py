@@ -19,12 +19,14 @@ from tests.statemachines.fake_spotify import (
     play,
     refused,
     too_many,
+    track,
     unavailable,
 )
 from tests.statemachines.world import (
     CHARTS,
     DAY,
     MONTH,
+    NEXT_DAY,
     Hook,
     Story,
     World,
@@ -74,6 +76,19 @@ def raising(error: Exception, times: int | None = None, chart: str | None = None
         raise error
 
     return hook
+
+
+def raising_on_withdrawal(error: Exception, chart: str) -> Hook:
+    def hook(given: dict[str, Any]) -> None:
+        if given["withdraw"] and chart_of(given) == chart:
+            raise error
+
+    return hook
+
+
+def at(day: str, time: str = "12:30") -> dict[str, str]:
+    """A schedule's input: what is left of a day, seen from this time of it."""
+    return {"scheduled_time": f"{day}T{time}:00Z"}
 
 
 def chart_of(given: dict[str, Any]) -> str:
@@ -334,7 +349,7 @@ def chart_limited_always(world: World) -> None:
 @scenario
 def chart_limited_for_longer(world: World) -> None:
     world.spotify.next_answers(playlist("daily-SE"), too_many(301))
-    world.run("daily", TWO)
+    world.run("daily", {"date": DAY, "charts": ["SE"]})
 
 
 @scenario
@@ -385,6 +400,144 @@ def load_finds_a_corrupt_object(world: World) -> None:
 def load_throws(world: World) -> None:
     world.before("Load", raising(RuntimeError(QUOTED), chart="daily-SE"))
     world.run("daily", TWO)
+
+
+@scenario
+def load_dies_after_it_wrote(world: World) -> None:
+    """Its rows are there when it is tried again."""
+    world.after("Load", raising(RuntimeError("made up"), times=1, chart="daily-SE"))
+    world.run("daily", TWO)
+
+
+@scenario
+def two_runs_of_a_day_at_once(world: World) -> None:
+    """Whatever this run's functions are about to do, another run's have just done."""
+
+    def first_by_another(verb: str) -> Hook:
+        inside: list[str] = []
+
+        def hook(given: dict[str, Any]) -> None:
+            if not inside:
+                inside.append(verb)
+                world.engine.call(verb, given)
+                inside.clear()
+
+        return hook
+
+    for verb in ("Extract", "Transform", "Load", "Enrich", "Verify", "Publish"):
+        world.before(verb, first_by_another(verb))
+    world.run("daily", TWO)
+
+
+#### DAY AFTER DAY #################################################################################
+
+
+@scenario
+def nothing_left_to_do(world: World) -> None:
+    world.run("daily", at(DAY))
+    world.run("daily", at(DAY, "16:30"))
+
+
+@scenario
+def weekly_chart_unchanged(world: World) -> None:
+    """It is read on the first day, and on the third, when it has changed."""
+    world.charts(off=set(CHARTS) - {"weekly-SE"})
+    world.run("daily", at(DAY))
+    world.tomorrow()
+    world.run("daily", at(NEXT_DAY))
+    world.tomorrow()
+    world.spotify.playlists[playlist_id("weekly-SE")].reverse()
+    world.run("daily", at("2025-03-07"))
+
+
+@scenario
+def chart_not_renewed_yet(world: World) -> None:
+    """On the second day it shows the first day's positions, until the afternoon."""
+    world.charts(off=set(CHARTS) - {"daily-NO"})
+    world.run("daily", at(DAY))
+    world.tomorrow()
+    world.run("daily", at(NEXT_DAY))
+    world.spotify.playlists[playlist_id("daily-NO")].reverse()
+    world.run("daily", at(NEXT_DAY, "16:30"))
+
+
+@scenario
+def chart_deferred(world: World) -> None:
+    """Told to wait an hour: the next run comes too early, the one after it does the chart."""
+    world.charts(off=set(CHARTS) - {"daily-NO"})
+    world.spotify.next_answers(playlist("daily-NO"), too_many(3600))
+    world.run("daily", at(DAY))
+    world.begin_anew()
+    world.run("daily", at(DAY, "12:40"))
+    world.begin_anew()
+    world.spotify.now += timedelta(hours=4)
+    world.run("daily", at(DAY, "16:30"))
+
+
+@scenario
+def yesterdays_chart_is_made_up_for(world: World) -> None:
+    world.before("Load", raising(RuntimeError("made up"), times=3, chart="daily-NO"))
+    world.run("daily", at(DAY))
+    world.next_day_of_other_tracks()
+    world.run("daily", at(NEXT_DAY))
+
+
+@scenario
+def yesterdays_chart_is_lost(world: World) -> None:
+    kept = world.spotify.playlists.pop(playlist_id("daily-NO"))
+    world.run("daily", at(DAY))
+    world.spotify.playlists[playlist_id("daily-NO")] = kept
+    world.next_day_of_other_tracks()
+    world.run("daily", at(NEXT_DAY))
+    world.run("daily", at(NEXT_DAY, "16:30"))
+
+
+#### VERIFY ########################################################################################
+
+
+def one_table_for_two(world: World) -> None:
+    """Norway's and Sweden's charts show the same ten tracks."""
+    for chart in ("daily-NO", "daily-SE"):
+        world.spotify.playlists[playlist_id(chart)] = [track(number) for number in range(10, 20)]
+
+
+@scenario
+def charts_withdrawn(world: World) -> None:
+    one_table_for_two(world)
+    world.run("daily", OF_DAY)
+
+
+@scenario
+def withdraw_throws(world: World) -> None:
+    one_table_for_two(world)
+    world.before("Load", raising_on_withdrawal(RuntimeError(QUOTED), "daily-SE"))
+    world.run("daily", TWO)
+
+
+@scenario
+def withdraw_finds_a_corrupt_object(world: World) -> None:
+    one_table_for_two(world)
+
+    def spoil(_: dict[str, Any]) -> None:
+        world.put(chart_key("daily-SE"), b"not Parquet")
+
+    world.after("Verify", spoil)
+    world.run("daily", TWO)
+
+
+@scenario
+def verify_throws(world: World) -> None:
+    world.before("Verify", raising(RuntimeError(QUOTED)))
+    world.run("daily", ONE)
+
+
+@scenario
+def verify_finds_a_corrupt_object(world: World) -> None:
+    world.put(chart_key("data_quality", "data_quality"), b"not Parquet")
+    world.run("daily", ONE)
+
+
+#### WHAT FAILS AS A WHOLE #########################################################################
 
 
 @scenario

@@ -1,16 +1,21 @@
 """The daily machine, run: which way, what is written, what the run says at its end."""
 
+from io import BytesIO
+from typing import Any
+
+import pyarrow.parquet as pq
 import pytest
 from soundlake.store.lake import object_key
 
 from tests.statemachines.asl import definition, expressions
 from tests.statemachines.engine import declare, evaluate
-from tests.statemachines.fake_spotify import FEATURES, TOKEN, spotify_id
+from tests.statemachines.fake_spotify import ALBUMS, ARTISTS, FEATURES, TOKEN, spotify_id
 from tests.statemachines.scenarios import chart_key, playlist, story
-from tests.statemachines.world import DAY, MONTH, Story
+from tests.statemachines.world import DAY, MONTH, NEXT_DAY, Story
 
 TO_CHARTS = ["Plan", "CheckPlan", "ProcessCharts"]
-TO_PUBLISH = [*TO_CHARTS, "Enrich", "CheckEnrich", "Publish", "CheckOutcome"]
+TO_VERIFY = [*TO_CHARTS, "Enrich", "CheckEnrich", "Verify", "CheckVerify"]
+TO_PUBLISH = [*TO_VERIFY, "NothingToWithdraw", "Publish", "CheckOutcome"]
 DONE = [*TO_PUBLISH, "Done"]
 INCOMPLETE = [*TO_PUBLISH, "Incomplete"]
 NOT_PLANNED = ["Plan", "CheckPlan", "NotPlanned"]
@@ -22,7 +27,10 @@ LIMITED = [*TO_EXTRACT, "WaitForSpotify"]
 QUOTED = r'RuntimeError: {"errorMessage":"it broke: \"{a} $b\"","errorType":"RuntimeError"'
 
 NO, SE, FI = "daily-NO", "daily-SE", "daily-FI"
-PUBLISHED = ("tracks", "albums", "artists", "audio_features", "country_profiles")
+PUBLISHED = (
+    *("tracks", "albums", "artists", "audio_features", "track_sections", "track_segments"),
+    *("country_profiles", "chart_days", "data_quality"),
+)
 
 
 def _tracks(*numbers: int) -> set[str]:
@@ -48,7 +56,10 @@ def test_a_day() -> None:
     assert (run.waits, run.sleeps) == ([], [])
     # Extract and Enrich are two processes, and each has a token of its own.
     assert sorted(run.requests) == sorted(
-        [TOKEN, TOKEN, playlist(NO), playlist(SE), playlist(FI), FEATURES]
+        [
+            *(TOKEN, TOKEN, playlist(NO), playlist(SE), playlist(FI), FEATURES, ALBUMS, ARTISTS),
+            *(f"audio-analysis/{each}" for each in _tracks(1, 2, 3, 4, 5)),
+        ]
     )
     assert [(c["chart"], c["status"], c["rows"]) for c in run.output["charts"]] == [
         (NO, "loaded", 3),
@@ -56,18 +67,18 @@ def test_a_day() -> None:
         (FI, "loaded", 1),
     ]
     # Which of the charts asked first, and so for the token, is chance.
-    requests = [chart["requests"] for chart in run.output["charts"]]
+    charts = [dict(chart) for chart in run.output["charts"]]
+    requests = [chart.pop("requests") for chart in charts]
     assert [each["playlists/{id}"] for each in requests] == [1, 1, 1]
     assert sum(each.get(TOKEN, 0) for each in requests) == 1
-    assert run.output["charts"][0] == {
+    assert charts[0] == {
         "chart": NO,
-        "country": "NO",
+        "date": DAY,
+        "repair": False,
         "status": "loaded",
         "rows": 3,
         "holes": 0,
-        "problems": [],
-        "staging_key": f"staging/daily/{DAY}/{NO}.json.gz",
-        "requests": requests[0],
+        "breaches": 1,
     }
     assert run.output["date"] == DAY
     assert run.output["enrich"]["status"] == "enriched"
@@ -88,7 +99,10 @@ def test_the_same_day_twice_changes_nothing_and_asks_nothing() -> None:
     assert second.requests == []
     lake = told.keys("lake/")
     assert len(lake) == len([NO, SE, FI]) + len(PUBLISHED)
-    assert all(len(told.versions[key]) == 1 for key in lake)
+    # Albums and artists get their details after their rows, in the same run.
+    twice = {chart_key("albums", "albums"), chart_key("artists", "artists")}
+    assert {key for key in lake if len(told.versions[key]) > 1} == twice
+    assert {len(told.versions[key]) for key in twice} == {2}
     assert all(len(told.versions[key]) == 1 for key in told.keys("raw/"))
     assert {c["rows"] for c in second.output["charts"]} == {3, 1}
 
@@ -113,9 +127,11 @@ def test_played_tracks_are_asked_about_too() -> None:
     told = story("day_after_a_capture")
     assert [run.status for run in told.runs] == ["SUCCEEDED", "SUCCEEDED"]
     (enrich,) = told.run.invoked("Enrich")
-    assert (enrich.result["tracks"], enrich.result["asked"]) == (6, 6)
+    asked = {"audio-features": 6, "albums": 6, "artists": 3, "audio-analysis": 6}
+    assert enrich.result["asked"] == asked
     assert _ids(told, "audio_features") == _tracks(1, 2, 3, 4, 5, 9)
-    assert _ids(told, "tracks") == _tracks(1, 2, 3, 4, 5)
+    assert _ids(told, "tracks") == _tracks(1, 2, 3, 4, 5, 9)
+    assert len(told.rows("music_activity")) == 6
 
 
 #### ONE CHART #####################################################################################
@@ -128,7 +144,7 @@ def test_a_withheld_chart_disturbs_no_other() -> None:
     assert run.branches == [LOADED, [*TO_EXTRACT, "RecordFailure"]]
     assert str(run.cause).startswith(f"Not done: {SE} (Extract: Spotify answers 404 for ")
     (publish,) = run.invoked("Publish")
-    assert publish.event["staging_keys"] == [f"staging/daily/{DAY}/{NO}.json.gz"]
+    assert [each["status"] for each in publish.event["charts"]] == ["loaded", "failed"]
     assert NO not in str(run.cause)
     assert _charted(told) == {NO}
     assert _ids(told, "tracks") == _ids(told, "audio_features") == _tracks(1, 2, 3)
@@ -176,7 +192,7 @@ def test_a_chart_waits_three_times() -> None:
 def test_a_chart_does_not_wait_more_than_five_minutes() -> None:
     run = story("chart_limited_for_longer").run
     assert (run.status, run.path, run.waits) == ("FAILED", INCOMPLETE, [])
-    assert run.branches[1] == [*TO_EXTRACT, "RecordFailure"]
+    assert run.branches == [[*TO_EXTRACT, "RecordFailure"]]
     assert run.cause == f"Not done: {SE} (Extract: Spotify's rate limit: wait 301 s.)"
 
 
@@ -223,7 +239,10 @@ def test_another_charts_answer_is_not_transformed() -> None:
 def test_an_answer_without_tracks_is_not_loaded() -> None:
     told = story("transform_finds_no_track")
     assert told.run.branches == [LOADED, [*TO_TRANSFORM, "RecordFailure"]]
-    assert told.run.cause == f"Not done: {SE} (Transform: {SE}: the answer holds no track)"
+    assert (
+        told.run.cause
+        == f"Not done: {SE} (Transform: has_rows: {SE} of {DAY} shows no track in 2 places.)"
+    )
     assert _charted(told) == {NO}
 
 
@@ -246,10 +265,10 @@ def test_every_chart_failing_is_all_named() -> None:
     for chart in (NO, SE, FI):
         assert f"{chart} (Extract: " in str(run.cause)
     (enrich,) = run.invoked("Enrich")
-    assert enrich.event["staging_keys"] == []
-    assert enrich.result["asked"] == 0
+    assert enrich.result["asked"] == {}
     assert FEATURES not in run.requests
-    assert told.keys("lake/") == []
+    assert told.keys("lake/") == [chart_key("chart_days", "chart_days")]
+    assert {row["status"] for row in told.rows("chart_days")} == {"failed"}
 
 
 def test_a_day_that_spotify_no_longer_shows_is_not_filed_under_it() -> None:
@@ -376,38 +395,236 @@ def test_everything_that_failed_is_named() -> None:
 #### THE SENTENCE AT THE END #######################################################################
 
 
-def _cause(charts: list[dict[str, str]], enrich: dict[str, str], publish: dict[str, str]) -> str:
+def _cause(
+    charts: list[dict[str, Any]],
+    enrich: dict[str, str],
+    verify: dict[str, str],
+    publish: dict[str, str],
+    withdrawals: list[dict[str, Any]],
+) -> str:
     """What the machine's own expression says; runs show only some of the mixtures."""
     (expression,) = expressions(definition("daily")["States"]["Incomplete"]["Cause"])
-    given = {"input": {"charts": charts, "enrich": enrich, "publish": publish}}
-    return str(evaluate(f"({declare({'$states': given})}{expression})"))
+    given = {"date": DAY, "charts": charts, "withdrawals": withdrawals}
+    given |= {"enrich": enrich, "verify": verify, "publish": publish}
+    return str(evaluate(f"({declare({'$states': {'input': given}})}{expression})"))
 
 
-CHART = {"chart": NO, "status": "failed", "stage": "Load", "error": 'it "broke"'}
-GOOD = {"chart": SE, "status": "loaded"}
+CHART = {
+    "chart": NO,
+    "date": DAY,
+    "repair": False,
+    "status": "failed",
+    "stage": "Load",
+    "error": 'it "broke"',
+}
+GOOD = {"chart": SE, "date": DAY, "repair": False, "status": "loaded"}
+SAME = GOOD | {"status": "unchanged"}
+EARLIER = CHART | {"date": "2025-03-01", "repair": True, "status": "deferred"}
+LOST = EARLIER | {"status": "unavailable"}
+TAKEN = {"chart": SE, "date": DAY, "status": "withdrawn", "error": "as in Norway"}
+WELL = {"enrich": "enriched", "verify": "verified", "publish": "published"}
 
 
-@pytest.mark.parametrize("charts", [[GOOD], [CHART, GOOD], [CHART, CHART]])
-@pytest.mark.parametrize("enriched", [True, False])
-@pytest.mark.parametrize("published", [True, False])
+@pytest.mark.parametrize("charts", [[GOOD], [CHART, GOOD], [CHART, CHART], [EARLIER, LOST, SAME]])
+@pytest.mark.parametrize("taken", [[], [TAKEN], [TAKEN, TAKEN]])
+@pytest.mark.parametrize("ill", [(), ("enrich",), ("verify",), ("publish",), tuple(WELL)])
 def test_the_cause_names_exactly_what_failed(
-    charts: list[dict[str, str]], enriched: bool, published: bool
+    charts: list[dict[str, Any]], taken: list[dict[str, Any]], ill: tuple[str, ...]
 ) -> None:
     parts = [f'{NO} (Load: it "broke")'] * charts.count(CHART)
-    parts += [] if enriched else ["Enrich: e"]
-    parts += [] if published else ["Publish: p"]
+    parts += [f'{NO} of 2025-03-01 (Load: it "broke")'] * charts.count(EARLIER)
+    parts += [f"{SE} (Verify: as in Norway)"] * len(taken)
+    parts += [f"{step.title()}: it is ill" for step in ill]
     if not parts:
         return  # then CheckOutcome leads to Done
-    cause = _cause(
-        charts,
-        {"status": "enriched" if enriched else "rate_limited", "error": "e"},
-        {"status": "published" if published else "failed", "error": "p"},
-    )
+    steps = {
+        step: {"status": "failed", "error": "it is ill"} if step in ill else {"status": well}
+        for step, well in WELL.items()
+    }
+    cause = _cause(charts, **steps, withdrawals=taken)
     assert cause == f"Not done: {'; '.join(parts)}"
 
 
+@pytest.mark.parametrize("lost", [LOST, CHART | {"status": "unavailable"}])
+def test_only_a_lost_day_of_the_past_fails_no_run(lost: dict[str, Any]) -> None:
+    (condition,) = [
+        choice["Condition"] for choice in definition("daily")["States"]["CheckOutcome"]["Choices"]
+    ]
+    steps = {step: {"status": well} for step, well in WELL.items()}
+    given = {"charts": [GOOD, SAME, lost], "withdrawals": [], **steps}
+    (expression,) = expressions(condition)
+    done = evaluate(f"({declare({'$states': {'input': given}})}{expression})")
+    assert done is (lost is LOST)
+
+
 def test_the_cause_is_never_longer_than_step_functions_takes() -> None:
-    """32,768 characters; a longer one would fail the Fail state itself."""
-    many = [CHART | {"error": "x" * 500}] * 200
-    well = {"status": "enriched"}
-    assert 1000 < len(_cause(many, well, {"status": "published"})) <= 32_768
+    """32,768 characters; a longer one would fail the Fail state itself. All names are in it."""
+    many = [CHART | {"chart": f"daily-{n:03}", "error": "x" * 300} for n in range(550)]
+    steps = {step: {"status": well} for step, well in WELL.items()}
+    cause = _cause(many, **steps, withdrawals=[])
+    assert 1000 < len(cause) <= 32_768
+    assert [each["chart"] for each in many if each["chart"] not in cause] == []
+
+
+#### DAY AFTER DAY #################################################################################
+
+
+def _days(told: Story) -> dict[tuple[str, str], str]:
+    return {(r["chart"], r["chart_date"].isoformat()): r["status"] for r in told.rows("chart_days")}
+
+
+def _dates(told: Story, chart: str) -> set[str]:
+    rows = told.rows("chart_entries")
+    return {row["chart_date"].isoformat() for row in rows if row["chart"] == chart}
+
+
+UNCHANGED = [*TO_TRANSFORM, "RecordUnchanged"]
+REFUSED = [*TO_TRANSFORM, "RecordFailure"]
+MISSED = [*TO_EXTRACT, "RecordFailure"]
+
+
+def test_a_second_run_of_the_schedule_has_nothing_left_to_do() -> None:
+    first, second = story("nothing_left_to_do").runs
+    assert (first.status, second.status) == ("SUCCEEDED", "SUCCEEDED")
+    assert (second.path, second.branches, second.requests) == (DONE, [], [])
+    (plan,) = second.invoked("Plan")
+    assert (plan.result["charts"], plan.result["done"]) == ([], 3)
+
+
+def test_a_weekly_chart_is_read_when_it_changes() -> None:
+    told = story("weekly_chart_unchanged")
+    assert [run.status for run in told.runs] == ["SUCCEEDED"] * 3
+    assert [run.branches for run in told.runs] == [[LOADED], [UNCHANGED], [LOADED]]
+    assert _dates(told, "weekly-SE") == {DAY, "2025-03-07"}
+    assert _days(told) == {
+        ("weekly-SE", DAY): "loaded",
+        ("weekly-SE", NEXT_DAY): "unchanged",
+        ("weekly-SE", "2025-03-07"): "loaded",
+    }
+
+
+def test_a_chart_that_was_not_renewed_is_asked_for_again_that_day() -> None:
+    told = story("chart_not_renewed_yet")
+    first, stale, renewed = told.runs
+    assert [run.status for run in told.runs] == ["SUCCEEDED", "FAILED", "SUCCEEDED"]
+    assert (first.branches, stale.branches) == ([LOADED], [REFUSED])
+    assert "not_yesterdays_answer: daily-NO of 2025-03-06 shows the very positions" in str(
+        stale.cause
+    )
+    assert renewed.branches == [LOADED]
+    assert renewed.requests.count(playlist(NO)) == 1
+    assert len(told.keys(f"raw/charts/spotify/{NO}/{NEXT_DAY}/")) == 2
+    assert _dates(told, NO) == {DAY, NEXT_DAY}
+    assert _days(told)[NO, NEXT_DAY] == "loaded"
+    breaches = {row["expectation"] for row in told.rows("data_quality")}
+    assert "not_yesterdays_answer" not in breaches  # the day's rows took the place of its own
+
+
+def test_what_has_to_wait_longer_is_deferred_to_a_later_run_and_done_there() -> None:
+    told = story("chart_deferred")
+    first, early, later = told.runs
+    assert [run.status for run in told.runs] == ["FAILED", "FAILED", "SUCCEEDED"]
+    assert first.output is None
+    assert first.cause == f"Not done: {NO} (Extract: Spotify's rate limit: wait 3600 s.)"
+    assert playlist(NO) not in early.requests
+    assert [run.waits for run in told.runs] == [[], [], []]
+    assert later.requests.count(playlist(NO)) == 1
+    assert _days(told) == {(NO, DAY): "loaded"}
+
+
+def test_a_run_makes_up_for_what_the_one_before_missed() -> None:
+    told = story("yesterdays_chart_is_made_up_for")
+    first, second = told.runs
+    assert (first.status, second.status) == ("FAILED", "SUCCEEDED")
+    assert len(second.branches) == 4
+    (made_up_for,) = [each for each in second.output["charts"] if each["repair"]]
+    assert (made_up_for["chart"], made_up_for["date"]) == (NO, DAY)
+    assert playlist(NO) in first.requests
+    assert second.requests.count(playlist(NO)) == 1  # the new day's alone
+    assert _dates(told, NO) == {DAY, NEXT_DAY}
+    profiles = {(row["chart"], row["chart_date"].isoformat()) for row in told.rows(PUBLISHED[6])}
+    assert {(NO, DAY), (NO, NEXT_DAY)} <= profiles
+    assert set(_days(told).values()) == {"loaded"}
+
+
+def test_a_day_that_is_lost_is_on_record_and_looked_for_once() -> None:
+    told = story("yesterdays_chart_is_lost")
+    _, second, third = told.runs
+    assert [run.status for run in told.runs] == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+    (gone,) = [each for each in second.output["charts"] if each["status"] == "unavailable"]
+    assert (gone["chart"], gone["date"], gone["repair"]) == (NO, DAY, True)
+    assert third.branches == []
+    assert _days(told)[NO, DAY] == "unavailable"
+    assert _dates(told, NO) == {NEXT_DAY}
+
+
+#### VERIFY ########################################################################################
+
+WITHDRAWN = [*TO_VERIFY, "WithdrawCharts", "Publish", "CheckOutcome", "Incomplete"]
+
+
+def test_a_table_under_anothers_name_is_taken_out_again() -> None:
+    told = story("charts_withdrawn")
+    run = told.run
+    assert (run.status, run.error, run.path) == ("FAILED", "Incomplete", WITHDRAWN)
+    assert run.branches == [LOADED, LOADED, LOADED, ["Withdraw"], ["Withdraw"]]
+    assert f"{NO} (Verify: {NO} of {DAY} shows the very table of {SE}" in str(run.cause)
+    assert _charted(told) == {FI}
+    assert {row["chart"] for row in told.rows("country_profiles")} == {FI}
+    assert _days(told) == {(NO, DAY): "withdrawn", (SE, DAY): "withdrawn", (FI, DAY): "loaded"}
+    rows = told.rows("data_quality")
+    assert {r["chart"] for r in rows if r["consequence"] == "withdrawn"} == {NO, SE}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "way"),
+    [
+        ("withdraw_throws", ["Withdraw", "RecordNotWithdrawn"]),
+        ("withdraw_finds_a_corrupt_object", ["Withdraw"]),
+    ],
+)
+def test_what_cannot_be_taken_out_is_named(scenario: str, way: list[str]) -> None:
+    told = story(scenario)
+    run = told.run
+    assert (run.status, run.path) == ("FAILED", WITHDRAWN)
+    assert run.branches[2:] == [["Withdraw"], way]
+    assert f"{SE} (Verify: not withdrawn: " in str(run.cause)
+    assert _days(told) == {(NO, DAY): "withdrawn", (SE, DAY): "failed"}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "sentence"),
+    [
+        ("verify_throws", f"Not done: Verify: {QUOTED}"),
+        (
+            "verify_finds_a_corrupt_object",
+            f"Not done: Verify: {chart_key('data_quality', 'data_quality')} is not a whole",
+        ),
+    ],
+)
+def test_unverified_charts_are_published_and_the_run_fails(scenario: str, sentence: str) -> None:
+    told = story(scenario)
+    assert (told.run.status, told.run.path) == ("FAILED", INCOMPLETE)
+    assert str(told.run.cause).startswith(sentence)
+    assert [row["chart"] for row in told.rows("country_profiles")] == [NO]
+
+
+#### AT ONCE, AND KILLED ###########################################################################
+
+
+@pytest.mark.parametrize("scenario", ["two_runs_of_a_day_at_once", "load_dies_after_it_wrote"])
+def test_twice_or_again_is_as_once(scenario: str) -> None:
+    told, once = story(scenario), story("chart_limited_twice")
+    assert told.run.status == "SUCCEEDED"
+    for key in once.keys("lake/"):
+        assert _without_times(told.versions[key][-1]) == _without_times(once.versions[key][-1]), key
+    assert told.keys("lake/") == once.keys("lake/")
+
+
+def _without_times(body: bytes) -> list[dict[str, Any]]:
+    """A table's rows without what says which answer they come from."""
+    rows = pq.ParquetFile(BytesIO(body)).read().to_pylist()
+    return [
+        {name: each for name, each in row.items() if not name.endswith(("raw_key", "_at"))}
+        for row in rows
+    ]

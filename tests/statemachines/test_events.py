@@ -18,6 +18,7 @@ PIPELINE = {
     "Transform": "transformed",
     "Load": "loaded",
     "Enrich": "enriched",
+    "Verify": "verified",
     "Publish": "published",
 }
 
@@ -77,14 +78,22 @@ def test_an_event_is_accepted(verb: str, results: dict[str, Any]) -> None:
 
 def test_each_event_is_what_the_one_before_leads_to(results: dict[str, Any]) -> None:
     assert event("derive")["capture"] == results["Capture"]
-    assert [event("extract")["chart"]] == results["Plan"]["charts"]
-    assert event("extract")["date"] == results["Plan"]["date"]
+    (item,) = results["Plan"]["charts"]
+    names = ("chart", "date", "again", "not_before")
+    assert event("extract") == {name: item[name] for name in names} | {"requests": {}}
     assert event("transform")["raw_keys"] == results["Extract"]["raw_keys"]
+    assert event("transform")["earlier_keys"] == results["Extract"]["earlier_keys"]
     assert event("transform")["chart"] == event("extract")["chart"]
     assert event("load")["chart"] == event("extract")["chart"]["chart"]
-    assert event("load")["staging_key"] == results["Transform"]["staging_key"]
-    assert event("enrich") == event("publish")
-    assert event("publish")["staging_keys"] == [results["Transform"]["staging_key"]]
+    assert event("load")["date"] == event("enrich")["date"] == item["date"]
+    (chart,) = event("publish")["charts"]
+    assert [{name: chart[name] for name in ("chart", "date", "status")}] == event("verify")[
+        "charts"
+    ]
+    assert (chart["status"], chart["rows"]) == (results["Load"]["status"], results["Load"]["rows"])
+    assert chart["breaches"] == results["Transform"]["breaches"]
+    assert chart["requests"] == results["Extract"]["requests"]
+    assert event("publish")["withdrawals"] == results["Verify"]["withdraw"]
     assert results["Load"]["written"]
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 from unittest.mock import patch
@@ -36,6 +37,7 @@ BUCKET = DEFAULT.properties("DataBucket")["BucketName"]
 VERBS = tuple(functions())
 _ENGINE = {"stepfunctions", "lambda"}  # asked by the engine and the tests, not by functions
 DAY = "2025-03-05"
+NEXT_DAY = "2025-03-06"
 MONTH = "2025-03"
 CHARTS = {"daily-NO": (1, 2, 3), "daily-SE": (2, 3, 4), "daily-FI": (5,), "weekly-SE": (4, 6)}
 SWITCHED_OFF = {"weekly-SE"}
@@ -116,6 +118,9 @@ class _Clients:
     def cache_clear(self) -> None:
         self._kept.pop(self._world._inside, None)
 
+    def forget(self) -> None:
+        self._kept.clear()
+
 
 class World:
     """`before` and `after` hooks run around a handler, and may raise what Lambda then reports."""
@@ -171,6 +176,22 @@ class World:
         client("ssm").put_parameter(
             Name=name, Value=json.dumps(value), Type="SecureString", Overwrite=True
         )
+
+    def tomorrow(self) -> None:
+        """Spotify's next day; its charts stay as they are."""
+        self.spotify.now += timedelta(days=1)
+        self.begin_anew()
+
+    def next_day_of_other_tracks(self) -> None:
+        """Spotify's next day, with every chart the other way round."""
+        self.tomorrow()
+        for tracks in self.spotify.playlists.values():
+            tracks.reverse()
+        self.spotify.playlists[playlist_id("daily-FI")] = [track(7)]
+
+    def begin_anew(self) -> None:
+        """Functions start anew, as they do hours later; what they remembered is gone."""
+        self._clients.forget()
 
     def before(self, verb: str, hook: Hook) -> None:
         self._hooks.setdefault(("before", verb), []).append(hook)

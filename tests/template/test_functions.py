@@ -13,7 +13,9 @@ from tests.template.translated import DEFAULT, REPO, Stack, functions, machines,
 VERBS = tuple(functions())
 POWERTOOLS = "arn:aws:lambda:eu-north-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-"
 PANDAS = "arn:aws:lambda:eu-north-1:336392948345:layer:AWSSDKPandas-Python313"
-WITH_PANDAS = {"Derive", "Load", "Enrich", "Verify", "Publish"}
+# A chart's owner takes rows out as it puts them in, and a name may stand once in a machine.
+ANOTHER_WORD = {"WithdrawCharts.Withdraw": "Withdraw"}
+WITH_PANDAS = {"Derive", "Plan", "Load", "Enrich", "Verify", "Publish"}
 
 
 def _app(verb: str) -> Path:
@@ -66,7 +68,7 @@ def test_folder_resource_state_and_verb_are_one_word() -> None:
     for machine in MACHINES:
         for name, state in states(definition(machine)):
             if (verb := invoked(state)) is not None:
-                assert name.rpartition(".")[2] == verb
+                assert name.rpartition(".")[2] == ANOTHER_WORD.get(name, verb)
     for verb in VERBS:
         assert _decorated(_app(verb)) == [verb]
         assert source()["Resources"][f"{verb}Function"]["Properties"]["CodeUri"] == (

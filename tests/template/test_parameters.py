@@ -11,7 +11,7 @@ from tests.template.translated import DEFAULT, REPO, source
 
 PARAMETERS: dict[str, dict[str, Any]] = source()["Parameters"]
 SECRET = re.compile(r"secret|token|password|passwd|credential|private|api_?key", re.IGNORECASE)
-CRON = re.compile(r"cron\(\d+ (\d+|\*) \* \* \? \*\)")
+CRON = re.compile(r"cron\(\d+ (\d+(,\d+)*|\*) \* \* \? \*\)")
 
 
 def _wrong(parameter: dict[str, Any], value: Any) -> str | None:

@@ -20,6 +20,7 @@ from soundlake.store import objects, secrets
 from tests.unit.helpers import (
     ACCOUNT,
     ACCOUNTS,
+    ANALYSES_PER_DAY,
     API,
     BUCKET,
     CLIENT_ID,
@@ -44,6 +45,7 @@ ENVIRONMENT = {
     "DATA_BUCKET": BUCKET,
     "PARAMETER_PREFIX": PREFIX,
     "ACCOUNT": ACCOUNT,
+    "ANALYSES_PER_DAY": str(ANALYSES_PER_DAY),
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
     "AWS_DEFAULT_REGION": REGION,

@@ -28,6 +28,7 @@ REGION = "eu-north-1"
 BUCKET = "soundlake-test-data"
 PREFIX = "/soundlake/test"
 ACCOUNT = "main"
+ANALYSES_PER_DAY = 50
 API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
 
@@ -292,19 +293,25 @@ class Reply:
 class FakeSpotify:
     """Spotify as far as Soundlake asks it, at its own time `now`.
 
-    `playlists` holds each playlist's pages by id; `features` the known features by track id (others
-    are null); `plays` the rows of recently played. `asked` lists every request's method and path.
+    `playlists` holds each playlist's pages by id; `features` the known features by track id,
+    `albums` and `artists` the known ones by id (others are null), `analyses` those by track id
+    (others are not found); `plays` the rows of recently played. `asked` lists every request's
+    method and path, `batches` the ids of each request for features, `several` those of others.
     """
 
     def __init__(self) -> None:
         self.now = NOW
         self.playlists: dict[str, list[Row]] = {}
         self.features: dict[str, Row] = {}
+        self.albums: dict[str, Row] = {}
+        self.artists: dict[str, Row] = {}
+        self.analyses: dict[str, Row] = {}
         self.plays: list[Any] = []
         self.rotates_to: str | None = None
         self.asked: list[str] = []
         self.requests: list[requests.PreparedRequest] = []
         self.batches: list[list[str]] = []
+        self.several: dict[str, list[list[str]]] = {"albums": [], "artists": []}
         self._next: dict[str, deque[Reply | None]] = defaultdict(deque)
 
     def clock(self) -> datetime:
@@ -346,7 +353,7 @@ class FakeSpotify:
         status, body = self._usual(request, url.path, parse_qs(url.query))
         return status, headers, _body(body)
 
-    def _usual(
+    def _usual(  # noqa: PLR0911 - one for each of its addresses
         self, request: requests.PreparedRequest, path: str, query: dict[str, list[str]]
     ) -> tuple[int, Any]:
         if path == "/api/token":
@@ -360,12 +367,21 @@ class FakeSpotify:
                 ids = query["ids"][0].split(",")
                 self.batches.append(ids)
                 return 200, {"audio_features": [self.features.get(ident) for ident in ids]}
+            case ["albums" | "artists" as kind] if bearer == APP_TOKEN:
+                return 200, self._several(kind, query["ids"][0].split(","))
+            case ["audio-analysis", ident] if bearer == APP_TOKEN and ident in self.analyses:
+                return 200, self.analyses[ident]
             case ["playlists", ident, *_] if bearer == APP_TOKEN and ident in self.playlists:
                 offset = int(query.get("page", ["1"])[0]) - 1
                 return 200, self.playlists[ident][offset]
         if bearer not in {APP_TOKEN, USER_TOKEN}:
-            return 401, {"error": {"status": 401, "message": "Invalid access token"}}
-        return 404, {"error": {"status": 404, "message": "Resource not found"}}
+            return _error(401, "Invalid access token")
+        return _error(404, "Resource not found")
+
+    def _several(self, kind: str, ids: list[str]) -> Row:
+        self.several[kind].append(ids)
+        known = {"albums": self.albums, "artists": self.artists}[kind]
+        return {kind: [known.get(ident) for ident in ids]}
 
     def _token(self, request: requests.PreparedRequest) -> tuple[int, Any]:
         given = str(request.headers["Authorization"]).removeprefix("Basic ")
@@ -381,6 +397,10 @@ class FakeSpotify:
         if self.rotates_to:
             token["refresh_token"] = self.rotates_to
         return 200, token
+
+
+def _error(status: int, message: str) -> tuple[int, Row]:
+    return status, {"error": {"status": status, "message": message}}
 
 
 def _body(body: Any) -> bytes:
@@ -507,3 +527,89 @@ def invoke(verb: str, event: Any) -> Row:
     """Invoke a function as Lambda does; its result survives JSON."""
     result: Row = load_app(verb).handler(event, FakeContext())
     return dict(json.loads(json.dumps(result)))
+
+
+# A day of the daily machine, function by function.
+
+
+def outcome(name: str, status: str = "loaded", day: str = TODAY, **more: Any) -> Row:
+    """What a chart's branch of the machine ended with."""
+    return {"chart": name, "date": day, "status": status} | more
+
+
+def load(
+    zones: Zones,
+    items: Iterable[Any],
+    chart: Mapping[str, str] = NORWAY_CHART,
+    day: str = TODAY,
+) -> Row:
+    """Stage and load a chart's day; its outcome as the machine has it."""
+    stage(zones, items, chart, day)
+    loaded = invoke("load", {"chart": chart["chart"], "date": day, "withdraw": False})
+    assert loaded["status"] == "loaded"
+    return outcome(chart["chart"], day=day, rows=loaded["rows"], holes=0)
+
+
+def enrich(day: str = TODAY, requests: Mapping[str, int] | None = None) -> Row:
+    return invoke("enrich", {"date": day, "requests": dict(requests or {})})
+
+
+def publish(*charts: Row, day: str = TODAY, withdrawals: Sequence[Row] = ()) -> Row:
+    event = {"date": day, "charts": list(charts), "withdrawals": list(withdrawals)}
+    return invoke("publish", event)
+
+
+def kept_answers(zones: Zones, kind: str = "audio-features") -> list[str]:
+    """The keys of the kept answers of one kind; what was asked lies beside each."""
+    return [key for key in zones.keys(f"raw/{kind}/") if key.endswith(".json.gz")]
+
+
+def play_tracks(zones: Zones, at: datetime, *tracks: Row) -> Row:
+    """Capture a page of plays, a minute apart from this time on, and derive it; the result."""
+    rows = [
+        played(0, at + timedelta(minutes=place), track=each) for place, each in enumerate(tracks)
+    ]
+    end = at + timedelta(hours=1)
+    name = f"run-{end:%Y%m%d%H%M%S}"
+    derived = invoke("derive", keep_page(zones, name, end, rows[::-1]))
+    assert derived["status"] == "captured"
+    return derived
+
+
+def section(start: float = 0.0, **changes: Any) -> Row:
+    """A section of an audio analysis."""
+    return {
+        "start": start,
+        "duration": 20.0,
+        "confidence": 1.0,
+        "loudness": -7.5,
+        "tempo": 120.0,
+        "tempo_confidence": 0.5,
+        "key": 9,
+        "mode": 0,
+        "time_signature": 4,
+    } | changes
+
+
+def segment(start: float = 0.0, **changes: Any) -> Row:
+    """A segment of an audio analysis."""
+    return {
+        "start": start,
+        "duration": 0.25,
+        "confidence": 0.5,
+        "loudness_start": -20.0,
+        "loudness_max": -6.5,
+        "loudness_max_time": 0.0625,
+        "loudness_end": 0.0,
+        "pitches": [number / 11 for number in range(12)],
+        "timbre": [40.5, -12.25, *range(10)],
+    } | changes
+
+
+def analysis(duration: float = 60.0) -> Row:
+    """An audio analysis of two sections and two segments."""
+    return {
+        "track": {"duration": duration},
+        "sections": [section(0.0), section(duration / 2, loudness=-6.5)],
+        "segments": [segment(0.0), segment(0.25)],
+    }

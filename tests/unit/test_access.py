@@ -1,7 +1,7 @@
-"""Access: the data bucket, and a foreseen error as a result."""
+"""Access: the zones of the data bucket, what was asked, and a foreseen error as a result."""
 
 import pytest
-from soundlake import access
+from soundlake import access, asking
 from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,
@@ -11,13 +11,43 @@ from soundlake.spotify.errors import (
     UnavailableError,
 )
 from soundlake.store.objects import CorruptObjectError
+from soundlake.store.raw import Raw
+from soundlake.store.staging import Staging
 
-from tests.unit.helpers import BUCKET, Zones
+from tests.unit.helpers import BUCKET, NORWAY, FakeSpotify, Zones, playlist
 
 
 def test_the_bucket_is_the_settings(zones: Zones) -> None:
     assert access.bucket().name == BUCKET
     assert access.bucket() is access.bucket()
+
+
+def test_the_zones_lie_in_the_settings_bucket(zones: Zones) -> None:
+    Staging(zones.bucket).write("staging/one", {"a": 1})
+    zones.put("raw/things/one.json.gz", b"")
+
+    assert isinstance(access.raw(), Raw)
+    assert access.raw().keys("raw/things/") == ["raw/things/one.json.gz"]
+    assert access.staging().read("staging/one") == {"a": 1}
+
+
+def test_who_asked_nobody_counts_nothing_but_the_tries_before() -> None:
+    assert access.counted(None) == {"requests": {}, "counts": {"requests": 0}}
+    assert access.counted(None, {"albums": 2}) == {
+        "requests": {"albums": 2},
+        "counts": {"requests": 0},
+    }
+
+
+def test_requests_add_up_and_the_counts_are_those_of_this_try(spotify: FakeSpotify) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = asking.spotify()
+    client.playlist(NORWAY)
+
+    assert access.counted(client, {"playlists/{id}": 2, "albums": 1}) == {
+        "requests": {"api/token": 1, "playlists/{id}": 3, "albums": 1},
+        "counts": {"requests": 2},
+    }
 
 
 def test_a_rate_limit_is_a_result_with_its_seconds() -> None:
@@ -30,7 +60,7 @@ def test_a_rate_limit_is_a_result_with_its_seconds() -> None:
 
 def test_an_unreachable_spotify_is_a_result_with_its_seconds() -> None:
     assert access.failure(UnavailableError("a sentence")) == {
-        "status": "unavailable",
+        "status": "unreachable",
         "retry_after": 60,
         "error": "a sentence",
     }

@@ -1,7 +1,7 @@
 """Music activity: Spotify's answers through the package's own rows to the record of a play."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,15 +13,22 @@ from soundlake.sections import section_row
 from soundlake.spotify.models import Album, Track
 from soundlake.store.lake import decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
+from soundlake.times import parse_time
 
 from tests.unit.helpers import (
     ACCOUNT,
     NOW,
     REPO,
+    FakeSpotify,
+    Zones,
     album,
     artist,
+    enrich,
     features_of,
+    invoke,
+    keep_page,
     played,
+    publish,
     recently_played,
     track,
     track_id,
@@ -170,6 +177,26 @@ def record(request: pytest.FixtureRequest) -> Row:
 
 def test_the_answers_about_a_play_give_its_record(record: Row) -> None:
     assert record_of(rows_from(answers_to(record))) == json.dumps(record)
+
+
+def test_the_functions_make_the_record_of_a_captured_page(
+    record: Row, zones: Zones, spotify: FakeSpotify
+) -> None:
+    """Derive, Enrich and Publish, from the raw zone's answer to the table's object."""
+    answers = json.loads(json.dumps(answers_to(record)))
+    ident, month = record["track_id"], record["played_at"][:7]
+    (item,) = answers["plays"]["items"]
+    captured = parse_time(item["played_at"]) + timedelta(minutes=5)
+    spotify.features[ident] = answers["features"]["audio_features"][0]
+    spotify.analyses[ident] = answers["analysis"]
+    derived = invoke("derive", keep_page(zones, "run-1", captured, [item]))
+    assert (derived["status"], derived["new"]) == ("captured", 1)
+    day = captured.date().isoformat()
+
+    assert enrich(day)["status"] == "enriched"
+    assert publish(day=day)["status"] == "published"
+
+    assert record_of(zones.rows("music_activity", month, ACCOUNT)) == json.dumps(record)
 
 
 def test_a_record_comes_back_from_its_file(record: Row) -> None:

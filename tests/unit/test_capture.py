@@ -253,9 +253,27 @@ def test_a_refusal_is_a_sentence_and_nothing_is_kept(
 def test_a_broken_connection_is_a_sentence(listener: FakeSpotify) -> None:
     listener.reply(PLAYS, error=requests.ConnectionError("refused"))
 
-    assert capture()["error"].startswith(
+    result = capture()
+
+    assert (result["status"], result["retry_after"]) == ("unreachable", 60)
+    assert result["error"].startswith(
         "Spotify could not be reached at api.spotify.test for me/player/recently-played "
     )
+
+
+@pytest.mark.parametrize("path", ["/api/token", PLAYS])
+def test_a_lasting_server_error_is_an_unreachable_spotify(
+    path: str, listener: FakeSpotify, zones: Zones
+) -> None:
+    for _ in range(3):
+        listener.reply(path, 503, {})
+
+    result = capture()
+
+    assert (result["status"], result["retry_after"]) == ("unreachable", 60)
+    assert result["error"] == f"Spotify answered 503 for {path}: no reason given."
+    assert zones.keys() == []
+    assert capture()["status"] == "captured"
 
 
 @pytest.mark.parametrize(

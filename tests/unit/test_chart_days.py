@@ -220,5 +220,22 @@ def test_that_an_answer_is_gone_does_not_undo_what_was_done() -> None:
     assert merge([], gone) == gone
 
 
+@pytest.mark.parametrize("refused", ["refused", "withdrawn"])
+@pytest.mark.parametrize("status", ["deferred", "failed"])
+def test_what_was_refused_is_asked_for_again_until_a_new_answer_came(
+    status: str, refused: str
+) -> None:
+    before = records([LOADED | {"status": refused, "error": "a sentence"}], [])
+    wait = {"not_before": "2026-11-24T12:35:01.000Z"}
+    unasked = records([LOADED | wait | {"status": status, "stage": "Extract", "error": "429"}], [])
+    asked = records([LOADED | {"status": status, "stage": "Transform", "error": "broken"}], [])
+
+    (found,) = merge(before, unasked)
+
+    assert (found["status"], found["error"]) == (refused, "a sentence")
+    assert due([NO], DAY, [found], NOW) == [Due(NO, DAY, again=True, **wait)]
+    assert merge(before, asked) == asked
+
+
 def test_after_is_an_instant_as_results_carry_it() -> None:
     assert after(NOW, 301) == "2026-11-24T12:35:01.000Z"

@@ -12,9 +12,11 @@ from soundlake.charts import (
     Hole,
     UnknownChartError,
     chart_day,
+    next_page,
     parse_chart_list,
     read_playlist,
     select,
+    shown_tracks,
 )
 from soundlake.spotify.errors import BadAnswerError
 
@@ -377,7 +379,7 @@ def test_an_album_without_images_is_no_hole(images: Any) -> None:
     day = day_of(track(1, album=album(1, images=images)))
 
     assert day.holes == []
-    assert day.tracks[0].album.images == ()
+    assert day.tracks[0].album.images == (None if images is None else ())
 
 
 def test_two_albums_of_one_name_stay_two() -> None:
@@ -512,3 +514,51 @@ def test_what_is_not_a_playlist_is_refused_with_the_field(
         read_playlist(answers, NORWAY)
 
     assert str(refused.value).startswith(sentence)
+
+
+# What an answer shows, and where it goes on.
+
+
+FURTHER = "https://api.spotify.test/v1/playlists/x/items?page=2"
+
+
+@pytest.mark.parametrize("following", [None, FURTHER])
+@pytest.mark.parametrize("shape", [NEW_SHAPE, OLD_SHAPE])
+def test_the_next_page_stands_in_the_first_page_inside_the_playlist(
+    shape: str, following: str | None
+) -> None:
+    assert next_page(playlist([track(1)], shape=shape, following=following), 1) == following
+
+
+@pytest.mark.parametrize("following", [None, FURTHER])
+@pytest.mark.parametrize("number", [2, 10])
+def test_the_next_page_stands_in_a_further_page_itself(number: int, following: str | None) -> None:
+    assert next_page(page([track(2)], following), number) == following
+
+
+def test_what_is_no_page_has_no_next_one() -> None:
+    with pytest.raises(BadAnswerError, match=r"^the playlist: "):
+        next_page(page([track(1)]), 1)
+    with pytest.raises(BadAnswerError, match=r"^the playlist's page: "):
+        next_page({"items": None}, 2)
+
+
+@pytest.mark.parametrize("shape", [NEW_SHAPE, OLD_SHAPE])
+def test_the_tracks_that_an_answer_shows_are_those_that_can_be_read(shape: str) -> None:
+    unreadable = without(track(3), "name")
+    items = [track(1), None, episode(), local_file(), unreadable, track(2), track(1)]
+
+    shown = shown_tracks(read_playlist([playlist(items, shape=shape)], NORWAY))
+
+    assert [each.id for each in shown] == [track_id(number) for number in (1, 2, 1)]
+    assert shown[0].album.name == "Album 1"
+
+
+def test_the_tracks_of_every_page_are_shown() -> None:
+    pages = [playlist([track(1)], following=FURTHER), page([None, track(2)])]
+
+    assert [each.id for each in shown_tracks(read_playlist(pages, NORWAY))] == [
+        track_id(1),
+        track_id(2),
+    ]
+    assert shown_tracks(read_playlist([playlist([])], NORWAY)) == []

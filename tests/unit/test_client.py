@@ -16,6 +16,7 @@ import requests
 from soundlake.spotify.client import (
     ALBUMS_PER_REQUEST,
     ARTISTS_PER_REQUEST,
+    LONG_WAIT_S,
     TRIES,
     Answer,
     AppCredentials,
@@ -316,6 +317,88 @@ def test_a_refusal_brings_the_time_too(spotify: FakeSpotify) -> None:
     assert client.now() == NOW
 
 
+def test_the_time_as_far_as_it_is_known_is_never_asked_for(spotify: FakeSpotify) -> None:
+    client = at_another_clock(timedelta(days=3))
+
+    assert client.known_time() == NOW + timedelta(days=3)
+    assert spotify.asked == []
+    client.app_token()
+    assert client.known_time() == NOW
+    assert spotify.asked == [f"POST {TOKEN}"]
+
+
+# A long wait.
+
+
+def blocked(client: Spotify, spotify: FakeSpotify, seconds: int) -> None:
+    spotify.reply(PLAYLIST, 429, {}, {"Retry-After": str(seconds)})
+    with pytest.raises(RateLimitedError):
+        client.playlist(NORWAY)
+
+
+def test_a_long_wait_is_kept_to_without_a_request(client: Spotify, spotify: FakeSpotify) -> None:
+    blocked(client, spotify, 7200)
+    asked, counted = list(spotify.asked), dict(client.requests)
+
+    for ask in (
+        lambda: client.playlist(NORWAY),
+        lambda: client.page(next_page(2)),
+        lambda: client.audio_features([track_id(1)]),
+        lambda: client.recently_played(USER_TOKEN),
+    ):
+        with pytest.raises(RateLimitedError) as refused:
+            ask()
+        assert refused.value.retry_after == 7200
+
+    assert (spotify.asked, client.requests) == (asked, counted)
+
+
+def test_what_is_left_of_a_long_wait_is_told_in_whole_seconds(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    blocked(client, spotify, 301)
+
+    for passed, left in ((100, 201), (200.5, 1)):
+        spotify.pass_time(seconds=passed)
+        with pytest.raises(RateLimitedError, match=rf"wait {left} s\.$"):
+            client.playlist(NORWAY)
+
+    assert spotify.api_requests() == [f"GET {PLAYLIST}"]
+
+
+def test_no_token_is_asked_for_during_a_long_wait(client: Spotify, spotify: FakeSpotify) -> None:
+    blocked(client, spotify, 86400)
+    asked = list(spotify.asked)
+    spotify.pass_time(hours=2)  # the token has ended
+
+    with pytest.raises(RateLimitedError):
+        client.playlist(NORWAY)
+
+    assert client.now() == NOW + timedelta(hours=2)
+    assert spotify.asked == asked
+
+
+def test_after_a_long_wait_spotify_is_asked_again(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    blocked(client, spotify, 301)
+
+    spotify.pass_time(seconds=301)
+
+    assert client.playlist(NORWAY).json == playlist([])
+    client.playlist(NORWAY)
+    assert spotify.api_requests() == [f"GET {PLAYLIST}"] * 3
+
+
+@pytest.mark.parametrize("seconds", [1, 30, LONG_WAIT_S])
+def test_a_wait_that_a_run_sits_out_is_not_remembered(
+    seconds: int, client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    blocked(client, spotify, seconds)
+
+    assert client.playlist(NORWAY).json == playlist([])
+
+
 # Refusals.
 
 
@@ -331,6 +414,8 @@ def test_a_refusal_brings_the_time_too(spotify: FakeSpotify) -> None:
         ("soon", 30),
         ("1.5", 30),
         ("-3", 30),
+        ("9" * 15, 30),
+        ("9" * 5_000, 30),
         ("Sat, 21 Nov 2026 09:19:00 GMT", 30),
     ],
 )
@@ -395,6 +480,31 @@ def test_a_missing_playlist_is_told(client: Spotify) -> None:
     )
 
 
+def test_a_404_brings_the_answer_that_there_is_nothing(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    path = f"/v1/audio-analysis/{track_id(1)}"
+    body = b'{ "error": {"status": 404, "message": "analysis not found"} }'
+    spotify.reply(path, 404, body)
+
+    with pytest.raises(NotFoundError) as refused:
+        client.audio_analysis(track_id(1))
+
+    assert refused.value.answer == Answer(body, json.loads(body), NOW, path)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html></html>"])
+def test_a_404_that_is_not_json_brings_no_answer(
+    body: bytes, client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.reply(PLAYLIST, 404, body)
+
+    with pytest.raises(NotFoundError) as refused:
+        client.playlist(NORWAY)
+
+    assert refused.value.answer is None
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -405,7 +515,9 @@ def test_a_missing_playlist_is_told(client: Spotify) -> None:
         ([], "no reason given"),
         (b"<html>Bad gateway</html>", "no reason given"),
         (b"", "no reason given"),
+        (b"[" * 200_000, "no reason given"),
     ],
+    ids=lambda value: str(value)[:30],
 )
 def test_any_other_status_is_told_with_spotifys_words(
     body: Any, words: str, client: Spotify, spotify: FakeSpotify
@@ -428,7 +540,17 @@ def test_a_redirect_is_not_followed(client: Spotify, spotify: FakeSpotify) -> No
     assert spotify.asked[-1] == f"GET {PLAYLIST}"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html></html>", b'{"id": "x"', b"\xff\xfe\x00"])
+UNDECODABLE = {
+    "nothing": b"",
+    "a page": b"<html></html>",
+    "cut off": b'{"id": "x"',
+    "no text": b"\xff\xfe\x00",
+    "too deep": b"[" * 200_000,
+    "too long a number": b'{"id": ' + b"9" * 5_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", UNDECODABLE.values(), ids=UNDECODABLE)
 def test_an_answer_that_is_not_json_is_told(
     body: bytes, client: Spotify, spotify: FakeSpotify
 ) -> None:
@@ -683,3 +805,39 @@ def test_an_unreadable_date_is_no_crash(client: Spotify, spotify: FakeSpotify) -
 def test_times_are_aware(client: Spotify) -> None:
     assert client.now().tzinfo is UTC
     assert isinstance(client.now(), datetime)
+
+
+# A long wait, which no run sits out.
+
+LONG = {"Retry-After": "7200"}
+
+
+def test_a_long_wait_is_kept_even_where_the_token_ends_meanwhile(
+    client: Spotify, spotify: FakeSpotify
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    spotify.reply(PLAYLIST, 429, {}, LONG)
+    with pytest.raises(RateLimitedError):
+        client.playlist(NORWAY)
+    asked = list(spotify.asked)
+    spotify.pass_time(seconds=3600)
+
+    with pytest.raises(RateLimitedError) as refused:
+        client.playlist(NORWAY)
+
+    assert refused.value.retry_after == 3600
+    assert spotify.asked == asked
+    spotify.pass_time(seconds=3600)
+    assert client.playlist(NORWAY).json == playlist([])
+
+
+def test_a_long_wait_for_a_token_is_kept_too(client: Spotify, spotify: FakeSpotify) -> None:
+    spotify.reply(TOKEN, 429, {}, LONG)
+    with pytest.raises(RateLimitedError):
+        client.now()
+
+    with pytest.raises(RateLimitedError) as refused:
+        client.playlist(NORWAY)
+
+    assert refused.value.retry_after == 7200
+    assert spotify.asked == [f"POST {TOKEN}"]

@@ -3,18 +3,21 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import date, timedelta
 from gzip import decompress
 from typing import Any
 
 import pytest
 import requests
 from soundlake.store.objects import Bucket
+from soundlake.times import format_time
 
 from tests.unit.helpers import (
     BUCKET,
     MONTH,
     NORWAY,
     NORWAY_CHART,
+    NOW,
     PREFIX,
     TODAY,
     FakeSpotify,
@@ -22,6 +25,8 @@ from tests.unit.helpers import (
     Row,
     Zones,
     invoke,
+    keep_chart,
+    keep_raw,
     next_page,
     page,
     playlist,
@@ -37,8 +42,9 @@ SECOND = f"{DAY}001/page-02.json.gz"
 TOMORROW = {"Date": "Sun, 22 Nov 2026 00:00:00 GMT"}
 
 
-def extract(date: str = TODAY) -> Row:
-    return invoke("extract", {"chart": NORWAY_CHART, "date": date})
+def extract(date: str = TODAY, **given: Any) -> Row:
+    event = {"chart": NORWAY_CHART, "date": date, "again": False, "not_before": None}
+    return invoke("extract", event | {"requests": {}} | given)
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +80,7 @@ def test_an_answer_is_kept_as_it_came_with_spotifys_time(
     assert result == {
         "status": "extracted",
         "raw_keys": [FIRST],
+        "earlier_keys": [],
         "requests": requests_made,
         "counts": {"requests": 2},
     }
@@ -152,6 +159,26 @@ def test_killed_before_any_write_the_next_try_goes_on(
     assert len(result["raw_keys"]) == 3
     assert zones.contents("raw/").items() >= kept.items()
     assert len(three_pages.api_requests()) == 3 + 1  # only the unkept answer is asked again
+
+
+def test_a_page_that_another_process_kept_first_is_gone_on_from(
+    three_pages: FakeSpotify, zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both asked at once: what is kept is one answer, and not parts of two."""
+    put, rivals = Bucket.put, iter([playlist([track(9)])])
+
+    def late(self: Bucket, key: str, body: bytes, **options: Any) -> None:
+        for rival in rivals:
+            keep_raw(zones, key, rival)
+        put(self, key, body, **options)
+
+    monkeypatch.setattr(Bucket, "put", late)
+
+    result = extract()
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", [FIRST])
+    assert three_pages.api_requests() == [f"GET {PLAYLIST}"]
+    assert json.loads(decompress(zones.body(FIRST))) == playlist([track(9)])
 
 
 def test_a_next_page_outside_spotifys_api_is_refused(spotify: FakeSpotify) -> None:
@@ -250,7 +277,7 @@ def test_a_damaged_past_answer_is_unavailable_and_nothing_takes_its_place(
 
     result = extract()
 
-    assert result["status"] == "failed"
+    assert result["status"] == "unavailable"
     assert zones.keys("raw/") == [FIRST]
 
 
@@ -278,6 +305,171 @@ def test_an_answer_that_is_not_json_is_not_kept(
     assert extract()["status"] == "extracted"
 
 
+# The answer before.
+
+
+def days_ago(days: int) -> str:
+    return (date.fromisoformat(TODAY) - timedelta(days=days)).isoformat()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_latest_earlier_answer_is_named_with_its_latest_attempt(
+    kept: bool, one_page: FakeSpotify, zones: Zones
+) -> None:
+    for ago in (2, 3, 13):
+        keep_chart(zones, [track(ago)], day=days_ago(ago))
+    folder = f"raw/charts/spotify/daily-NO/{days_ago(2)}"
+    latest = [f"{folder}/010/page-0{number}.json.gz" for number in (1, 2)]
+    for key in (f"{folder}/002/page-01.json.gz", *latest):
+        keep_raw(zones, key, page([track(1)]))
+    if kept:
+        extract()
+
+    assert extract()["earlier_keys"] == latest
+
+
+@pytest.mark.parametrize(("ago", "found"), [(1, True), (14, True), (15, False), (-1, False)])
+def test_an_earlier_answer_is_of_the_last_fourteen_days(
+    ago: int, found: bool, one_page: FakeSpotify, zones: Zones
+) -> None:
+    key = keep_chart(zones, [track(1)], day=days_ago(ago))
+
+    result = extract()
+
+    assert result["earlier_keys"] == ([key] if found else [])
+    assert result["raw_keys"] == [FIRST]
+
+
+def test_an_earlier_answer_is_this_charts_own(one_page: FakeSpotify, zones: Zones) -> None:
+    for chart in ("daily-NOR", "daily-N", "weekly-NO", "daily-SE"):
+        keep_chart(zones, [track(1)], NORWAY_CHART | {"chart": chart}, days_ago(1))
+
+    assert extract()["earlier_keys"] == []
+
+
+def test_an_earlier_answer_is_named_for_a_past_day_too(one_page: FakeSpotify, zones: Zones) -> None:
+    keys = [keep_chart(zones, [track(ago)], day=days_ago(ago)) for ago in (7, 6, 5)]
+
+    result = extract(days_ago(6))
+
+    assert (result["raw_keys"], result["earlier_keys"]) == ([keys[1]], [keys[0]])
+    assert one_page.asked == []
+
+
+# Asked again.
+
+
+AGAIN = f"{DAY}002/page-01.json.gz"
+
+
+def test_a_refused_answer_is_asked_for_again_while_its_day_lasts(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    extract()
+    before = zones.body(FIRST)
+    one_page.playlists[NORWAY] = [playlist([track(7)])]
+
+    result = extract(again=True)
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", [AGAIN])
+    assert result["earlier_keys"] == []
+    assert json.loads(decompress(zones.body(AGAIN))) == playlist([track(7)])
+    assert zones.body(FIRST) == before
+    assert extract()["raw_keys"] == [AGAIN]
+
+
+def test_a_refused_answer_of_a_past_day_stays_the_days_answer(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    extract()
+    one_page.pass_time(days=1)
+    asked = one_page.api_requests()
+
+    result = extract(again=True, not_before=format_time(NOW + timedelta(days=9)))
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", [FIRST])
+    assert one_page.api_requests() == asked
+    assert zones.keys() == [FIRST]
+
+
+def test_without_an_answer_there_is_none_to_ask_again_for(one_page: FakeSpotify) -> None:
+    assert extract(again=True)["raw_keys"] == [FIRST]
+
+
+def test_a_half_kept_answer_is_gone_on_with_and_not_begun_anew(
+    three_pages: FakeSpotify, zones: Zones
+) -> None:
+    three_pages.reply(ITEMS, 429, {}, {"Retry-After": "9"})
+    extract()
+    assert zones.keys() == [FIRST]
+
+    result = extract(again=True)
+
+    assert result["raw_keys"] == [f"{DAY}001/page-0{number}.json.gz" for number in (1, 2, 3)]
+    assert zones.keys() == result["raw_keys"]
+    assert three_pages.api_requests() == [f"GET {PLAYLIST}", *[f"GET {ITEMS}"] * 3]
+
+
+def test_an_answer_asked_for_again_survives_a_rate_limit(
+    three_pages: FakeSpotify, zones: Zones
+) -> None:
+    extract()
+    three_pages.reply(ITEMS, 429, {}, {"Retry-After": "9"}, after=1)
+    limited = extract(again=True)
+    asked = len(three_pages.api_requests())
+
+    result = extract(again=True)
+
+    assert limited["status"] == "rate_limited"
+    assert result["raw_keys"] == [f"{DAY}002/page-0{number}.json.gz" for number in (1, 2, 3)]
+    assert len(three_pages.api_requests()) == asked + 1
+    assert len(zones.keys()) == 6
+
+
+def test_a_damaged_answer_asked_for_again_is_superseded_once(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    extract()
+    zones.damage(FIRST)
+
+    assert extract(again=True)["raw_keys"] == [AGAIN]
+    assert zones.keys() == [FIRST, AGAIN]
+
+
+# Not before.
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_wait_of_an_earlier_run_is_kept_to_without_asking(
+    again: bool, one_page: FakeSpotify, zones: Zones
+) -> None:
+    if again:
+        extract()
+    asked, kept = one_page.api_requests(), zones.keys()
+
+    result = extract(again=again, not_before="2026-11-21T09:20:00.250Z")
+
+    assert (result["status"], result["retry_after"]) == ("rate_limited", 121)
+    assert result["not_before"] == "2026-11-21T09:20:01.000Z"
+    assert result["error"] == "Spotify's rate limit: wait 121 s."
+    assert one_page.api_requests() == asked
+    assert zones.keys() == kept
+
+
+@pytest.mark.parametrize("until", ["2026-11-21T09:18:00Z", "2026-11-20T00:00:00Z"])
+def test_a_wait_that_is_over_is_none(until: str, one_page: FakeSpotify) -> None:
+    assert extract(not_before=until)["status"] == "extracted"
+
+
+def test_what_is_kept_waits_for_nobody(one_page: FakeSpotify) -> None:
+    extract()
+
+    result = extract(not_before="2026-11-22T00:00:00Z")
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", [FIRST])
+    assert result["requests"] == {}
+
+
 # The day.
 
 
@@ -288,7 +480,7 @@ def test_another_day_than_spotifys_is_unavailable_and_the_api_is_not_asked(
     result = extract(date)
 
     assert result == {
-        "status": "failed",
+        "status": "unavailable",
         "error": f"Spotify shows only today's chart (2026-11-21, UTC) and no answer of {date} was "
         "kept, so that day is unavailable.",
         "requests": {"api/token": 1},
@@ -305,7 +497,7 @@ def test_an_answer_from_after_midnight_is_not_kept_under_the_day_before(
 
     result = extract()
 
-    assert result["status"] == "failed"
+    assert result["status"] == "unavailable"
     assert "only today's chart (2026-11-22, UTC)" in result["error"]
     assert result["requests"]["playlists/{id}"] == 1
     assert zones.keys() == []
@@ -318,7 +510,7 @@ def test_a_page_from_after_midnight_is_not_kept_beside_the_days_first(
 
     result = extract()
 
-    assert result["status"] == "failed"
+    assert result["status"] == "unavailable"
     assert zones.keys() == [FIRST]
 
 
@@ -328,7 +520,7 @@ def test_a_warm_process_knows_the_day_without_any_request(one_page: FakeSpotify)
 
     result = extract("2026-11-20")
 
-    assert result["status"] == "failed"
+    assert result["status"] == "unavailable"
     assert result["requests"] == {}
     assert one_page.asked == asked
 
@@ -347,6 +539,7 @@ def test_a_rate_limit_is_returned_and_not_slept(
 
     assert (result["status"], result["retry_after"]) == ("rate_limited", seconds)
     assert result["error"] == f"Spotify's rate limit: wait {seconds} s."
+    assert result["not_before"] == format_time(NOW + timedelta(seconds=seconds))
     assert zones.keys() == []
 
 
@@ -382,13 +575,64 @@ def test_a_lasting_server_error_is_a_sentence(one_page: FakeSpotify) -> None:
     for _ in range(3):
         one_page.reply(PLAYLIST, 503, {})
 
-    assert extract()["error"] == f"Spotify answered 503 for {PLAYLIST}: no reason given."
+    result = extract()
+
+    assert (result["status"], result["retry_after"]) == ("unreachable", 60)
+    assert result["not_before"] == "2026-11-21T09:19:00.000Z"
+    assert result["error"] == f"Spotify answered 503 for {PLAYLIST}: no reason given."
 
 
 def test_a_broken_connection_is_a_sentence(one_page: FakeSpotify) -> None:
     one_page.reply(PLAYLIST, error=requests.ConnectionError("refused"))
 
-    assert extract()["error"].startswith("Spotify could not be reached at api.spotify.test for ")
+    result = extract()
+
+    assert (result["status"], result["not_before"]) == ("unreachable", "2026-11-21T09:19:00.000Z")
+    assert result["error"].startswith("Spotify could not be reached at api.spotify.test for ")
+
+
+def test_an_unreachable_token_service_is_a_wait_by_this_machines_clock(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    one_page.reply("/api/token", error=requests.ConnectionError("refused"))
+
+    result = extract()
+
+    assert (result["status"], result["retry_after"]) == ("unreachable", 60)
+    assert result["not_before"] == "2026-11-21T09:19:00.000Z"
+    assert result["error"].startswith(
+        "Spotify could not be reached at accounts.spotify.test for api/token "
+    )
+    assert result["requests"] == {"api/token": 3}
+    assert one_page.api_requests() == []
+    assert zones.keys() == []
+    assert extract()["status"] == "extracted"
+
+
+def test_a_long_wait_holds_for_the_next_chart_of_this_process(one_page: FakeSpotify) -> None:
+    one_page.reply(PLAYLIST, 429, {}, {"Retry-After": "7200"})
+    extract()
+    asked = list(one_page.asked)
+    one_page.pass_time(minutes=30)
+
+    result = extract(chart=NORWAY_CHART | {"chart": "daily-SE", "playlist_id": "x" * 22})
+
+    assert (result["status"], result["retry_after"]) == ("rate_limited", 5400)
+    assert result["not_before"] == format_time(NOW + timedelta(hours=2))
+    assert result["requests"] == {}
+    assert one_page.asked == asked
+
+
+def test_requests_add_up_over_the_tries_that_a_rate_limit_makes(one_page: FakeSpotify) -> None:
+    before = {"api/token": 1, "playlists/{id}": 2}
+
+    limited = extract(requests=before, not_before="2026-11-21T09:18:01Z")
+    result = extract(requests=limited["requests"])
+
+    assert limited["requests"] == {"api/token": 2, "playlists/{id}": 2}
+    assert result["requests"] == {"api/token": 2, "playlists/{id}": 3}
+    assert result["counts"] == {"requests": 1}
+    assert extract(requests=before)["requests"] == before  # from what is kept
 
 
 def test_missing_credentials_are_a_sentence(one_page: FakeSpotify, ssm: Any) -> None:
@@ -401,6 +645,7 @@ def test_missing_credentials_are_a_sentence(one_page: FakeSpotify, ssm: Any) -> 
         f"There is no SecureString {PREFIX}/spotify/app; write it with ./soundlake app."
     )
     assert result["requests"] == {}
+    assert "not_before" not in result
 
 
 def test_corrected_credentials_are_used_by_the_next_invocation(
@@ -446,3 +691,51 @@ def test_only_the_raw_zone_is_written(one_page: FakeSpotify, zones: Zones) -> No
 
     assert zones.keys() == [FIRST]
     assert MONTH in FIRST
+
+
+# A day that is over while a new attempt is under way.
+
+
+def extract_again(date: str = TODAY) -> Row:
+    """What a run asks of a chart that an earlier run refused."""
+    event = {"chart": NORWAY_CHART, "date": date, "again": True, "not_before": None, "requests": {}}
+    return invoke("extract", event)
+
+
+def test_a_half_kept_attempt_does_not_hide_the_whole_one_of_a_past_day(
+    three_pages: FakeSpotify, zones: Zones
+) -> None:
+    first = extract_again()["raw_keys"]
+    three_pages.reply(ITEMS, 429, {}, {"Retry-After": "9"})
+    limited = extract_again()
+    three_pages.pass_time(days=1)
+
+    result = extract_again()
+
+    assert limited["status"] == "rate_limited"
+    assert f"{DAY}002/page-01.json.gz" in zones.keys("raw/")
+    assert (result["status"], result["raw_keys"]) == ("extracted", first)
+
+
+def test_a_damaged_attempt_does_not_hide_the_whole_one_of_a_past_day(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    first = extract_again()["raw_keys"]
+    zones.damage(extract_again()["raw_keys"][0])
+    one_page.pass_time(days=1)
+
+    result = extract_again()
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", first)
+
+
+def test_asked_again_at_midnight_the_kept_answer_stays_the_days(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    first = extract_again()["raw_keys"]
+    one_page.reply(PLAYLIST, 200, playlist([track(2)]), TOMORROW)
+
+    result = extract_again()
+
+    assert (result["status"], result["raw_keys"]) == ("extracted", first)
+    assert zones.keys("raw/") == first

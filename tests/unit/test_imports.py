@@ -45,10 +45,11 @@ ASKS = {"aws_lambda_powertools.utilities.parameters", "pydantic", "requests"}
 LOADS = {
     "Capture": {"boto3"} | ASKS,
     "Derive": {"boto3", "pydantic"} | TABLES,
-    "Plan": {"boto3", "pydantic"},
+    "Plan": {"boto3", "pydantic"} | TABLES,
     "Extract": {"boto3"} | ASKS,
     "Transform": {"boto3", "pydantic"},
     "Load": {"boto3"} | TABLES,
+    "Verify": {"boto3", "pydantic"} | TABLES,
     "Enrich": {"boto3"} | ASKS | TABLES,
     "Publish": {"awswrangler", "boto3", "pandas", "pydantic", "pyarrow.dataset", "requests"}
     | TABLES,

@@ -18,6 +18,7 @@ from soundlake.store.lake import (
     SchemaError,
     decode,
     encode_rows,
+    month_of_key,
     object_key,
     to_parquet,
 )
@@ -506,3 +507,32 @@ def test_times_have_no_zone_and_whole_milliseconds() -> None:
     (row,) = encode_rows([artist("a", fetched_at=at.isoformat())], ARTISTS, "k").to_pylist()
 
     assert row["fetched_at"] == datetime(2026, 11, 21, 9, 18, 0, 123000)  # noqa: DTZ001
+
+
+def test_the_month_is_in_the_key() -> None:
+    assert month_of_key(KEY) == MONTH
+    assert month_of_key(object_key("chart_entries", "2025-01", "daily-NO")) == "2025-01"
+
+
+def test_an_owners_objects_are_known_with_their_times_of_writing(zones: Zones) -> None:
+    keys = [object_key("artists", month, "one") for month in ("2026-10", "2026-11")]
+    for key in (*reversed(keys), object_key("artists", MONTH, "another-one"), KEY):
+        zones.put(key, b"")
+    zones.put("lake/albums/month=2026-11/one.parquet", b"")
+
+    written = zones.lake.written("artists", "one")
+
+    assert list(written) == keys
+    assert written == {
+        key: zones.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"] for key in keys
+    }
+    assert zones.lake.written("artists", "none") == {}
+
+
+def test_paths_are_addresses_of_a_tables_objects(zones: Zones) -> None:
+    replace(zones.lake, adding(artist("a")))
+    zones.put("lake/artists/month=2026-11/note.txt", b"")
+    zones.put("lake/albums/month=2026-11/albums.parquet", b"")
+
+    assert zones.lake.paths("artists") == [f"s3://{BUCKET}/{KEY}"]
+    assert zones.lake.paths("tracks") == []

@@ -1,6 +1,6 @@
-"""Load: a chart day in the chart's own object of its month, and only that day."""
+"""Load: a chart day into the chart's own object of its month or out again, and only that day."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -32,12 +32,19 @@ SWEDEN_CHART = NORWAY_CHART | {
 }
 
 
-def load(staging_key: str, chart: str = "daily-NO", day: str = TODAY) -> Row:
-    return invoke("load", {"chart": chart, "date": day, "staging_key": staging_key})
+def load(chart: str = "daily-NO", day: str = TODAY) -> Row:
+    return invoke("load", {"chart": chart, "date": day, "withdraw": False})
 
 
-def load_day(zones: Zones, items: list[Any], day: str = TODAY) -> Row:
-    return load(stage(zones, items, day=day), day=day)
+def withdraw(chart: str = "daily-NO", day: str = TODAY) -> Row:
+    return invoke("load", {"chart": chart, "date": day, "withdraw": True})
+
+
+def load_day(
+    zones: Zones, items: list[Any], day: str = TODAY, chart: Mapping[str, str] = NORWAY_CHART
+) -> Row:
+    stage(zones, items, chart, day)
+    return load(chart["chart"], day)
 
 
 def entries(zones: Zones, month: str = "2026-11") -> list[tuple[date, int, str]]:
@@ -118,7 +125,7 @@ def test_the_order_of_the_days_does_not_matter(zones: Zones) -> None:
 def test_months_and_charts_stay_apart(zones: Zones) -> None:
     load_day(zones, [track(1)], "2026-11-30")
     load_day(zones, [track(2)], "2026-12-01")
-    load(stage(zones, [track(3)], SWEDEN_CHART), "daily-SE")
+    load_day(zones, [track(3)], chart=SWEDEN_CHART)
 
     assert zones.keys("lake/") == [
         KEY,
@@ -138,7 +145,7 @@ def test_a_hole_leaves_no_row_and_the_positions_as_they_are(zones: Zones) -> Non
 def test_killed_before_the_write_the_next_try_loads(
     zones: Zones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = stage(zones, [track(1)])
+    stage(zones, [track(1)])
 
     def killed(*args: Any, **options: Any) -> None:
         raise Killed
@@ -146,17 +153,22 @@ def test_killed_before_the_write_the_next_try_loads(
     with monkeypatch.context() as patched:
         patched.setattr(Bucket, "put", killed)
         with pytest.raises(Killed):
-            load(key)
+            load()
 
     assert zones.keys("lake/") == []
-    assert load(key)["written"] is True
+    assert load()["written"] is True
 
 
 def test_missing_staged_rows_say_what_to_do(zones: Zones) -> None:
-    assert load("staging/absent.json.gz") == {
+    stage(zones, [track(1)], day="2026-11-20")
+    stage(zones, [track(1)], SWEDEN_CHART)
+
+    assert load() == {
         "status": "failed",
-        "error": "staging/absent.json.gz is missing; run the day again to stage it anew.",
+        "error": f"staging/daily/{TODAY}/daily-NO.json.gz is missing; run the day again to stage "
+        "it anew.",
     }
+    assert zones.keys("lake/") == []
 
 
 def test_a_damaged_object_is_named_and_stays(zones: Zones) -> None:
@@ -201,7 +213,7 @@ def test_a_time_that_cannot_be_read_is_named(zones: Zones) -> None:
     value["entries"][0]["added_at"] = "some day"
     staged.write(key, value)
 
-    result = load(key)
+    result = load()
 
     assert result["status"] == "failed"
     assert result["error"].startswith(f"{KEY}: column 'added_at': ")
@@ -211,3 +223,76 @@ def test_nothing_is_given_away(
     zones: Zones, ssm: Any, tell_tales: Callable[[object], list[str]]
 ) -> None:
     assert tell_tales(load_day(zones, [track(1)])) == []
+
+
+# Out again.
+
+
+def test_a_withdrawn_day_leaves_the_other_days_and_charts_as_they_are(zones: Zones) -> None:
+    load_day(zones, [track(1), track(2)], "2026-11-20")
+    load_day(zones, [track(3), track(4)])
+    load_day(zones, [track(5)], chart=SWEDEN_CHART)
+    sweden = zones.rows("chart_entries", "2026-11", "daily-SE")
+
+    result = withdraw()
+
+    assert result == {"status": "withdrawn", "rows": 0, "written": True, "counts": {"rows": 0}}
+    assert entries(zones) == [(day(20), 1, track_id(1)), (day(20), 2, track_id(2))]
+    assert zones.rows("chart_entries", "2026-11", "daily-SE") == sweden
+
+
+def test_the_only_day_can_be_withdrawn(zones: Zones) -> None:
+    load_day(zones, [track(1)])
+
+    assert withdraw()["written"] is True
+    assert entries(zones) == []
+
+
+def test_withdrawing_twice_leaves_the_object_as_it_was(zones: Zones) -> None:
+    load_day(zones, [track(1)], "2026-11-20")
+    load_day(zones, [track(2)])
+    withdraw()
+    before = zones.body(KEY), zones.versions(KEY)
+
+    again = withdraw()
+
+    assert again == {"status": "withdrawn", "rows": 0, "written": False, "counts": {"rows": 0}}
+    assert (zones.body(KEY), zones.versions(KEY)) == before
+
+
+def test_what_was_never_loaded_is_withdrawn_without_a_write(zones: Zones) -> None:
+    assert withdraw() == {
+        "status": "withdrawn",
+        "rows": 0,
+        "written": False,
+        "counts": {"rows": 0},
+    }
+    assert zones.keys() == []
+
+
+def test_withdrawing_needs_nothing_staged(zones: Zones) -> None:
+    load_day(zones, [track(1)])
+    zones.s3.delete_object(Bucket=zones.bucket.name, Key=stage(zones, [track(1)]))
+
+    assert withdraw()["status"] == "withdrawn"
+    assert entries(zones) == []
+
+
+def test_a_withdrawn_day_can_be_loaded_again(zones: Zones) -> None:
+    load_day(zones, [track(1)])
+    before = zones.body(KEY)
+    withdraw()
+
+    assert load()["written"] is True
+    assert zones.body(KEY) == before
+
+
+def test_nothing_is_withdrawn_from_a_damaged_object(zones: Zones) -> None:
+    load_day(zones, [track(1)])
+    damaged = zones.damage(KEY)
+
+    result = withdraw()
+
+    assert result["status"] == "failed"
+    assert result["error"].startswith(f"{KEY} is not a whole Parquet file; ")
+    assert zones.body(KEY) == damaged

@@ -1,6 +1,7 @@
 """Objects: read, listed, and written on a condition that really holds."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -131,6 +132,33 @@ def test_keys_are_listed_in_order_over_more_than_one_page(
     assert keys == [f"many/{number}" for number in range(5)]
 
 
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [("", "01234"), ("many/1", "234"), ("many/1x", "234"), ("many/", "01234"), ("many/4", "")],
+)
+def test_keys_may_begin_after_a_key(
+    after: str, expected: str, zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
+    for number in range(5):
+        zones.put(f"many/{number}", b"")
+
+    assert list(zones.bucket.keys("many/", after)) == [f"many/{number}" for number in expected]
+
+
+def test_the_times_of_writing_are_known_by_key_in_order(zones: Zones) -> None:
+    for key in ("some/b", "some/a", "others/c"):
+        zones.put(key, b"")
+
+    written = zones.bucket.written("some/")
+
+    assert list(written) == ["some/a", "some/b"]
+    for key, at in written.items():
+        assert at == zones.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"]
+        assert at.utcoffset() == timedelta(0)
+    assert zones.bucket.written("nothing/") == {}
+
+
 def test_an_empty_place_has_no_keys(zones: Zones) -> None:
     assert list(zones.bucket.keys("nothing/")) == []
 
@@ -139,6 +167,8 @@ def test_an_empty_place_has_no_keys(zones: Zones) -> None:
 def test_a_prefix_without_a_slash_is_refused(prefix: str, zones: Zones) -> None:
     with pytest.raises(ValueError, match=r"^a prefix ends with a slash, or it also finds its"):
         list(zones.bucket.keys(prefix))
+    with pytest.raises(ValueError, match=r"^a prefix ends with a slash, or it also finds its"):
+        zones.bucket.written(prefix)
 
 
 @given(st.binary(max_size=500))
@@ -172,3 +202,27 @@ def test_what_is_not_json_is_named(body: bytes) -> None:
 
 def test_json_is_read() -> None:
     assert decode(json.dumps({"a": [1, None]}).encode(), "k") == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (rb'["\ud800"]', ["\ufffd"]),
+        (rb'["a\uDFFFb", 1, null]', ["a\ufffdb", 1, None]),
+        (rb'{"\ud83d": {"a": "\udc00"}}', {"\ufffd": {"a": "\ufffd"}}),
+        (rb'["\ud83d\ude00"]', ["\U0001f600"]),
+        (b'["\xed\xa0\x80"]', ["\ufffd"]),
+        (b'["\xed\xa0\xbd\xed\xb8\x80"]', ["\U0001f600"]),
+        (rb'["\\ud800"]', [r"\ud800"]),
+    ],
+)
+def test_half_a_pair_becomes_a_mark_and_whole_ones_stay(body: bytes, read: object) -> None:
+    value = decode(body, "raw/one")
+
+    assert value == read
+    assert json.dumps(value, ensure_ascii=False).encode()  # good text now: it can be written
+
+
+def test_what_is_nested_too_deeply_is_named() -> None:
+    with pytest.raises(CorruptObjectError, match=r"^raw/one does not hold JSON\.$"):
+        decode(b"[" * 200_000, "raw/one")

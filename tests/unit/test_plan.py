@@ -1,11 +1,15 @@
 """Plan: the date and the charts of a run, or one sentence why there is none."""
 
+import json
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from soundlake.store.lake import to_parquet
 
-from tests.unit.helpers import TODAY, Row, Zones, chart_list, chart_row, invoke, playlist_id
+from tests.unit.helpers import MONTH, TODAY, Row, Zones, chart_list, chart_row, invoke, playlist_id
 
 START = "2026-11-21T07:00:31.5Z"
 KEY = "config/charts.csv"
@@ -26,7 +30,30 @@ def listed(zones: Zones) -> Zones:
 
 
 def names(result: Row) -> list[str]:
-    return [chart["chart"] for chart in result["charts"]]
+    return [item["chart"]["chart"] for item in result["charts"]]
+
+
+def planned(result: Row) -> list[tuple[str, str, bool]]:
+    return [(item["chart"]["chart"], item["date"], item["repair"]) for item in result["charts"]]
+
+
+def record(zones: Zones, *records: Row) -> None:
+    """Put records of earlier runs where Publish keeps them."""
+    for month in sorted({row["chart_date"][:7] for row in records}):
+        rows = [row for row in records if row["chart_date"].startswith(month)]
+        zones.lake.replace("chart_days", month, "chart_days", lambda _, rows=rows: rows)
+
+
+def became(chart: str, day: str, status: str, not_before: str | None = None) -> Row:
+    cadence, country = chart.split("-")
+    return {
+        "chart": chart,
+        "country": country,
+        "cadence": cadence,
+        "chart_date": day,
+        "status": status,
+        "not_before": not_before,
+    }
 
 
 def test_an_empty_input_reads_every_enabled_chart_of_the_runs_own_day(listed: Zones) -> None:
@@ -35,15 +62,22 @@ def test_an_empty_input_reads_every_enabled_chart_of_the_runs_own_day(listed: Zo
         "date": TODAY,
         "charts": [
             {
-                "chart": f"daily-{country}",
-                "country": country,
-                "country_name": f"Country {country}",
-                "cadence": "daily",
-                "playlist_id": playlist_id(f"d{country}"),
+                "chart": {
+                    "chart": f"daily-{country}",
+                    "country": country,
+                    "country_name": f"Country {country}",
+                    "cadence": "daily",
+                    "playlist_id": playlist_id(f"d{country}"),
+                },
+                "date": TODAY,
+                "repair": False,
+                "again": False,
+                "not_before": None,
             }
             for country in ("NO", "SE")
         ],
-        "counts": {"charts": 2},
+        "done": 0,
+        "counts": {"charts": 2, "repairs": 0},
     }
 
 
@@ -138,10 +172,10 @@ def test_a_list_without_an_enabled_chart_says_what_to_do(zones: Zones) -> None:
 
 
 def test_an_empty_wish_is_not_blamed_on_the_list(listed: Zones) -> None:
-    result = plan({"charts": []})
-
-    assert result["status"] == "invalid"
-    assert "switched off" not in result["error"]
+    assert plan({"charts": []}) == {
+        "status": "invalid",
+        "error": "The input's 'charts' is empty; name some, like NO, or leave it out.",
+    }
 
 
 @pytest.mark.parametrize(
@@ -201,3 +235,171 @@ def test_planning_writes_nothing_and_gives_nothing_away(
 
     assert tell_tales(plan()) == []
     assert listed.versions() == before
+
+
+# What earlier runs recorded.
+
+
+YESTERDAY = "2026-11-20"
+DAMAGED = f"lake/chart_days/month={MONTH}/chart_days.parquet"
+
+
+@pytest.mark.parametrize("status", ["loaded", "unchanged"])
+def test_what_is_done_is_counted_and_left_alone(status: str, listed: Zones) -> None:
+    record(listed, became("daily-NO", TODAY, status))
+
+    result = plan()
+
+    assert planned(result) == [("daily-SE", TODAY, False)]
+    assert (result["done"], result["counts"]) == (1, {"charts": 1, "repairs": 0})
+
+
+def test_a_day_that_is_done_leaves_nothing(listed: Zones) -> None:
+    record(listed, *[became(chart, TODAY, "loaded") for chart in ("daily-NO", "daily-SE")])
+
+    assert plan() == {
+        "status": "planned",
+        "date": TODAY,
+        "charts": [],
+        "done": 2,
+        "counts": {"charts": 0, "repairs": 0},
+    }
+
+
+@pytest.mark.parametrize("status", ["refused", "withdrawn"])
+def test_what_was_refused_is_asked_for_again(status: str, listed: Zones) -> None:
+    record(listed, became("daily-NO", TODAY, status), became("daily-NO", YESTERDAY, status))
+
+    result = plan()
+
+    assert [(item["date"], item["again"]) for item in result["charts"]] == [
+        (TODAY, True),
+        (TODAY, False),
+    ]
+    assert result["done"] == 0
+
+
+def test_what_earlier_days_missed_is_made_up_for_after_the_day_itself(listed: Zones) -> None:
+    record(
+        listed,
+        became("daily-NO", "2026-11-18", "loaded"),
+        became("daily-NO", "2026-11-19", "deferred"),
+        became("daily-NO", YESTERDAY, "unavailable"),
+        became("daily-SE", YESTERDAY, "failed"),
+        became("daily-SE", TODAY, "loaded"),
+        became("weekly-NO", YESTERDAY, "failed"),  # is switched off
+    )
+
+    result = plan()
+
+    assert planned(result) == [
+        ("daily-NO", TODAY, False),
+        ("daily-SE", YESTERDAY, True),
+        ("daily-NO", "2026-11-19", True),
+    ]
+    assert (result["done"], result["counts"]) == (1, {"charts": 1, "repairs": 2})
+
+
+def test_looking_back_reaches_into_the_month_before_and_no_further(listed: Zones) -> None:
+    record(
+        listed,
+        became("daily-NO", "2026-10-25", "failed"),
+        became("daily-NO", "2026-10-26", "failed"),
+        *[became("daily-NO", f"2026-10-{day}", "loaded") for day in range(27, 32)],
+        became("daily-NO", "2026-11-01", "loaded"),
+    )
+
+    result = plan({"scheduled_time": "2026-11-02T07:00:00Z"})
+
+    assert planned(result) == [
+        ("daily-NO", "2026-11-02", False),
+        ("daily-SE", "2026-11-02", False),
+        ("daily-NO", "2026-10-26", True),
+    ]
+
+
+def test_records_of_two_months_ago_are_not_read(listed: Zones) -> None:
+    listed.put("lake/chart_days/month=2026-09/chart_days.parquet", b"no table")
+
+    assert plan({"scheduled_time": "2026-11-02T07:00:00Z"})["status"] == "planned"
+
+
+def test_with_a_date_every_chart_is_derived_again(listed: Zones, logs: StringIO) -> None:
+    wait = "2026-11-21T08:00:00Z"
+    record(
+        listed,
+        became("daily-NO", YESTERDAY, "loaded"),
+        became("daily-SE", YESTERDAY, "refused"),
+        became("daily-NO", "2026-11-19", "failed", wait),
+    )
+
+    result = plan({"date": YESTERDAY})
+
+    assert planned(result) == [("daily-NO", YESTERDAY, False), ("daily-SE", YESTERDAY, False)]
+    assert {(item["again"], item["not_before"]) for item in result["charts"]} == {(False, None)}
+    assert (result["done"], result["counts"]) == (0, {"charts": 2, "repairs": 0})
+
+
+def test_a_date_asks_for_no_records(listed: Zones, logs: StringIO) -> None:
+    listed.put(DAMAGED, b"no table")
+
+    assert len(plan({"date": TODAY})["charts"]) == 2
+    assert DAMAGED not in logs.getvalue()
+
+
+def test_named_charts_are_done_and_nothing_else(listed: Zones) -> None:
+    record(
+        listed,
+        became("daily-NO", TODAY, "loaded"),
+        became("daily-NO", YESTERDAY, "failed"),
+        became("daily-SE", TODAY, "refused"),
+    )
+
+    result = plan({"charts": ["NO"]})
+
+    assert planned(result) == [("daily-NO", TODAY, False)]
+    assert result["charts"][0]["again"] is False
+    assert (result["done"], result["counts"]) == (0, {"charts": 1, "repairs": 0})
+    assert plan({"charts": ["SE"]})["charts"][0]["again"] is True
+
+
+def test_named_charts_of_a_date_are_done_alone(listed: Zones) -> None:
+    assert planned(plan({"charts": ["SE"], "date": YESTERDAY})) == [("daily-SE", YESTERDAY, False)]
+
+
+@pytest.mark.parametrize("given", [{}, {"charts": ["SE", "NO"]}])
+def test_spotifys_wait_is_handed_to_every_chart_while_it_lasts(given: Row, listed: Zones) -> None:
+    wait = "2026-11-21T09:00:00Z"
+    record(listed, became("daily-NO", TODAY, "deferred", wait))
+
+    during, after = plan(given), plan(given, "2026-11-21T09:00:00Z")
+
+    assert {item["not_before"] for item in during["charts"]} == {"2026-11-21T09:00:00.000Z"}
+    assert {item["not_before"] for item in after["charts"]} == {None}
+    assert len(during["charts"]) == len(after["charts"]) == 2
+
+
+@pytest.mark.parametrize("given", [{}, {"charts": ["NO", "SE"]}])
+def test_records_that_cannot_be_read_stop_no_run(given: Row, listed: Zones, logs: StringIO) -> None:
+    record(
+        listed,
+        became("daily-NO", TODAY, "loaded"),
+        became("daily-SE", YESTERDAY, "failed"),
+    )
+    damaged = listed.damage(DAMAGED)
+
+    result = plan(given)
+
+    assert planned(result) == [("daily-NO", TODAY, False), ("daily-SE", TODAY, False)]
+    assert result["done"] == 0
+    (warning,) = [line for line in logs.getvalue().splitlines() if DAMAGED in line]
+    assert json.loads(warning)["level"] == "WARNING"
+    assert json.loads(warning)["message"].startswith(f"{DAMAGED} is not a whole Parquet file; ")
+    assert listed.body(DAMAGED) == damaged
+
+
+def test_records_with_a_foreign_column_stop_no_run(listed: Zones, logs: StringIO) -> None:
+    listed.put(DAMAGED, to_parquet(pa.table({"rank": pa.array([1])})))
+
+    assert len(plan()["charts"]) == 2
+    assert f"{DAMAGED} has a column 'rank' that its table does not have." in logs.getvalue()

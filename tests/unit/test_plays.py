@@ -15,6 +15,7 @@ from soundlake.plays import (
     identity,
     merge,
     read_page,
+    read_tracks,
     track_id,
 )
 from soundlake.spotify.errors import BadAnswerError
@@ -405,3 +406,32 @@ def test_an_attempt_without_a_page_is_a_row() -> None:
         "raw_key": None,
     }
     assert row.keys() == capture_row(read([]), "main", []).keys()
+
+
+# The tracks of a page.
+
+
+def test_the_tracks_of_a_page_are_those_of_the_rows_that_can_be_read() -> None:
+    rows = [
+        played(1, NOW),
+        {"played_at": "2026-11-21T09:00:00Z"},
+        None,
+        played(2, NOW, track=without(helpers.track(2), "album")),
+        played(3, minutes(1)),
+        played(1, minutes(2)),
+    ]
+
+    tracks = read_tracks(recently_played(rows))
+
+    assert [track.id for track in tracks] == [helpers.track_id(number) for number in (1, 3, 1)]
+    assert tracks[1].album.name == "Album 3"
+
+
+def test_a_page_without_rows_shows_no_tracks() -> None:
+    assert read_tracks(recently_played([])) == []
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"items": None}])
+def test_what_is_no_page_shows_no_tracks_and_is_refused(answer: Any) -> None:
+    with pytest.raises(BadAnswerError, match=r"^recently played"):
+        read_tracks(answer)

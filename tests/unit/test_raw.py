@@ -43,10 +43,12 @@ def test_an_answer_says_when_it_came_and_what_was_asked(raw: Raw, zones: Zones) 
 
 
 def test_an_answer_that_is_there_is_never_changed(raw: Raw, zones: Zones) -> None:
-    raw.write(KEY, answer())
+    first = raw.write(KEY, answer())
     before = zones.versions()
 
-    raw.write(KEY, answer(b'{"a": 2}', at=NOW + timedelta(days=1)))
+    second = raw.write(KEY, answer(b'{"a": 2}', at=NOW + timedelta(days=1)))
+
+    assert (first, second) == (True, False)
 
     assert zones.versions() == before
     assert raw.need(KEY).json == {"a": 1}
@@ -145,3 +147,27 @@ def test_keys_are_those_of_answers_in_order(raw: Raw, zones: Zones) -> None:
     zones.put("raw/things/note.txt", json.dumps({}).encode())
 
     assert raw.keys("raw/things/") == ["raw/things/a.json.gz", "raw/things/b.json.gz"]
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "expected"),
+    [
+        ("", "", "1 2/a 2/b 3"),
+        ("raw/days/2/", "", "2/a 2/b 3"),
+        ("raw/days/2/a.json.gz", "", "2/b 3"),
+        ("", "raw/days/3", "1 2/a 2/b"),
+        ("", "raw/days/2/b.json.gz", "1 2/a"),
+        ("raw/days/2/", "raw/days/3", "2/a 2/b"),
+        ("raw/days/9", "", ""),
+        ("", "raw/days/0", ""),
+    ],
+)
+def test_keys_may_be_bounded_on_both_sides(
+    after: str, before: str, expected: str, raw: Raw
+) -> None:
+    for name in ("3", "2/b", "1", "2/a"):
+        raw.write(f"raw/days/{name}.json.gz", answer(), asked=["x"])
+
+    keys = raw.keys("raw/days/", after, before)
+
+    assert keys == [f"raw/days/{name}.json.gz" for name in expected.split()]

@@ -122,11 +122,14 @@ def test_a_track_without_an_analysis_has_a_row_of_nulls() -> None:
     assert through_parquet(found)["sections"] is None
 
 
-@pytest.mark.parametrize("answer", [[], "text", 7, {"sections": 3}, {"sections": [None]}])
-def test_what_is_no_analysis_is_refused_with_the_tracks_id(answer: Any) -> None:
-    for make in (row, sounds):
-        with pytest.raises(BadAnswerError, match=f"^the audio analysis of {ID}: "):
-            make(answer)
+@pytest.mark.parametrize("part", ["sections", "segments"])
+@pytest.mark.parametrize("answer", [[], "text", 7, {"{part}": 3}, {"{part}": [None]}])
+def test_what_is_no_analysis_is_refused_with_the_tracks_id(answer: Any, part: str) -> None:
+    if isinstance(answer, dict):
+        answer = {name.format(part=part): value for name, value in answer.items()}
+    make = {"sections": row, "segments": sounds}[part]
+    with pytest.raises(BadAnswerError, match=f"^the audio analysis of {ID}: "):
+        make(answer)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from soundlake.settings import Settings, settings
 
 from tests.unit.conftest import ENVIRONMENT
-from tests.unit.helpers import ACCOUNT, ACCOUNTS, API, BUCKET, PREFIX
+from tests.unit.helpers import ACCOUNT, ACCOUNTS, ANALYSES_PER_DAY, API, BUCKET, PREFIX
 
 NAMES = [name.upper() for name in Settings.__dataclass_fields__]
 
@@ -16,6 +16,7 @@ def test_settings_come_from_the_environment() -> None:
         account=ACCOUNT,
         spotify_api_url=API,
         spotify_accounts_url=ACCOUNTS,
+        analyses_per_day=str(ANALYSES_PER_DAY),
     )
     assert set(NAMES) <= set(ENVIRONMENT)
 

@@ -1,8 +1,10 @@
 """The staging zone: JSON between the steps, written again with the same bytes."""
 
+from datetime import date
+
 import pytest
 from soundlake.store.objects import CorruptObjectError
-from soundlake.store.staging import Staging
+from soundlake.store.staging import Staging, staging_key
 
 from tests.unit.helpers import BUCKET, Zones
 
@@ -13,6 +15,12 @@ VALUE = {"entries": [{"name": "\u00c6\u00d8\u00c5", "popularity": None, "share":
 @pytest.fixture
 def staging(zones: Zones) -> Staging:
     return Staging(zones.bucket)
+
+
+def test_a_charts_day_has_one_place() -> None:
+    assert staging_key("weekly-NO", date(2026, 11, 1)) == (
+        "staging/daily/2026-11-01/weekly-NO.json.gz"
+    )
 
 
 def test_a_value_reads_back(staging: Staging, zones: Zones) -> None:

@@ -15,10 +15,15 @@ from tests.unit.helpers import (
     FakeSpotify,
     Row,
     Zones,
+    enrich,
     episode,
     features_of,
     invoke,
+    kept_answers,
+    load,
+    outcome,
     playlist_id,
+    publish,
     stage,
     track,
     track_id,
@@ -48,14 +53,7 @@ def stage_chart(zones: Zones, name: str, items: Iterable[Any], day: str = TODAY)
 
 def load_chart(zones: Zones, name: str, items: Iterable[Any], day: str = TODAY) -> Row:
     """Stage and load a chart's day; its outcome as the machine has it."""
-    staging_key = stage(zones, items, chart_of(name), day)
-    event = {"chart": name, "date": day, "staging_key": staging_key}
-    assert invoke("load", event)["status"] == "loaded"
-    return outcome(name, day=day)
-
-
-def outcome(name: str, status: str = "loaded", day: str = TODAY) -> Row:
-    return {"chart": name, "date": day, "status": status}
+    return load(zones, items, chart_of(name), day)
 
 
 def verify(*outcomes: Row, day: str = TODAY) -> Row:
@@ -179,7 +177,7 @@ def test_a_long_bad_day_stays_small(zones: Zones) -> None:
 
 def test_verifying_again_leaves_the_object_as_it_was(zones: Zones, spotify: FakeSpotify) -> None:
     loaded = load_chart(zones, "daily-NO", [track(1), episode()])
-    enrich(zones, spotify, tempo=0.0)
+    know_two(spotify, tempo=0.0)
     first = verify(loaded)
     before = zones.contents("lake/"), zones.versions("lake/")
 
@@ -295,6 +293,104 @@ def test_short_tables_and_other_cadences_may_be_the_same(zones: Zones) -> None:
     )
 
 
+# Charts of several days.
+
+
+def test_each_days_charts_are_looked_at_together(zones: Zones) -> None:
+    """The same table on two days is nobody else's; on one day it is."""
+    same = tracks(1)
+    past = load_chart(zones, "daily-NO", same, YESTERDAY)
+    apart = verify(past, load_chart(zones, "daily-SE", same))
+
+    together = verify(past, load_chart(zones, "daily-SE", same, YESTERDAY))
+
+    assert (apart["errors"], apart["warnings"], apart["withdraw"]) == (0, 0, [])
+    assert together["errors"] == 2
+    assert [(each["chart"], each["date"]) for each in together["withdraw"]] == [
+        ("daily-NO", YESTERDAY),
+        ("daily-SE", YESTERDAY),
+    ]
+    assert {row["chart_date"].day for row in zones.rows("data_quality")} == {20}
+
+
+def test_a_chart_refused_today_and_loaded_for_a_past_day_is_two(zones: Zones) -> None:
+    past = load_chart(zones, "daily-NO", [track(1)], YESTERDAY)
+    stage_chart(zones, "daily-NO", [track(1, id="?"), *tracks(2, 49)])
+
+    result = verify(past, outcome("daily-NO", "refused"))
+
+    assert (result["errors"], result["warnings"], result["withdraw"]) == (1, 1, [])
+    found = zones.rows("data_quality")
+    assert [(row["chart_date"].day, row["expectation"], row["consequence"]) for row in found] == [
+        (20, "fifty_places", "published"),
+        (21, "ids_well_formed", "not loaded"),
+    ]
+
+
+def test_a_chart_loaded_today_and_refused_for_a_past_day_is_two(zones: Zones) -> None:
+    """What shows another's table on a past day is withdrawn there and nowhere else."""
+    same = tracks(1)
+    stage_chart(zones, "daily-NO", [track(1, id="?"), *same[1:]], YESTERDAY)
+    past = [
+        outcome("daily-NO", "refused", YESTERDAY),
+        load_chart(zones, "daily-SE", same, YESTERDAY),
+    ]
+    sweden = load_chart(zones, "daily-SE", tracks(200))
+    norway = load_chart(zones, "daily-NO", tracks(300))
+    denmark = load_chart(zones, "daily-DK", same, YESTERDAY)
+
+    result = verify(norway, *past, sweden, denmark)
+
+    assert sorted((each["chart"], each["date"]) for each in result["withdraw"]) == [
+        ("daily-DK", YESTERDAY),
+        ("daily-SE", YESTERDAY),
+    ]
+    consequences = {
+        (row["chart"], row["chart_date"].day): row["consequence"]
+        for row in zones.rows("data_quality")
+    }
+    assert consequences == {
+        ("daily-DK", 20): "withdrawn",
+        ("daily-NO", 20): "not loaded",
+        ("daily-SE", 20): "withdrawn",
+    }
+
+
+def test_a_past_days_rows_go_to_its_own_month(zones: Zones) -> None:
+    october = load_chart(zones, "daily-NO", [track(1)], "2026-10-31")
+    november = load_chart(zones, "daily-NO", [track(1)], "2026-11-01")
+
+    assert verify(october, november, day="2026-11-01")["warnings"] == 2
+    before = zones.contents("lake/data_quality/")
+
+    assert [row["chart_date"].month for row in zones.rows("data_quality", "2026-10")] == [10]
+    assert [row["chart_date"].month for row in zones.rows("data_quality", "2026-11")] == [11]
+    assert verify(october, november, day="2026-11-01")["warnings"] == 2
+    assert zones.contents("lake/data_quality/") == before
+
+
+def test_making_up_for_a_past_day_leaves_the_rows_of_other_days(zones: Zones) -> None:
+    verify(load_chart(zones, "daily-NO", [track(1)], "2026-11-18"), day="2026-11-18")
+    verify(load_chart(zones, "daily-NO", [track(2)], YESTERDAY), day=YESTERDAY)
+
+    verify(load_chart(zones, "daily-NO", tracks(1), "2026-11-18"))
+
+    assert [row["chart_date"].day for row in zones.rows("data_quality")] == [20]
+
+
+def test_a_past_day_is_compared_with_the_days_before_it(zones: Zones) -> None:
+    profile(zones, 19, 50, "daily-NO")
+    profile(zones, 20, 0, "daily-NO")
+    profile(zones, 18, 50, "daily-NO")
+
+    result = verify(load_chart(zones, "daily-NO", tracks(1), YESTERDAY))
+
+    assert result["problems"] == [
+        "0% of the tracks of daily-NO of 2026-11-20 have audio features; on its latest days it "
+        "was 100%."
+    ]
+
+
 # The days before.
 
 
@@ -316,10 +412,10 @@ def test_features_count_whether_published_or_only_answered(
 ) -> None:
     profile(zones, 20, 50, "daily-NO")
     loaded = load_chart(zones, "daily-NO", [track(1), track(2)])
-    enrich(zones, spotify)
+    know_two(spotify)
     assert [row[1] for row in verified_rows(zones, loaded)] == ["fifty_places"]
 
-    invoke("publish", {"date": TODAY, "staging_keys": []})
+    publish()
     assert [row["track_id"] for row in zones.rows("audio_features")] == [track_id(1), track_id(2)]
     assert [row[1] for row in verified_rows(zones, loaded)] == ["fifty_places"]
 
@@ -330,11 +426,11 @@ def test_tracks_that_nobody_knows_features_of_do_not_count(
     profile(zones, 20, 50, "daily-NO")
     loaded = load_chart(zones, "daily-NO", [track(1), track(2)])
     spotify.features[track_id(1)] = features_of(track_id(1))
-    ask(zones)
+    ask()
     expected = ["coverage_kept", "fifty_places"]
 
     assert [row[1] for row in verified_rows(zones, loaded)] == expected
-    invoke("publish", {"date": TODAY, "staging_keys": []})
+    publish()
     assert len(zones.rows("audio_features")) == 2
     assert [row[1] for row in verified_rows(zones, loaded)] == expected
 
@@ -395,15 +491,15 @@ def test_a_later_run_of_the_day_says_anew_what_the_run_lacks(zones: Zones) -> No
 # Features.
 
 
-def enrich(zones: Zones, spotify: FakeSpotify, **changes: Any) -> None:
+def know_two(spotify: FakeSpotify, **changes: Any) -> None:
     """Ask for the features of what is charted, two tracks known; track 1's are changed."""
     spotify.features[track_id(1)] = features_of(track_id(1), **changes)
     spotify.features[track_id(2)] = features_of(track_id(2))
-    ask(zones)
+    ask()
 
 
-def ask(zones: Zones) -> None:
-    assert invoke("enrich", {"date": TODAY, "staging_keys": []})["status"] == "enriched"
+def ask() -> None:
+    assert enrich()["status"] == "enriched"
 
 
 def verified_rows(zones: Zones, *outcomes: Row) -> list[tuple[str | None, str, str]]:
@@ -413,7 +509,7 @@ def verified_rows(zones: Zones, *outcomes: Row) -> list[tuple[str | None, str, s
 
 def test_a_feature_out_of_range_is_a_row_and_a_null(zones: Zones, spotify: FakeSpotify) -> None:
     loaded = load_chart(zones, "daily-NO", tracks(1))
-    enrich(zones, spotify, tempo=0.0)
+    know_two(spotify, tempo=0.0)
 
     result = verify(loaded)
 
@@ -424,7 +520,7 @@ def test_a_feature_out_of_range_is_a_row_and_a_null(zones: Zones, spotify: FakeS
     assert row["consequence"] == "set to null"
     assert row["raw_key"] in zones.keys("raw/audio-features/")
 
-    invoke("publish", {"date": TODAY, "staging_keys": []})
+    publish()
     published = {each["track_id"]: each["tempo"] for each in zones.rows("audio_features")}
     assert (published[track_id(1)], published[track_id(2)]) == (None, 120.0)
 
@@ -433,9 +529,9 @@ def test_a_features_row_stays_when_its_answer_is_published(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
     loaded = load_chart(zones, "daily-NO", tracks(1))
-    enrich(zones, spotify, tempo=0.0)
+    know_two(spotify, tempo=0.0)
     verify(loaded)
-    invoke("publish", {"date": TODAY, "staging_keys": []})
+    publish()
     before = zones.body(QUALITY)
 
     assert verify(loaded)["warnings"] == 0
@@ -444,7 +540,7 @@ def test_a_features_row_stays_when_its_answer_is_published(
 
 def test_an_answer_of_last_month_has_its_rows_there(zones: Zones, spotify: FakeSpotify) -> None:
     loaded = load_chart(zones, "daily-NO", tracks(1))
-    enrich(zones, spotify, tempo=0.0)
+    know_two(spotify, tempo=0.0)
     assert invoke("verify", {"date": "2026-12-01", "charts": []})["warnings"] == 1
 
     assert [row["expectation"] for row in zones.rows("data_quality")] == ["tempo_in_range"]
@@ -457,13 +553,13 @@ def test_an_answer_that_cannot_be_read_is_publishes_to_name(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
     loaded = load_chart(zones, "daily-NO", tracks(1))
-    enrich(zones, spotify, tempo=0.0)
-    (kept,) = (key for key in zones.keys("raw/audio-features/") if key.endswith(".json.gz"))
+    know_two(spotify, tempo=0.0)
+    (kept,) = kept_answers(zones)
     zones.damage(kept)
 
     assert verify(loaded)["status"] == "verified"
     assert zones.keys("lake/data_quality/") == []
-    assert invoke("publish", {"date": TODAY, "staging_keys": []})["status"] == "failed"
+    assert publish()["status"] == "failed"
 
 
 # What fails.
@@ -502,7 +598,7 @@ def test_nothing_is_given_away(
     zones: Zones, spotify: FakeSpotify, tell_tales: Callable[[object], list[str]]
 ) -> None:
     loaded = load_chart(zones, "daily-NO", [track(1), episode()])
-    enrich(zones, spotify, tempo=0.0)
+    know_two(spotify, tempo=0.0)
 
     assert tell_tales(verify(loaded)) == []
     assert spotify.asked.count("GET /v1/audio-features") == 1

@@ -149,12 +149,15 @@ def after(now: datetime, seconds: int) -> str:
 def merge(before: Iterable[Row], found: Iterable[Row]) -> list[Row]:
     """The records with those that a run found in the place of earlier ones, by date and chart.
 
-    That a day could not be derived again for want of an answer does not undo that it was done.
+    That a day could not be derived again for want of an answer does not undo that it was done;
+    that a new answer could not be had in the place of a refused one, not that it was refused.
     """
     merged = {(row["chart_date"], row["chart"]): row for row in before}
     for row in found:
         key = (row["chart_date"], row["chart"])
-        done = key in merged and merged[key]["status"] in DONE
-        if not (done and row["status"] == "unavailable"):
+        earlier = merged[key]["status"] if key in merged else None
+        if earlier in REFUSED and row["status"] in OPEN and row["stage"] == "Extract":
+            merged[key] = {**merged[key], "not_before": row["not_before"]}
+        elif earlier not in DONE or row["status"] != "unavailable":
             merged[key] = row
     return [merged[key] for key in sorted(merged)]

@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any
 
-from soundlake.spotify.models import AudioAnalysis, Section, Segment
+from soundlake.spotify.models import AudioAnalysis, Section, Segment, Segments
 from soundlake.times import format_time
 
 SOURCE = "spotify"
@@ -55,10 +55,10 @@ def segment_row(
 
     Raises BadAnswerError when the answer is no analysis.
     """
-    analysis = AudioAnalysis.read(answer, f"the audio analysis of {track_id}")
+    found = Segments.read(answer, f"the audio analysis of {track_id}")
     return {
         "track_id": track_id,
-        "segments": _segments(analysis.segments),
+        "segments": _segments(found.segments),
         "source": SOURCE,
         "fetched_at": format_time(fetched_at),
         "raw_key": raw_key,

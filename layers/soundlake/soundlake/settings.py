@@ -14,7 +14,7 @@ class Settings:
     account: str
     spotify_api_url: str
     spotify_accounts_url: str
-    analyses_per_run: str
+    analyses_per_day: str
 
 
 @cache

@@ -5,6 +5,7 @@ from typing import Any
 
 from soundlake.publishing.entities import adding
 from soundlake.sections import segment_row
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, Answers, Kind
 from soundlake.store.lake import Lake, Replaced, Row
 from soundlake.store.raw import Raw
@@ -17,7 +18,7 @@ class Published:
     """What a run put into the tables: the objects, the ids that are new in them, the problems."""
 
     def __init__(self) -> None:
-        self.replaced: dict[str, Replaced] = {}
+        self.replaced: list[tuple[str, Replaced]] = []
         self.ids: set[str] = set()
         self.problems: list[str] = []
 
@@ -58,8 +59,9 @@ def _add(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> None:
         # A row that another month has already stays there; the answer's key may be new.
         rows = [row for rows in own.values() for row in rows if row[kind.id] not in known]
         change = adding(rows, kind.id)
-        done.replaced[kind.table] = lake.replace(kind.table, each, kind.table, change)
+        done.replaced.append((kind.table, lake.replace(kind.table, each, kind.table, change)))
         done.ids |= {row[kind.id] for row in rows if row["source"] is not None}
+        known |= {row[kind.id] for row in rows}
 
 
 def _add_segments(
@@ -71,11 +73,16 @@ def _add_segments(
         for row in rows:
             if row["source"] is not None:
                 answer = raw.need(key)
-                segments = segment_row(answer.json, row["track_id"], answer.at, key)
-                by_day.setdefault(answers.day_of(key), []).append(segments)
+                try:
+                    segments = segment_row(answer.json, row["track_id"], answer.at, key)
+                except BadAnswerError as error:
+                    done.problems.append(str(error))  # its sections stand without them
+                else:
+                    by_day.setdefault(answers.day_of(key), []).append(segments)
     for day, rows in sorted(by_day.items()):
         change = adding(rows, "track_id")
-        done.replaced[SEGMENTS] = lake.replace(SEGMENTS, month_of(day), day.isoformat(), change)
+        replaced = lake.replace(SEGMENTS, month_of(day), day.isoformat(), change)
+        done.replaced.append((SEGMENTS, replaced))
 
 
 def _fill_in(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> None:
@@ -92,5 +99,5 @@ def _fill_in(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> N
         ids = lake.read(kind.table, lake.keys(kind.table, each), [kind.id]).column(kind.id)
         found = details.keys() & set(ids.to_pylist())
         if found:
-            done.replaced[kind.table] = lake.replace(kind.table, each, kind.table, change)
+            done.replaced.append((kind.table, lake.replace(kind.table, each, kind.table, change)))
             done.ids |= found

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from soundlake.charts import next_page, read_playlist, shown_tracks
 from soundlake.entities import entity_rows
@@ -20,18 +19,20 @@ from soundlake.store.lake import READERS, Lake, Replaced, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 
-IDS = {"tracks": "track_id", "albums": "album_id", "artists": "artist_id"}
+# In the order of writing: a track's row says that the rows of its albums and artists are there.
+IDS = {"artists": "artist_id", "albums": "album_id", "tracks": "track_id"}
 
 
 def publish_entities(
     lake: Lake, raw: Raw, month: str, named: Sequence[pa.Table]
 ) -> tuple[dict[str, Replaced], set[str], list[str]]:
-    """Add the rows of unknown tracks, and of their albums and artists, to the month's objects.
+    """Add the rows of unknown tracks, albums and artists to the month's objects.
 
-    `named` are tables with track_id and raw_keys (the answers that showed the track). Returns what
-    was replaced, the ids that were added, and a sentence for each answer that cannot be read.
+    `named` are tables with track_id, album_id, artist_ids and raw_keys (the answers that showed
+    the track so). Returns what was replaced, the ids that were added, and a sentence for each
+    answer that cannot be read.
     """
-    evidence = _evidence(named, ids_in(lake, "tracks"))
+    evidence = _evidence(named, {table: ids_in(lake, table) for table in IDS})
     rows, problems = _rows(raw, evidence)
     replaced, added = {}, set()
     for table, id_column in IDS.items():
@@ -60,16 +61,23 @@ def adding(rows: Iterable[Row], id_column: str) -> Callable[[list[Row]], list[Ro
     return change
 
 
-def _evidence(named: Sequence[pa.Table], known: set[str]) -> dict[str, list[str]]:
-    """The unknown tracks, each with the answers that showed it."""
-    found: dict[str, list[str]] = {}
-    values = pa.array(sorted(known), pa.string())
+def _evidence(named: Sequence[pa.Table], known: dict[str, set[str]]) -> dict[str, list[str]]:
+    """The tracks with an unknown id, their own or another, each with what showed it with that."""
+    found: dict[str, dict[str, None]] = {}
     for table in named:
-        unknown = table.filter(pc.invert(pc.is_in(table.column("track_id"), value_set=values)))
-        for row in unknown.to_pylist():
+        ids = [table.column(name).to_pylist() for name in ("track_id", "album_id", "artist_ids")]
+        rows = [
+            place
+            for place, (track, album, artists) in enumerate(zip(*ids, strict=True))
+            if track not in known["tracks"]
+            or (album is not None and album not in known["albums"])
+            or any(each is not None and each not in known["artists"] for each in artists or ())
+        ]
+        for row in table.take(pa.array(rows, pa.int64())).to_pylist():
             if row["track_id"] is not None:
-                found.setdefault(row["track_id"], row["raw_keys"])
-    return found
+                # Keys in the order in which they came, each once.
+                found.setdefault(row["track_id"], {}).update(dict.fromkeys(row["raw_keys"] or ()))
+    return {track_id: list(keys) for track_id, keys in found.items()}
 
 
 def _rows(raw: Raw, evidence: dict[str, list[str]]) -> tuple[dict[str, dict[str, Row]], list[str]]:

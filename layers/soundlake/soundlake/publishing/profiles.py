@@ -68,7 +68,7 @@ def _entries(lake: Lake, month: str, pairs: set[Pair]) -> pa.Table:
         for key in lake.keys("chart_entries", month)
         if key.rpartition("/")[2].removesuffix(".parquet") in charts
     ]
-    table = lake.read("chart_entries", keys, ENTRIES)
+    table, _ = lake.readable("chart_entries", keys, ENTRIES)  # Publish names what is damaged
     return table.filter(pa.array([pair in pairs for pair in _pairs(table)], pa.bool_()))
 
 
@@ -82,7 +82,7 @@ def _publish(lake: Lake, month: str, pairs: set[Pair], names: dict[str, str]) ->
 
     def change(before: list[Row]) -> list[Row]:
         known = {row["country"]: row["country_name"] for row in before} | names
-        entries["country_name"] = entries["country"].map(known).fillna(entries["country"])
+        entries["country_name"] = [known.get(country, country) for country in entries["country"]]
         profiles = country_profiles(entries, _features(lake, set(entries["track_id"])))
         others = [row for row in before if (row["chart"], row["chart_date"]) not in pairs]
         return sorted(others + profiles, key=lambda row: (row["chart_date"], row["chart"]))

@@ -42,6 +42,8 @@ READ_TIMEOUT_S = 20
 TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+# What a body that cannot be decoded raises: nested too deeply too, or a number of too many digits.
+_NO_JSON = (ValueError, RecursionError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
 LONG_WAIT_S = 300  # no run sits out a longer one, and asking during it lengthens it
 
@@ -206,15 +208,9 @@ class Spotify:
             return self._get(url, self.app_token(), params)
 
     def _get(self, url: str, token: str, params: Mapping[str, str] | None = None) -> Answer:
-        self._check_block()
         headers = {"Authorization": f"Bearer {token}"}
         response = self._send("GET", url, self._api_url, params=params, headers=headers)
-        try:
-            return self._answer(response, url)
-        except RateLimitedError as error:
-            if error.retry_after > LONG_WAIT_S:
-                self._blocked_until = self._clock() + timedelta(seconds=error.retry_after)
-            raise
+        return self._answer(response, url)
 
     def _check_block(self) -> None:
         """Send nothing while a long wait, which this process was told of, lasts."""
@@ -226,6 +222,7 @@ class Spotify:
         self._blocked_until = None
 
     def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
+        self._check_block()
         name = _endpoint(url, base)
         try:
             response = self._whole(method, url, name, options)
@@ -239,6 +236,8 @@ class Spotify:
         retries = getattr(response.raw, "retries", None)
         self.requests[name] += 1 + (len(retries.history) if retries else 0)
         self._set_clock(response.headers.get("Date", ""))
+        if response.status_code == 429 and (wait := _retry_after(response)) > LONG_WAIT_S:
+            self._blocked_until = self._clock() + timedelta(seconds=wait)
         return response
 
     def _whole(
@@ -300,7 +299,7 @@ class Spotify:
         """The answer with its JSON; None where it holds none."""
         try:
             decoded = response.json()
-        except requests.JSONDecodeError:
+        except _NO_JSON:
             return None
         request = urlsplit(response.url)
         return Answer(
@@ -315,7 +314,7 @@ def _message(response: requests.Response) -> str:
     """Spotify's own words for an error, from either of its two error shapes."""
     try:
         body = response.json()
-    except requests.JSONDecodeError:
+    except _NO_JSON:
         return "no reason given"
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, dict):
@@ -342,4 +341,5 @@ def _credentials_sentence(response: requests.Response) -> str:
 def _retry_after(response: requests.Response) -> int:
     """The seconds to wait; 30, one window of Spotify's limit, where the header says nothing."""
     value = response.headers.get("Retry-After", "")
-    return max(int(value), 1) if value.isdecimal() else 30
+    readable = value.isdecimal() and len(value) < 10  # a longer one is past any calendar
+    return max(int(value), 1) if readable else 30

@@ -257,10 +257,19 @@ class Segment(_Answer):
 
 
 class AudioAnalysis(_Answer):
-    """How one track is built over time; a list that Spotify leaves out is null."""
+    """How one track is built over time; a list that Spotify leaves out is null.
+
+    Segments are many and undecoded, for whoever wants no more than the sections.
+    """
 
     track: AnalysedTrack | None = None
     sections: tuple[Section, ...] | None = None
+    segments: tuple[Any, ...] | None = None
+
+
+class Segments(_Answer):
+    """The segments of one audio analysis."""
+
     segments: tuple[Segment, ...] | None = None
 
 

@@ -55,6 +55,8 @@ class Kind:
 def _sections(
     answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
 ) -> list[Row]:
+    if len(asked) != 1:
+        raise BadAnswerError(f"audio analysis: 1 answer to {len(asked)} ids")
     (track_id,) = asked
     known = None if _not_found(answer) else answer
     return [section_row(known, track_id, fetched_at, raw_key)]
@@ -105,6 +107,10 @@ class Answers:
             for row in table.to_pylist()
             if row[self.kind.named] is not None
         }
+
+    def kept_on(self, day: date) -> int:
+        """How many answers were kept under a day."""
+        return len(self._raw.keys(f"{self._prefix}month={month_of(day)}/{day.isoformat()}/"))
 
     def known(self) -> set[str]:
         """The ids that the table, in any month, says were asked about."""

@@ -115,18 +115,57 @@ class Lake:
         return [f"s3://{self._bucket.name}/{key}" for key in self.keys(table)]
 
     def read(self, table: str, keys: Iterable[str], columns: list[str] | None = None) -> pa.Table:
-        """The rows of some of a table's objects, in the order of the keys."""
-        schema = SCHEMAS[table]
-        if columns is not None:
-            schema = pa.schema([schema.field(name) for name in columns])
+        """The rows of some of a table's objects, in the order of the keys.
 
-        def one(key: str) -> pa.Table | None:
+        Raises CorruptObjectError or SchemaError when one of them cannot be read.
+        """
+        return self._concat(table, columns, self._each(table, keys, columns))
+
+    def readable(
+        self, table: str, keys: Iterable[str], columns: list[str] | None = None
+    ) -> tuple[pa.Table, list[str]]:
+        """The rows of those objects that can be read, and a sentence for each other one.
+
+        For tables of many owners, where one's damaged object is no reason to stop the others.
+        """
+        problems = []
+        found = []
+        for each in self._each(table, keys, columns, suppress=True):
+            if isinstance(each, str):
+                problems.append(each)
+            else:
+                found.append(each)
+        return self._concat(table, columns, found), problems
+
+    def _each(
+        self,
+        table: str,
+        keys: Iterable[str],
+        columns: list[str] | None,
+        *,
+        suppress: bool = False,
+    ) -> list[Any]:
+        def one(key: str) -> pa.Table | str | None:
             stored = self._bucket.get(key)
-            return decode(stored.body, SCHEMAS[table], key, columns) if stored else None
+            try:
+                return decode(stored.body, SCHEMAS[table], key, columns) if stored else None
+            except (CorruptObjectError, SchemaError) as error:
+                if not suppress:
+                    raise
+                return str(error)
 
         with ThreadPoolExecutor(READERS) as pool:
-            found = [table for table in pool.map(one, keys) if table is not None]
-        return pa.concat_tables(found) if found else schema.empty_table()
+            return list(pool.map(one, keys))
+
+    def _concat(
+        self, table: str, columns: list[str] | None, found: Iterable[pa.Table | None]
+    ) -> pa.Table:
+        tables = [each for each in found if each is not None]
+        if tables:
+            return pa.concat_tables(tables)
+        schema = SCHEMAS[table]
+        names = schema.names if columns is None else columns
+        return pa.schema([schema.field(name) for name in names]).empty_table()
 
 
 def to_parquet(table: pa.Table) -> bytes:
