@@ -24,7 +24,7 @@ def charts(stack: Stack) -> dict[str, list[dict[str, str]]]:
     """The file's rows by country, without the world's."""
     found = defaultdict(list)
     for row in stack.rows:
-        if row["country"]:
+        if row["country"] not in {"", "GLOBAL"}:
             found[row["country"]].append(row)
     return found
 
@@ -53,7 +53,7 @@ def test_a_saved_query_answers(name: str, stack: Stack, first: FirstRun) -> None
     elif name != "data-quality":
         assert len(result.rows) > 0
     # A number that the API gives as a decimal would come out as a text.
-    assert not {column.type for column in result.columns} & {"decimal", "hugeint"}
+    assert not [column for column in result.columns if column.type.startswith("decimal")]
 
 
 def test_songs_in_most_countries(stack: Stack, names: dict[str, str]) -> None:
@@ -111,17 +111,8 @@ def test_release_decades(stack: Stack, names: dict[str, str]) -> None:
 
 
 def test_country_distance(stack: Stack, names: dict[str, str]) -> None:
-    features = [
-        "danceability",
-        "energy",
-        "loudness",
-        "speechiness",
-        "acousticness",
-        "instrumentalness",
-        "liveness",
-        "valence",
-        "tempo",
-    ]
+    features = ["danceability", "energy", "loudness", "speechiness", "acousticness"]
+    features += ["instrumentalness", "liveness", "valence", "tempo"]
     means = {
         country: [mean(float(row[name]) for row in rows if row[name]) for name in features]
         for country, rows in charts(stack).items()

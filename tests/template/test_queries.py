@@ -20,7 +20,7 @@ COLUMNS = {
     "play-with-features": "played_at track artist danceability energy valence tempo loudness",
     "climbers": "country track artist position_before position rise day_before",
     "new-entries": "track artist countries best",
-    "longest-stays": "country title by_artist days first_day last_day best",
+    "longest-stays": "country track artist days first_day last_day best",
     "songs-in-most-countries": "track artist countries percent best",
     "top-artists": "artist places tracks countries best",
     "country-distance": "pair country other distance",
@@ -403,8 +403,9 @@ def test_mood_of_my_days(answer: Any) -> None:
 
     activity = [
         heard("2025-01-31", 0.25, 0.25, 100.0),
-        heard("2025-02-01", 0.5, 0.5, 120.0),
-        heard("2025-02-01", 0.75, 0.75, 121.0),
+        heard("2025-02-01", 0.4, 0.5, 120.0),
+        # The mood is that of the values that are shown, so 0.49999 counts as 0.5.
+        heard("2025-02-01", 0.59998, 0.75, 121.0),
         heard("2025-02-01", None, None, None),
         heard("2025-02-02", 0.9, 0.1, None),
         heard("2025-02-03", 0.1, 0.9, 90.0),
@@ -419,7 +420,7 @@ def test_mood_of_my_days(answer: Any) -> None:
         ("2025-02-04", 1, 0, None, None, None, None),
         ("2025-02-03", 1, 1, 0.1, 0.9, 90.0, "tense"),
         ("2025-02-02", 1, 1, 0.9, 0.1, None, "calm"),
-        ("2025-02-01", 3, 2, 0.625, 0.625, 120.5, "cheerful"),
+        ("2025-02-01", 3, 2, 0.5, 0.625, 120.5, "cheerful"),
         ("2025-01-31", 1, 1, 0.25, 0.25, 100.0, "sad"),
     ]
     assert [row[0] for row in rows[6:]] == [f"2024-12-{day:02}" for day in range(30, 6, -1)]
