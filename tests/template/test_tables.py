@@ -150,7 +150,8 @@ _KEYWORDS = set(
     re.findall(
         r"\w+",
         "select from where join on and or as group by order desc asc limit with over case when "
-        "then else end is not null like in between distinct having left inner cross union all",
+        "then else end is not null nulls first last like in between distinct having left inner "
+        "cross union all partition integer",
     )
 )
 _WORDS = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)?|\S")
@@ -161,7 +162,7 @@ def unknown(sql: str) -> set[str]:
 
     Words are looked at one by one, which is enough for queries of SELECT, FROM, JOIN and WITH.
     """
-    words = _WORDS.findall(re.sub(r"'[^']*'", "''", sql))
+    words = _WORDS.findall(re.sub(r"'[^']*'|\b\d[\w.]*", "''", sql))
     lower = [word.lower() for word in words]
     pairs = list(zip(lower, [*lower[1:], ""], strict=True))
     own = {a for a, b in pairs if b == "as" and a.isidentifier() and a not in _KEYWORDS} & {
@@ -183,7 +184,8 @@ def unknown(sql: str) -> set[str]:
         alias, dot, column = word.partition(".")
         if dot:
             table = aliases.get(alias, alias)
-            if table not in SCHEMAS or column not in {*SCHEMAS[table].names, "month"}:
+            schema = {*SCHEMAS[table].names, "month"} if table in SCHEMAS else set()
+            if column not in (columns | made if table in own else schema):
                 found.add(word)
         elif word.isidentifier() and following != "(" and word not in _KEYWORDS:
             known = columns | made | own | named | set(aliases) | {"month"}
@@ -205,6 +207,8 @@ def test_a_named_query_uses_what_is_declared(name: str) -> None:
         ("SELECT track_name FROM plays", set()),
         ("SELECT p.track_id FROM plays p JOIN tracks t ON t.track_id = p.track_id", set()),
         ("WITH a AS (SELECT name FROM tracks) SELECT name FROM a", set()),
+        ("WITH a AS (SELECT name AS b FROM tracks) SELECT x.b FROM a x", set()),
+        ("WITH a AS (SELECT name FROM tracks) SELECT x.loved FROM a x", {"x.loved"}),
         ("SELECT max(track_name) AS best FROM plays ORDER BY best", set()),
         ("SELECT track_name FROM listens", {"listens", "track_name"}),
         ("SELECT loved FROM plays", {"loved"}),
