@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.template.duck import Row, ask
-from tests.template.translated import DEFAULT
+from tests.template.translated import DEFAULT, REPO
 
 QUERIES: dict[str, dict[str, Any]] = {
     properties["Name"]: properties
@@ -599,3 +599,18 @@ def test_every_description_is_a_question_or_a_phrase() -> None:
         assert re.fullmatch(r"[A-Z][^.!]*[^ .!]", words), words
         # The command line lists a name and a description beside each other.
         assert len(words) <= 80
+
+
+def test_every_query_is_documented_with_its_question_and_columns() -> None:
+    text = (REPO / "docs" / "queries.md").read_text(encoding="utf-8")
+    overview, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+
+    asked = {name: query["Description"] for name, query in QUERIES.items()}
+    listed = re.findall(r"^\| \[`([a-z-]+)`\]\(#([a-z-]+)\) \| (.+) \|$", overview, re.MULTILINE)
+    assert listed == [(name, name, words) for name, words in asked.items()]
+    assert [section.partition("\n")[0] for section in sections] == list(QUERIES)
+    for name, section in zip(QUERIES, sections, strict=True):
+        assert section.split("\n\n")[1].removesuffix(".") == asked[name]
+        heading, ruler, *rows = re.findall(r"^\|.*\|$", section, re.MULTILINE)
+        assert re.findall(r"`(\w+)`", heading) == COLUMNS[name].split()
+        assert {row.replace("\\|", "").count("|") for row in (ruler, *rows)} == {heading.count("|")}
