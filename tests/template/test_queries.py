@@ -92,6 +92,8 @@ def test_top_tracks(answer: Any) -> None:
 
 def test_climbers(answer: Any) -> None:
     charts = [
+        # Two days ago is too long ago: since yesterday, B fell.
+        *entries("daily-NO", "2025-01-30", "       B"),
         *entries("daily-NO", EVE, "B C      A"),
         *entries("daily-NO", DAY, "ACB"),
         # The day before is the chart's own: this one was last read three days ago.
