@@ -86,16 +86,26 @@ class Answers:
         self._raw = raw
         self._lake = lake
         self._prefix = f"raw/{kind.name}/spotify/"
+        self._listed: dict[date, list[str]] = {}
 
     def keep(self, answer: "Answer", asked: Sequence[str], day: date) -> list[Row]:
         """Keep one answer under the day it was asked on. Raises BadAnswerError, keeping nothing."""
-        batch = sha256(",".join(asked).encode()).hexdigest()[:16]
-        prefix = f"{self._prefix}month={month_of(day)}/{day.isoformat()}/"
-        tries = sum(key.startswith(f"{prefix}{batch}-") for key in self._raw.keys(prefix))
-        key = f"{prefix}{batch}-{tries + 1:03d}.json.gz"
+        start = f"{self._day(day)}{sha256(','.join(asked).encode()).hexdigest()[:16]}-"
+        tries = sum(key.startswith(start) for key in self._kept_on(day))
+        key = f"{start}{tries + 1:03d}.json.gz"
         rows = self.kind.rows(answer.json, asked, fetched_at=answer.at, raw_key=key)
         self._raw.write(key, answer, asked=list(asked))
+        self._kept_on(day).append(key)
         return rows
+
+    def _day(self, day: date) -> str:
+        return f"{self._prefix}month={month_of(day)}/{day.isoformat()}/"
+
+    def _kept_on(self, day: date) -> list[str]:
+        """The keys kept under a day: listed once, and what is kept here is added."""
+        if day not in self._listed:
+            self._listed[day] = self._raw.keys(self._day(day))
+        return self._listed[day]
 
     @cached_property
     def _asked_about(self) -> dict[str, str]:
@@ -110,7 +120,7 @@ class Answers:
 
     def kept_on(self, day: date) -> int:
         """How many answers were kept under a day."""
-        return len(self._raw.keys(f"{self._prefix}month={month_of(day)}/{day.isoformat()}/"))
+        return len(self._kept_on(day))
 
     def known(self) -> set[str]:
         """The ids that the table, in any month, says were asked about."""
