@@ -24,7 +24,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     `rows` are those in the objects that were derived, by table, and `written` the objects that
     changed. An answer that cannot be read is named in `error`; all else is published. The days'
-    records are written last: a run that was killed before is made up for whole.
+    records are written last, so the next run makes up for the charts of one that was killed. What
+    that one's new features touched in other months is derived when these are next touched.
     """
     month = month_of(parse_date(event["date"]))
     lake, raw = Lake(access.bucket()), access.raw()

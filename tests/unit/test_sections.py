@@ -12,41 +12,13 @@ from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.lake import decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
 
-from tests.unit.helpers import NOW, track_id
+from tests.unit.helpers import NOW, section, segment, track_id
 
 Row = dict[str, Any]
 SCHEMA = SCHEMAS["track_sections"]
 SEGMENTS = SCHEMAS["track_segments"]
 ID = track_id(1)
 SEQUENCES = [name for name in SCHEMA.names if name.endswith("_sequence")]
-
-
-def section(start: float | None, **changes: Any) -> Row:
-    return {
-        "start": start,
-        "duration": 20.0,
-        "confidence": 1.0,
-        "loudness": -7.5,
-        "tempo": 120.0,
-        "tempo_confidence": 0.5,
-        "key": 9,
-        "mode": 0,
-        "time_signature": 4,
-    } | changes
-
-
-def segment(start: float, **changes: Any) -> Row:
-    return {
-        "start": start,
-        "duration": 0.25,
-        "confidence": 0.5,
-        "loudness_start": -20.0,
-        "loudness_max": -6.5,
-        "loudness_max_time": 0.0625,
-        "loudness_end": 0.0,
-        "pitches": [number / 11 for number in range(12)],
-        "timbre": [40.5, -12.25, *range(10)],
-    } | changes
 
 
 def analysis(*sections: Row, duration: float | None = 60.0, **changes: Any) -> Row:
