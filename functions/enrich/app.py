@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access, asking
-from soundlake.features import batches
+from soundlake.batches import batches
 from soundlake.observability import function
 from soundlake.settings import settings
 from soundlake.spotify.client import Answer, Spotify
@@ -28,10 +29,10 @@ ASK: dict[str, Callable[[Spotify, Sequence[str]], Answer]] = {
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{date, requests}` to `{status: enriched, asked: {kind: ids}, notes, requests}`.
 
-    Each answer is kept before the next is asked for: an invocation that ends early loses nothing,
-    and the next one goes on where it stopped. Analyses are one request each, so a day's runs ask
-    for no more than the stack's parameter says, for played tracks first, and only while that day
-    lasts; an app that may not ask for them is told so in `notes`, and nothing fails.
+    Each answer is kept while the next is asked for: an invocation that ends early loses two at
+    most, and the next one goes on where it stopped. Analyses are one request each, so a day's runs
+    ask for no more than the stack's parameter says, for played tracks first, and only while that
+    day lasts; an app that may not ask for them is told so in `notes`, and nothing fails.
     """
     work = _Work(parse_date(event["date"]), Lake(access.bucket()))
     result: dict[str, Any] = {}
@@ -90,17 +91,36 @@ class _Work:
             unknown = unknown[: max(per_day - answers.kept_on(self._day), 0)]
             if unknown and self._client().now().date() != self._day:
                 return  # a day that is made again costs no other day's requests
-        for batch in batches(unknown, kind.per_request):
+        with ThreadPoolExecutor(1) as keeper:
+            kept: Future[None] | None = None
             try:
-                answers.keep(ASK[kind.name](self._client(), batch), batch, self._day)
-            except BadAnswerError as error:
-                self.problems.append(str(error))  # it does not stand in the others' way
+                for batch in batches(unknown, kind.per_request):
+                    answer = self._answer(kind, batch)
+                    if kept is not None:
+                        kept.result()
+                    kept = keeper.submit(self._keep, answers, answer, batch) if answer else None
             except RefusedError as error:
                 told = self.notes if kind is ANALYSES else self.problems
                 told.append(str(error))
-                return
-            else:
-                self.asked[kind.name] += len(batch)
+            finally:
+                if kept is not None:
+                    kept.result()
+
+    def _answer(self, kind: Kind, batch: Sequence[str]) -> Answer | None:
+        """One answer; None for one that is none, which does not stand in the others' way."""
+        try:
+            return ASK[kind.name](self._client(), batch)
+        except BadAnswerError as error:
+            self.problems.append(str(error))
+            return None
+
+    def _keep(self, answers: Answers, answer: Answer, batch: Sequence[str]) -> None:
+        try:
+            answers.keep(answer, batch, self._day)
+        except BadAnswerError as error:
+            self.problems.append(str(error))
+        else:
+            self.asked[answers.kind.name] += len(batch)
 
     def _client(self) -> Spotify:
         self.spotify = self.spotify or asking.spotify()

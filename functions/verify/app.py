@@ -119,7 +119,7 @@ def _features(lake: Lake, month: str) -> tuple[list[Row], set[str]]:
     pending, _ = answers.readable(answers.pending(month))
     rows: list[Row] = []
     for key in pending:
-        answer, asked = access.raw().need(key), access.raw().asked(key)
+        answer, asked = access.raw().batch(key)
         found = feature_breaches(answer.json, asked, fetched_at=answer.at, raw_key=key)
         rows += [breach.row() for breach in found]
     # As country profiles count: a track has features where its danceability is known.

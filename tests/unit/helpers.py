@@ -458,6 +458,10 @@ class Zones:
         self.put(key, cut, stored["Metadata"])
         return cut
 
+    def change_metadata(self, key: str, **changes: str) -> None:
+        stored = self.s3.get_object(Bucket=BUCKET, Key=key)
+        self.put(key, stored["Body"].read(), stored["Metadata"] | changes)
+
     def contents(self, prefix: str = "") -> dict[str, bytes]:
         return {key: self.body(key) for key in self.keys(prefix)}
 
@@ -560,7 +564,7 @@ def publish(*charts: Row, day: str = TODAY, withdrawals: Sequence[Row] = ()) -> 
 
 
 def kept_answers(zones: Zones, kind: str = "audio-features") -> list[str]:
-    """The keys of the kept answers of one kind; what was asked lies beside each."""
+    """The keys of the kept answers of one kind; beside some lies what was asked."""
     return [key for key in zones.keys(f"raw/{kind}/") if key.endswith(".json.gz")]
 
 

@@ -261,6 +261,15 @@ def test_a_batch_gives_each_its_own_detail() -> None:
     assert [each.get("popularity") for each in artists] == [None, 62, 63]
 
 
+def test_an_artist_that_was_merged_into_another_has_no_details_and_spoils_no_batch() -> None:
+    answer = {"artists": [full_artist(1), full_artist(2, id="merged"), full_artist(3)]}
+
+    rows = artist_details(answer, ARTIST_IDS, fetched_at=NOW, raw_key="raw/a")
+
+    assert [row.get("popularity") for row in rows] == [61, None, 63]
+    assert [row["detail_raw_key"] for row in rows] == ["raw/a"] * 3
+
+
 def test_an_answer_to_another_batch_is_refused() -> None:
     def albums(answer: Any, asked: list[str]) -> None:
         album_details(answer, asked, fetched_at=NOW, raw_key="raw/a")
@@ -275,7 +284,7 @@ def test_an_answer_to_another_batch_is_refused() -> None:
     with pytest.raises(BadAnswerError, match=rf"^albums: {ALBUM_IDS[1]} in the place of "):
         albums({"albums": [full_album(2), full_album(1)]}, ALBUM_IDS[:2])
     with pytest.raises(BadAnswerError, match=rf"^artists: {ARTIST_IDS[2]} in the place of "):
-        artists({"artists": [full_artist(3)]}, ARTIST_IDS[:1])
+        artists({"artists": [full_artist(3), full_artist(2), full_artist(1)]}, ARTIST_IDS)
     with pytest.raises(BadAnswerError, match=r"^albums: None in the place of "):
         albums({"albums": [full_album(1, id=None)]}, ALBUM_IDS[:1])
     with pytest.raises(BadAnswerError, match=r"^albums: albums: field required$"):

@@ -4,28 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from soundlake.features import FEATURES, batches, feature_breaches, feature_rows
+from soundlake.features import FEATURES, feature_breaches, feature_rows
 from soundlake.quality import Breach
 from soundlake.spotify.errors import BadAnswerError
 
 from tests.unit.helpers import NOW, features_of, track_id, without
-
-IDS = st.lists(st.integers(0, 400).map(track_id), max_size=120, unique=True)
-
-
-@given(wanted=IDS, size=st.integers(1, 50))
-def test_the_fewest_batches_ask_for_each_id_once_and_in_order(wanted: list[str], size: int) -> None:
-    made = batches(wanted, size)
-
-    assert [ident for batch in made for ident in batch] == wanted
-    assert len(made) == -(-len(wanted) // size)
-    assert all(1 <= len(batch) <= size for batch in made)
-
-
-def test_nothing_wanted_is_no_batch() -> None:
-    assert batches([], 100) == []
 
 
 def rows_of(answers: list[Any], asked: list[str]) -> list[dict[str, Any]]:

@@ -4,8 +4,11 @@ import json
 from datetime import timedelta
 from gzip import decompress
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from soundlake.spotify.client import Answer
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw, RawAnswer
@@ -39,7 +42,7 @@ def test_an_answer_says_when_it_came_and_what_was_asked(raw: Raw, zones: Zones) 
     metadata = zones.s3.head_object(Bucket=BUCKET, Key=KEY)["Metadata"]
     assert metadata["at"] == "2026-11-21T09:18:00.000Z"
     assert metadata["request"].startswith("/v1/things?ids=x")
-    assert len(metadata["request"]) == 1024
+    assert len(metadata["request"]) == 512
 
 
 def test_an_answer_that_is_there_is_never_changed(raw: Raw, zones: Zones) -> None:
@@ -55,11 +58,40 @@ def test_an_answer_that_is_there_is_never_changed(raw: Raw, zones: Zones) -> Non
     assert raw.need(KEY).at == NOW
 
 
-def test_the_asked_ids_stand_beside_the_answer(raw: Raw) -> None:
-    raw.write(KEY, answer(), asked=["b", "a"])
+FEW, MANY = ["b", "a"], [f"{number:022}" for number in range(100)]
 
-    assert raw.asked(KEY) == ["b", "a"]
+
+def test_few_asked_ids_are_kept_with_the_answer(raw: Raw, zones: Zones) -> None:
+    raw.write(KEY, answer(), asked=FEW)
+
+    assert zones.keys() == [KEY]
+    assert raw.asked(KEY) == FEW
+    assert raw.batch(KEY) == (RawAnswer(KEY, {"a": 1}, NOW), FEW)
+
+
+def test_many_asked_ids_are_kept_beside_the_answer(raw: Raw, zones: Zones) -> None:
+    raw.write(KEY, answer(), asked=MANY)
+
+    assert zones.keys() == [KEY, f"{KEY}.asked.json"]
     assert raw.keys("raw/things/") == [KEY]
+    assert raw.asked(KEY) == MANY
+    assert raw.batch(KEY) == (RawAnswer(KEY, {"a": 1}, NOW), MANY)
+
+
+@given(asked=st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=60))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_objects_metadata_is_ascii_and_stays_below_what_s3_takes(
+    asked: list[str], raw: Raw, zones: Zones
+) -> None:
+    """2 KiB, names and values together; neither moto nor the embedded AWS counts them."""
+    key = f"raw/things/{uuid4()}.json.gz"
+
+    raw.write(key, answer(request="/v1/things?ids=" + "x" * 3000), asked=asked)
+
+    metadata = zones.s3.head_object(Bucket=BUCKET, Key=key)["Metadata"]
+    assert sum(len(name) + len(value) for name, value in metadata.items()) < 2048
+    assert all(value.isascii() for value in metadata.values())
+    assert raw.asked(key) == asked
 
 
 def test_no_answer_is_ever_without_its_asked_ids(zones: Zones) -> None:
@@ -75,9 +107,34 @@ def test_no_answer_is_ever_without_its_asked_ids(zones: Zones) -> None:
             super().put(*args, **options)
 
     with pytest.raises(Killed):
-        Raw(Dying(BUCKET, zones.s3)).write(KEY, answer(), asked=["a"])
+        Raw(Dying(BUCKET, zones.s3)).write(KEY, answer(), asked=MANY)
 
     assert zones.keys() == [f"{KEY}.asked.json"]
+
+
+def test_the_asked_ids_of_a_damaged_answer_can_be_read(raw: Raw, zones: Zones) -> None:
+    raw.write(KEY, answer(), asked=FEW)
+    zones.damage(KEY)
+
+    assert raw.asked(KEY) == FEW
+    with pytest.raises(CorruptObjectError):
+        raw.batch(KEY)
+
+
+def test_a_batch_that_is_not_there_is_named(raw: Raw) -> None:
+    with pytest.raises(CorruptObjectError) as refused:
+        raw.batch(KEY)
+
+    assert str(refused.value) == f"{KEY} is missing."
+
+
+def test_damaged_asked_ids_in_metadata_are_named(raw: Raw, zones: Zones) -> None:
+    zones.s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"", Metadata={"asked": '["a'})
+
+    with pytest.raises(CorruptObjectError) as refused:
+        raw.asked(KEY)
+
+    assert str(refused.value) == f"the asked ids of {KEY} does not hold JSON."
 
 
 def test_missing_asked_ids_are_named(raw: Raw) -> None:

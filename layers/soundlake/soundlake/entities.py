@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from soundlake.spotify.errors import BadAnswerError
+from soundlake.batches import matched
 from soundlake.spotify.models import (
     Album,
     Albums,
@@ -88,7 +88,7 @@ def album_details(
             "detailed_at": format_time(fetched_at),
             "detail_raw_key": raw_key,
         }
-        for album_id, album in _matched("albums", asked, batch)
+        for album_id, album in matched("albums", asked, batch)
     ]
 
 
@@ -113,7 +113,7 @@ def artist_details(
             "detailed_at": format_time(fetched_at),
             "detail_raw_key": raw_key,
         }
-        for artist_id, artist in _matched("artists", asked, batch)
+        for artist_id, artist in matched("artists", asked, batch)
     ]
 
 
@@ -124,18 +124,6 @@ def _artist_fields(artist: Artist) -> dict[str, Any]:
         "followers": artist.followers.total if artist.followers else None,
         "images": _images(artist.images),
     }
-
-
-def _matched[Entity: (Album, Artist)](
-    where: str, asked: Sequence[str], batch: Sequence[Entity | None]
-) -> list[tuple[str, Entity | None]]:
-    """Each id with the answer in its place."""
-    if len(batch) != len(asked):
-        raise BadAnswerError(f"{where}: {len(batch)} answers to {len(asked)} ids")
-    for wanted, entity in zip(asked, batch, strict=True):
-        if entity is not None and entity.id != wanted:
-            raise BadAnswerError(f"{where}: {entity.id} in the place of {wanted}")
-    return list(zip(asked, batch, strict=True))
 
 
 def _list(texts: Iterable[str] | None) -> list[str] | None:

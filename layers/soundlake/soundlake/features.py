@@ -1,12 +1,11 @@
 """Audio features: one row per track that was asked about, known or not."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import batched
 from typing import Any
 
+from soundlake.batches import matched
 from soundlake.quality import Breach, Origin, check_features
-from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import AudioFeaturesBatch
 from soundlake.times import format_time
 
@@ -25,11 +24,6 @@ FEATURES = (
     "duration_ms",
     "time_signature",
 )
-
-
-def batches(ids: Iterable[str], size: int) -> list[tuple[str, ...]]:
-    """The ids in batches, in order: the fewest requests that ask for all."""
-    return list(batched(ids, size, strict=False))
 
 
 def feature_rows(
@@ -82,14 +76,10 @@ def _read(
 ) -> Iterator[tuple[str, dict[str, float | None], list[Breach]]]:
     """Each track that was asked about, its features as answered, and what they breach."""
     batch = AudioFeaturesBatch.read(answer, "audio features").audio_features
-    if len(batch) != len(asked):
-        raise BadAnswerError(f"audio features: {len(batch)} answers to {len(asked)} ids")
     origin = Origin(None, None, fetched_at.astimezone(UTC).date(), fetched_at, raw_key)
-    for track_id, features in zip(asked, batch, strict=True):
+    for track_id, features in matched("audio features", asked, batch):
         if features is None:
             yield track_id, _UNKNOWN, []
             continue
-        if features.id != track_id:
-            raise BadAnswerError(f"audio features: {features.id} in the place of {track_id}")
         values = features.model_dump(include=set(FEATURES))
         yield track_id, values, check_features(origin, track_id, values)

@@ -91,8 +91,15 @@ def _segments(segments: Sequence[Segment] | None) -> list[dict[str, Any]] | None
         return None
     return [
         {
-            name: [_number(each) for each in value] if isinstance(value, tuple) else _number(value)
-            for name, value in segment.model_dump().items()
+            name: _numbers(value) if isinstance(value, tuple) else _number(value)
+            for name, value in segment
         }
         for segment in ordered
     ]
+
+
+def _numbers(values: Sequence[float | None]) -> list[float | None]:
+    # A track has thousands, nearly always all good: then one look at their sum is enough.
+    if None not in values and sum(map(abs, values)) <= _MOST:  # type: ignore[arg-type]
+        return list(values)
+    return [_number(value) for value in values]

@@ -1,6 +1,8 @@
 """Kept answers into their tables: audio features, details of albums and artists, analyses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
 from soundlake.publishing.entities import adding
@@ -29,8 +31,8 @@ def publish_answers(lake: Lake, raw: Raw, month: str) -> Published:
     Answers that cannot be read are named, unless everything in them is known from others.
     """
     done = Published()
-    for kind in (FEATURES, ANALYSES):
-        _add(kind, lake, raw, month, done)
+    _add(FEATURES, lake, raw, month, done)
+    _add_analyses(lake, raw, month, done)
     for kind in (ALBUMS, ARTISTS):
         _fill_in(kind, lake, raw, month, done)
     return done
@@ -49,40 +51,49 @@ def _pending(
 
 def _add(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> None:
     """Add rows, in the month in which each was asked for."""
-    answers, good = _pending(kind, lake, raw, month, done)
-    known = answers.known()
-    months = sorted({month, *(month_of(answers.day_of(key)) for key in good)})
-    for each in months:
-        own = {key: rows for key, rows in good.items() if month_of(answers.day_of(key)) == each}
-        if kind is ANALYSES:
-            _add_segments(lake, raw, answers, own, done)
+    _add_rows(*_pending(kind, lake, raw, month, done), lake, month, done)
+
+
+def _add_rows(
+    answers: Answers, good: Mapping[str, list[Row]], lake: Lake, month: str, done: Published
+) -> None:
+    kind, known = answers.kind, answers.known()
+    for each in sorted({month, *(month_of(answers.day_of(key)) for key in good)}):
+        own = [rows for key, rows in good.items() if month_of(answers.day_of(key)) == each]
         # A row that another month has already stays there; the answer's key may be new.
-        rows = [row for rows in own.values() for row in rows if row[kind.id] not in known]
+        rows = [row for rows in own for row in rows if row[kind.id] not in known]
         change = adding(rows, kind.id)
         done.replaced.append((kind.table, lake.replace(kind.table, each, kind.table, change)))
         done.ids |= {row[kind.id] for row in rows if row["source"] is not None}
         known |= {row[kind.id] for row in rows}
 
 
-def _add_segments(
-    lake: Lake, raw: Raw, answers: Answers, own: Mapping[str, list[Row]], done: Published
-) -> None:
-    """Segments are large: a day's analyses are one object. They go before what names them."""
-    by_day: dict[Any, list[Row]] = {}
-    for key, rows in own.items():
-        for row in rows:
+def _add_analyses(lake: Lake, raw: Raw, month: str, done: Published) -> None:
+    """Add sections, and before them, which name the answer, its segments.
+
+    Segments are large: a day's analyses are one object, and each answer is read once for both.
+    """
+    segments: dict[str, Row] = {}
+
+    def rows(answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str) -> list[Row]:
+        found = ANALYSES.rows(answer, asked, fetched_at=fetched_at, raw_key=raw_key)
+        for row in found:
             if row["source"] is not None:
-                answer = raw.need(key)
                 try:
-                    segments = segment_row(answer.json, row["track_id"], answer.at, key)
+                    segments[raw_key] = segment_row(answer, row["track_id"], fetched_at, raw_key)
                 except BadAnswerError as error:
                     done.problems.append(str(error))  # its sections stand without them
-                else:
-                    by_day.setdefault(answers.day_of(key), []).append(segments)
-    for day, rows in sorted(by_day.items()):
-        change = adding(rows, "track_id")
+        return found
+
+    answers, good = _pending(replace(ANALYSES, rows=rows), lake, raw, month, done)
+    by_day: dict[date, list[Row]] = {}
+    for key, row in segments.items():
+        by_day.setdefault(answers.day_of(key), []).append(row)
+    for day, own in sorted(by_day.items()):
+        change = adding(own, "track_id")
         replaced = lake.replace(SEGMENTS, month_of(day), day.isoformat(), change)
         done.replaced.append((SEGMENTS, replaced))
+    _add_rows(answers, good, lake, month, done)
 
 
 def _fill_in(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> None:

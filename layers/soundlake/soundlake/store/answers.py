@@ -138,8 +138,7 @@ class Answers:
 
     def rows(self, key: str) -> list[Row]:
         """The rows of one kept answer. Raises CorruptObjectError or BadAnswerError."""
-        answer = self._raw.need(key)
-        asked = self._raw.asked(key)
+        answer, asked = self._raw.batch(key)
         return self.kind.rows(answer.json, asked, fetched_at=answer.at, raw_key=key)
 
     def superseded(self, key: str, known: set[str]) -> bool:

@@ -1,8 +1,8 @@
 """The raw zone: what a source answered, byte for byte, written once and never changed.
 
-An object's metadata says when the source answered (its own clock, UTC) and what was asked. Keys
-are under `raw/`, end in `.json.gz`, and carry the attempt, so that a corrupt answer is superseded
-and not overwritten.
+An object's metadata says when the source answered (its own clock, UTC) and what was asked, the ids
+of a batch too where they fit. Keys are under `raw/`, end in `.json.gz`, and carry the attempt, so
+that a corrupt answer is superseded and not overwritten.
 """
 
 import json
@@ -15,6 +15,7 @@ from soundlake.store.objects import (
     Bucket,
     ConflictError,
     CorruptObjectError,
+    StoredObject,
     decode,
     pack,
     unpack,
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from soundlake.spotify.client import Answer
 
 _ASKED = ".asked.json"
+# S3 keeps 2 KiB of metadata with an object: names and values together.
+_REQUEST_CHARACTERS = 512
+_ASKED_CHARACTERS = 1400
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,17 @@ class Raw:
         """Keep an answer; where the key is taken, what is there stays, and the result is False.
 
         `asked` are the ids of a batch, which an answer of nulls does not repeat: they are kept
-        beside the answer, and before it, so that no answer is ever without them.
+        with the answer, or, where they are too many, beside it and before it, so that no answer is
+        ever without them.
         """
+        request = answer.request[:_REQUEST_CHARACTERS]
+        metadata = {"at": format_time(answer.at), "request": request}
         if asked is not None:
-            self._put(key + _ASKED, json.dumps(asked).encode(), "application/json", {})
-        metadata = {"at": format_time(answer.at), "request": answer.request[:1024]}
+            ids = json.dumps(asked, separators=(",", ":"))  # ASCII, as metadata must be
+            if len(ids) <= _ASKED_CHARACTERS:
+                metadata["asked"] = ids
+            else:
+                self._put(key + _ASKED, ids.encode(), "application/json", {})
         return self._put(key, pack(answer.body), "application/gzip", metadata)
 
     def _put(self, key: str, body: bytes, content_type: str, metadata: dict[str, str]) -> bool:
@@ -63,13 +73,7 @@ class Raw:
     def read(self, key: str) -> RawAnswer | None:
         """A stored answer, or None; raises CorruptObjectError when it cannot be decoded."""
         stored = self._bucket.get(key)
-        if stored is None:
-            return None
-        try:
-            at = parse_time(stored.metadata["at"])
-        except (KeyError, TimeError) as error:
-            raise CorruptObjectError(f"{key} does not say when it was answered.") from error
-        return RawAnswer(key, decode(unpack(stored.body, key), key), at)
+        return None if stored is None else _answer(stored, key)
 
     def need(self, key: str) -> RawAnswer:
         """A stored answer that must be there; raises CorruptObjectError when it is not."""
@@ -78,12 +82,27 @@ class Raw:
             raise CorruptObjectError(f"{key} is missing.")
         return answer
 
-    def asked(self, key: str) -> list[str]:
-        """The ids that a batch's answer is about."""
-        stored = self._bucket.get(key + _ASKED)
+    def batch(self, key: str) -> tuple[RawAnswer, list[str]]:
+        """A batch's answer and the ids that it is about; raises as `need` does."""
+        stored = self._bucket.get(key)
         if stored is None:
-            raise CorruptObjectError(f"{key}{_ASKED} is missing.")
-        return [str(track_id) for track_id in decode(stored.body, key + _ASKED)]
+            raise CorruptObjectError(f"{key} is missing.")
+        return _answer(stored, key), self._asked(stored, key)
+
+    def asked(self, key: str) -> list[str]:
+        """The ids that a batch's answer is about, also where the answer itself is damaged.
+
+        Raises CorruptObjectError where they are missing.
+        """
+        return self._asked(self._bucket.get(key), key)
+
+    def _asked(self, stored: StoredObject | None, key: str) -> list[str]:
+        beside = key + _ASKED
+        if stored is not None and "asked" in stored.metadata:
+            return _ids(stored.metadata["asked"].encode(), f"the asked ids of {key}")
+        if (ids := self._bucket.get(beside)) is None:
+            raise CorruptObjectError(f"{beside} is missing.")
+        return _ids(ids.body, beside)
 
     def keys(self, prefix: str, after: str = "", before: str = "") -> list[str]:
         """The answers under a prefix, in order; of these the ones after and before two keys."""
@@ -91,3 +110,15 @@ class Raw:
         if before:
             keys = takewhile(lambda key: key < before, keys)
         return [key for key in keys if key.endswith(".json.gz")]
+
+
+def _answer(stored: StoredObject, key: str) -> RawAnswer:
+    try:
+        at = parse_time(stored.metadata["at"])
+    except (KeyError, TimeError) as error:
+        raise CorruptObjectError(f"{key} does not say when it was answered.") from error
+    return RawAnswer(key, decode(unpack(stored.body, key), key), at)
+
+
+def _ids(body: bytes, name: str) -> list[str]:
+    return [str(each) for each in decode(body, name)]
