@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, ValidationError
 from soundlake import access
-from soundlake.chart_days import LOOK_BACK_DAYS, Due, due, named
+from soundlake.chart_days import LOOK_BACK_DAYS, derived, due, named, waits
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
 from soundlake.observability import function, logger
 from soundlake.store.chart_list import chart_list
@@ -37,8 +37,9 @@ class PlanError(Exception):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{input, start_time}` to `{status: planned, date, charts, done}`.
 
-    Or to `{status: invalid, error}`. `charts` has an item for each branch: a chart and its date.
-    `done` counts the charts of the day that earlier runs have done.
+    Or to `{status: invalid, error}`. `charts` has an item for each branch: a chart, its date, and
+    how often it may wait for Spotify. `done` counts the charts of the day that earlier runs have
+    done.
     """
     try:
         return _plan(event["input"], event["start_time"])
@@ -62,7 +63,7 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
     if not charts:
         raise PlanError("Every chart is switched off; set enabled to true for one in the list.")
     if run.date:
-        items = [Due(chart, day) for chart in charts]
+        items = derived(charts, day, _records(today), parse_time(start_time))
     elif run.charts:
         items = named(charts, day, _records(day), now)
     else:
@@ -71,7 +72,10 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
     return {
         "status": "planned",
         "date": day.isoformat(),
-        "charts": [item.item() for item in items],
+        "charts": [
+            item.item() | {"waits": times}
+            for item, times in zip(items, waits(len(items)), strict=True)
+        ],
         "done": len(charts) - (len(items) - repairs),
         "counts": {"charts": len(items) - repairs, "repairs": repairs},
     }

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from soundlake.chart_days import EVENTS_A_CHART, EVENTS_A_WAIT
 
 from tests.stack.conftest import FirstRun, Stack
 
@@ -45,6 +46,12 @@ def test_a_rate_limit_is_waited_for_as_long_as_spotify_asks(stack: Stack) -> Non
 
     assert run["status"] == "SUCCEEDED"
     assert _of(run, "weekly-QC")["requests"]["playlists/{id}"] == 3
+    again = stack.run("daily", {"date": stack.date, "charts": ["weekly-QC"]})
+    waited, straight = (_history(stack.lake.target, each["executionArn"]) for each in (run, again))
+    assert len(waited) - len(straight) == 2 * EVENTS_A_WAIT
+    (entered,) = [event["id"] for event in straight if event["type"] == "MapIterationStarted"]
+    (left,) = [event["id"] for event in straight if event["type"] == "MapIterationSucceeded"]
+    assert left - entered + 1 == EVENTS_A_CHART
 
 
 def test_server_errors_are_tried_again_and_counted(stack: Stack) -> None:

@@ -86,7 +86,7 @@ CHANGED = {
     ),
     "a branch": (
         "chart_limited_twice",
-        ("waits < 3", "waits < 1"),
+        ("waits > 0", "waits > 2"),
         _ENDS | {"waits", "sleeps", "branches", *_EVENTS},
     ),
     "the output": (

@@ -4,17 +4,22 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from soundlake.chart_days import (
     LOOK_BACK_DAYS,
     REPAIRS,
     Due,
     after,
+    derived,
     due,
     merge,
     named,
     records,
+    waits,
 )
 from soundlake.charts import Chart
+from soundlake.times import naive_ms
 
 DAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
@@ -155,6 +160,36 @@ def test_an_item_is_what_the_machine_hands_on() -> None:
         "again": False,
         "not_before": None,
     }
+
+
+def test_a_day_that_is_made_again_keeps_to_spotifys_wait() -> None:
+    known = [record("daily-SE", DAY, "deferred", not_before=naive_ms(NOW + timedelta(hours=1)))]
+
+    made = derived([NO, SE], days_ago(3), known, NOW)
+
+    assert [(item.chart, item.date, item.repair, item.again) for item in made] == [
+        (chart, days_ago(3), False, False) for chart in (NO, SE)
+    ]
+    assert {item.not_before for item in made} == {"2026-11-24T13:30:00.000Z"}
+    assert derived([NO], DAY, known, NOW + timedelta(hours=1)) == [Due(NO, DAY)]
+
+
+def test_a_chart_may_wait_three_times_where_the_charts_are_few() -> None:
+    assert waits(0) == []
+    assert [set(waits(charts)) for charts in (1, 72, 124)] == [{3}] * 3
+
+
+@given(charts=st.integers(0, 1200))
+def test_all_waits_of_a_run_leave_its_history_below_15_000_events(charts: int) -> None:
+    """25 events are a chart's that goes well, 9 those of a wait and of asking again (measured)."""
+    allowed = waits(charts)
+
+    assert len(allowed) == charts
+    assert set(allowed) <= {0, 1, 2, 3}
+    assert sum(allowed) <= 3 * charts
+    assert sum(allowed) * 9 + charts * 25 <= max(14_000, charts * 25)
+    assert allowed == sorted(allowed, reverse=True)
+    assert max(allowed, default=0) - min(allowed, default=0) <= 1
 
 
 #### RECORDS #######################################################################################

@@ -15,6 +15,13 @@ from soundlake.times import format_time, naive_ms, parse_date, parse_time
 LOOK_BACK_DAYS = 7
 REPAIRS = 50  # days of charts that one run makes up for: bounded, as its history is
 
+WAITS = 3  # for Spotify, that one chart may cost a run
+# A run's history stays below 15,000 events: what a chart and a wait take of them, and what is left
+# for both when the run's own steps, and functions that are tried again, have theirs.
+EVENTS = 14_000
+EVENTS_A_CHART = 25
+EVENTS_A_WAIT = 9
+
 DONE = frozenset({"loaded", "unchanged"})
 # Refused for its contents: the same answer would be refused again, another one may not.
 REFUSED = frozenset({"refused", "withdrawn"})
@@ -89,6 +96,23 @@ def named(
         Due(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
         for chart in charts
     ]
+
+
+def derived(
+    charts: Sequence[Chart], day: date, records: Iterable[Mapping[str, Any]], now: datetime
+) -> list[Due]:
+    """All of a day's charts, to be made again of their kept answers; `records` are of `now`."""
+    wait = _not_before(records, now)
+    return [Due(chart, day, not_before=wait) for chart in charts]
+
+
+def waits(charts: int) -> list[int]:
+    """How often each of a run's charts may wait: `WAITS` times, or what the history has room for.
+
+    Where that is less for some than for others, the first ones have more.
+    """
+    room = max(EVENTS - EVENTS_A_CHART * charts, 0) // EVENTS_A_WAIT
+    return [min(WAITS, (room + charts - 1 - place) // charts) for place in range(charts)]
 
 
 def _status(
