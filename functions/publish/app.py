@@ -8,7 +8,7 @@ from soundlake import access
 from soundlake.charts import ChartListError, parse_chart_list
 from soundlake.observability import function
 from soundlake.publishing.activity import publish_activity
-from soundlake.publishing.answers import publish_answers
+from soundlake.publishing.answers import PendingAnswers
 from soundlake.publishing.days import publish_days
 from soundlake.publishing.entities import publish_entities
 from soundlake.publishing.profiles import publish_profiles
@@ -23,9 +23,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{date, charts, withdrawals}` to `{status: published, rows, written}`.
 
     `rows` are those in the objects that were derived, by table, and `written` the objects that
-    changed. An answer that cannot be read is named in `error`; all else is published. The days'
-    records are written last, so the next run makes up for the charts of one that was killed. What
-    that one's new features touched in other months is derived when these are next touched.
+    changed. An answer that cannot be read is named in `error`; all else is published. What
+    features touch is derived before they are in their table, where no run would find them new
+    again, and the days' records are written last: so the next run makes up for one that was killed.
     """
     month = month_of(parse_date(event["date"]))
     lake, raw = Lake(access.bucket()), access.raw()
@@ -33,13 +33,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         named = [_named(lake, each, month) for each in ("chart_entries", "plays")]
         problems = [problem for _, found in named for problem in found]
         entities, new, missing = publish_entities(lake, raw, month, [table for table, _ in named])
-        answers = publish_answers(lake, raw, month)
+        answers = PendingAnswers(lake, raw, month)
+        answers.publish_segments()
         pairs = [(each["chart"], parse_date(each["date"])) for each in event["charts"]]
+        profiles = publish_profiles(lake, pairs, _countries(), answers)
+        activity = publish_activity(lake, settings().account, new, answers)
+        answers.publish()
         done = [
             *entities.items(),
             *answers.replaced,
-            *_of("country_profiles", publish_profiles(lake, pairs, _countries(), answers.ids)),
-            *_of("music_activity", publish_activity(lake, settings().account, new | answers.ids)),
+            *_of("country_profiles", profiles),
+            *_of("music_activity", activity),
             *_of("chart_days", publish_days(lake, event["charts"], event["withdrawals"])),
         ]
     except (*access.FORESEEN, SchemaError, ChartListError) as error:

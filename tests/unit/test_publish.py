@@ -596,6 +596,41 @@ def test_late_features_derive_again_the_months_that_they_touch_and_only_those(
         assert activity["tempo"] == (99.0 if known else None)
 
 
+@pytest.mark.parametrize("write", range(1, 9))
+def test_killed_before_any_write_all_months_that_features_touch_are_derived_by_the_next_run(
+    write: int, zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the next run is of another day and has no chart of those months."""
+    for month in ("2026-08", "2026-10"):
+        publish(load(zones, [track(1)], day=f"{month}-30"), day=f"{month}-30")
+        play_tracks(zones, datetime.fromisoformat(f"{month}-30T12:00:00+00:00"), track(1))
+        publish(day=f"{month}-30")
+    know(spotify, 1, tempo=99.0)
+    spotify.analyses[track_id(1)] = analysis()
+    chart = load(zones, [track(1)])
+    enrich()
+    put, writes = Bucket.put, iter(range(1, 100))
+
+    def dying(*args: Any, **options: Any) -> None:
+        if next(writes) == write:
+            raise Killed
+        put(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "put", dying)
+        with pytest.raises(Killed):
+            publish(chart)
+
+    assert publish(day="2026-11-22")["status"] == "published"
+
+    for month in ("2026-08", "2026-10"):
+        (profile,) = zones.rows("country_profiles", month)
+        (activity,) = zones.rows("music_activity", month, ACCOUNT)
+        assert (profile["tracks_with_features"], activity["tempo"]) == (1, 99.0)
+        assert activity["sections"] == 2
+    assert publish(day="2026-11-22")["written"] == 0
+
+
 def test_only_the_months_that_new_features_touch_are_derived_at_all(
     zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,15 +6,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soundlake.activity import activity_rows
+from soundlake.publishing.answers import PendingAnswers
 from soundlake.store.lake import Lake, Replaced, Row, month_of_key, object_key
 
 TABLE = "music_activity"
 
 
-def publish_activity(lake: Lake, account: str, new_ids: set[str]) -> dict[str, Replaced]:
-    """Derive an account's months: those whose plays are newer, and those that new ids touch."""
-    months = {*_newer(lake, account), *_touched(lake, account, new_ids)}
-    return {month: _publish(lake, account, month) for month in sorted(months)}
+def publish_activity(
+    lake: Lake, account: str, new_ids: set[str], answers: PendingAnswers
+) -> dict[str, Replaced]:
+    """Derive an account's months: those whose plays are newer, and those that anything new touches.
+
+    `new_ids` are those of tracks that were added; of others the answers say something new.
+    """
+    touched = _touched(lake, account, new_ids | answers.track_ids)
+    months = sorted({*_newer(lake, account), *touched})
+    return {month: _publish(lake, account, month, answers) for month in months}
 
 
 def _newer(lake: Lake, account: str) -> Iterable[str]:
@@ -37,7 +44,7 @@ def _touched(lake: Lake, account: str, new_ids: set[str]) -> Iterable[str]:
             yield month_of_key(key)
 
 
-def _publish(lake: Lake, account: str, month: str) -> Replaced:
+def _publish(lake: Lake, account: str, month: str, answers: PendingAnswers) -> Replaced:
     def change(_: list[Row]) -> list[Row]:
         plays = lake.read("plays", [object_key("plays", month, account)]).to_pylist()
         track_ids = {row["track_id"] for row in plays if row["track_id"]}
@@ -47,8 +54,8 @@ def _publish(lake: Lake, account: str, month: str) -> Replaced:
             plays,
             tracks,
             _by_id(lake, "albums", "album_id", album_ids),
-            _by_id(lake, "audio_features", "track_id", track_ids),
-            _by_id(lake, "track_sections", "track_id", track_ids),
+            answers.features | _by_id(lake, "audio_features", "track_id", track_ids),
+            answers.sections | _by_id(lake, "track_sections", "track_id", track_ids),
         )
 
     return lake.replace(TABLE, month, account, change)

@@ -1,6 +1,6 @@
-"""Kept answers into their tables: audio features, details of albums and artists, analyses."""
+"""Kept answers into their tables: audio features, analyses, details of albums and artists."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -15,100 +15,112 @@ from soundlake.times import month_of
 
 SEGMENTS = "track_segments"
 
+Read = tuple[Answers, dict[str, list[Row]]]  # the answers of a kind, and the pending ones' rows
 
-class Published:
-    """What a run put into the tables: the objects, the ids that are new in them, the problems."""
 
-    def __init__(self) -> None:
+class PendingAnswers:
+    """The kept answers that no table names yet, read; `publish` puts them into their tables.
+
+    An answer is pending until then, so what is derived from it is derived before: a run that is
+    killed in between leaves it pending, and the next one derives the same again. `features` and
+    `sections` are the new rows, by track; `replaced` are the objects so far, `problems` a sentence
+    for each answer that cannot be read, unless all that it is about is known from others.
+    """
+
+    def __init__(self, lake: Lake, raw: Raw, month: str) -> None:
         self.replaced: list[tuple[str, Replaced]] = []
-        self.ids: set[str] = set()
         self.problems: list[str] = []
+        self._lake, self._raw, self._month = lake, raw, month
+        self._segments: dict[str, Row] = {}
+        self._read = [
+            self._pending(FEATURES),
+            self._pending(replace(ANALYSES, rows=self._analysed)),
+        ]
+        self.features, self.sections = (_new(*read) for read in self._read)
 
+    @property
+    def track_ids(self) -> set[str]:
+        """The tracks of which these answers say something new."""
+        rows = [*self.features.values(), *self.sections.values()]
+        return {row["track_id"] for row in rows if row["source"] is not None}
 
-def publish_answers(lake: Lake, raw: Raw, month: str) -> Published:
-    """Put every pending answer's rows into the tables.
+    def _pending(self, kind: Kind) -> Read:
+        answers = Answers(kind, self._raw, self._lake)
+        good, bad = answers.readable(answers.pending(self._month))
+        known = answers.known() | {row[kind.id] for rows in good.values() for row in rows}
+        self.problems += [why for key, why in bad.items() if not answers.superseded(key, known)]
+        return answers, good
 
-    Answers that cannot be read are named, unless everything in them is known from others.
-    """
-    done = Published()
-    _add(FEATURES, lake, raw, month, done)
-    _add_analyses(lake, raw, month, done)
-    for kind in (ALBUMS, ARTISTS):
-        _fill_in(kind, lake, raw, month, done)
-    return done
-
-
-def _pending(
-    kind: Kind, lake: Lake, raw: Raw, month: str, done: Published
-) -> tuple[Answers, dict[str, list[Row]]]:
-    """The rows of the pending answers, by answer; what cannot be read is named in `done`."""
-    answers = Answers(kind, raw, lake)
-    good, bad = answers.readable(answers.pending(month))
-    known = answers.known() | {row[kind.id] for rows in good.values() for row in rows}
-    done.problems += [why for key, why in bad.items() if not answers.superseded(key, known)]
-    return answers, good
-
-
-def _add(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> None:
-    """Add rows, in the month in which each was asked for."""
-    _add_rows(*_pending(kind, lake, raw, month, done), lake, month, done)
-
-
-def _add_rows(
-    answers: Answers, good: Mapping[str, list[Row]], lake: Lake, month: str, done: Published
-) -> None:
-    kind, known = answers.kind, answers.known()
-    for each in sorted({month, *(month_of(answers.day_of(key)) for key in good)}):
-        own = [rows for key, rows in good.items() if month_of(answers.day_of(key)) == each]
-        # A row that another month has already stays there; the answer's key may be new.
-        rows = [row for rows in own for row in rows if row[kind.id] not in known]
-        change = adding(rows, kind.id)
-        done.replaced.append((kind.table, lake.replace(kind.table, each, kind.table, change)))
-        done.ids |= {row[kind.id] for row in rows if row["source"] is not None}
-        known |= {row[kind.id] for row in rows}
-
-
-def _add_analyses(lake: Lake, raw: Raw, month: str, done: Published) -> None:
-    """Add sections, and before them, which name the answer, its segments.
-
-    Segments are large: a day's analyses are one object, and each answer is read once for both.
-    """
-    segments: dict[str, Row] = {}
-
-    def rows(answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str) -> list[Row]:
+    def _analysed(
+        self, answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
+    ) -> list[Row]:
+        """Rows of `track_sections`; the same look at an answer finds its segments."""
         found = ANALYSES.rows(answer, asked, fetched_at=fetched_at, raw_key=raw_key)
         for row in found:
             if row["source"] is not None:
                 try:
-                    segments[raw_key] = segment_row(answer, row["track_id"], fetched_at, raw_key)
+                    segments = segment_row(answer, row["track_id"], fetched_at, raw_key)
+                    self._segments[raw_key] = segments
                 except BadAnswerError as error:
-                    done.problems.append(str(error))  # its sections stand without them
+                    self.problems.append(str(error))  # its sections stand without them
         return found
 
-    answers, good = _pending(replace(ANALYSES, rows=rows), lake, raw, month, done)
-    by_day: dict[date, list[Row]] = {}
-    for key, row in segments.items():
-        by_day.setdefault(answers.day_of(key), []).append(row)
-    for day, own in sorted(by_day.items()):
-        change = adding(own, "track_id")
-        replaced = lake.replace(SEGMENTS, month_of(day), day.isoformat(), change)
-        done.replaced.append((SEGMENTS, replaced))
-    _add_rows(answers, good, lake, month, done)
+    def publish_segments(self) -> None:
+        """Add the segments, which are large: a day's analyses are one object.
+
+        They name no answer, so they can go first, and need not be held any longer.
+        """
+        answers, _ = self._read[1]
+        by_day: dict[date, list[Row]] = {}
+        for key, row in self._segments.items():
+            by_day.setdefault(answers.day_of(key), []).append(row)
+        for day, rows in sorted(by_day.items()):
+            self._replace(SEGMENTS, month_of(day), day.isoformat(), rows, "track_id")
+        self._segments.clear()
+
+    def publish(self) -> None:
+        """Add features and sections, and fill in the details of albums and artists."""
+        for answers, good in self._read:
+            self._add(answers, good)
+        for kind in (ALBUMS, ARTISTS):
+            self._fill_in(kind)
+
+    def _add(self, answers: Answers, good: dict[str, list[Row]]) -> None:
+        """Add the new rows, in the month in which each was asked for."""
+        by_month: dict[str, list[Row]] = {self._month: []}
+        for row in _new(answers, good).values():
+            by_month.setdefault(month_of(answers.day_of(row["raw_key"])), []).append(row)
+        kind = answers.kind
+        for month, rows in sorted(by_month.items()):
+            self._replace(kind.table, month, kind.table, rows, kind.id)
+
+    def _replace(self, table: str, month: str, name: str, rows: list[Row], id_column: str) -> None:
+        replaced = self._lake.replace(table, month, name, adding(rows, id_column))
+        self.replaced.append((table, replaced))
+
+    def _fill_in(self, kind: Kind) -> None:
+        """Fill details into the rows of albums or artists, in whatever month they are."""
+        _, good = self._pending(kind)
+        details = {row[kind.id]: row for rows in good.values() for row in rows}
+        if not details:
+            return
+
+        def change(before: list[Row]) -> list[Row]:
+            return [row | details.get(row[kind.id], {}) for row in before]
+
+        for month in self._lake.months(kind.table):
+            keys = self._lake.keys(kind.table, month)
+            ids = self._lake.read(kind.table, keys, [kind.id]).column(kind.id).to_pylist()
+            if details.keys() & set(ids):
+                replaced = self._lake.replace(kind.table, month, kind.table, change)
+                self.replaced.append((kind.table, replaced))
 
 
-def _fill_in(kind: Kind, lake: Lake, raw: Raw, month: str, done: Published) -> None:
-    """Fill details into the rows of albums or artists, in whatever month they are."""
-    _, good = _pending(kind, lake, raw, month, done)
-    details = {row[kind.id]: row for rows in good.values() for row in rows}
-    if not details:
-        return
-
-    def change(before: list[Row]) -> list[Row]:
-        return [row | details.get(row[kind.id], {}) for row in before]
-
-    for each in lake.months(kind.table):
-        ids = lake.read(kind.table, lake.keys(kind.table, each), [kind.id]).column(kind.id)
-        found = details.keys() & set(ids.to_pylist())
-        if found:
-            done.replaced.append((kind.table, lake.replace(kind.table, each, kind.table, change)))
-            done.ids |= found
+def _new(answers: Answers, good: dict[str, list[Row]]) -> dict[str, Row]:
+    """The rows of ids that the table does not have; of two answers the first one's."""
+    known, found = answers.known(), dict[str, Row]()
+    for rows in good.values():
+        for row in rows:
+            if row[answers.kind.id] not in known:
+                found.setdefault(row[answers.kind.id], row)
+    return found

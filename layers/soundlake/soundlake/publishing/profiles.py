@@ -1,6 +1,6 @@
 """Country profiles: of the chart days of a run, and of those that later features complete."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import awswrangler as wr
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from soundlake.features import FEATURES
 from soundlake.profiles import country_profiles
+from soundlake.publishing.answers import PendingAnswers
 from soundlake.store.lake import Lake, Replaced, Row
 from soundlake.times import month_of
 
@@ -19,19 +20,19 @@ Pair = tuple[str, date]
 
 
 def publish_profiles(
-    lake: Lake, pairs: Iterable[Pair], names: dict[str, str], new_ids: set[str]
+    lake: Lake, pairs: Iterable[Pair], names: dict[str, str], answers: PendingAnswers
 ) -> dict[str, Replaced]:
-    """Derive the profiles of these chart days, and of those with tracks among the new ids.
+    """Derive the profiles of these chart days, and of those that the answers' new features touch.
 
     `names` are the countries' names by code. A chart day without rows has no profile.
     """
     wanted: dict[str, set[Pair]] = {}
     for chart, chart_date in pairs:
         wanted.setdefault(month_of(chart_date), set()).add((chart, chart_date))
-    for month, found in _incomplete(lake, new_ids):
+    for month, found in _incomplete(lake, answers.track_ids):
         wanted.setdefault(month, set()).update(found)
     return {
-        month: _publish(lake, month, chart_days, names)
+        month: _publish(lake, month, chart_days, names, answers)
         for month, chart_days in sorted(wanted.items())
     }
 
@@ -77,25 +78,29 @@ def _pairs(table: pa.Table) -> list[Pair]:
     return [(row["chart"], row["chart_date"]) for row in rows]
 
 
-def _publish(lake: Lake, month: str, pairs: set[Pair], names: dict[str, str]) -> Replaced:
+def _publish(
+    lake: Lake, month: str, pairs: set[Pair], names: dict[str, str], answers: PendingAnswers
+) -> Replaced:
     entries = _entries(lake, month, pairs).to_pandas()
 
     def change(before: list[Row]) -> list[Row]:
         known = {row["country"]: row["country_name"] for row in before} | names
         entries["country_name"] = [known.get(country, country) for country in entries["country"]]
-        profiles = country_profiles(entries, _features(lake, set(entries["track_id"])))
+        profiles = country_profiles(
+            entries, _features(lake, set(entries["track_id"]), answers.features)
+        )
         others = [row for row in before if (row["chart"], row["chart_date"]) not in pairs]
         return sorted(others + profiles, key=lambda row: (row["chart_date"], row["chart"]))
 
     return lake.replace(TABLE, month, TABLE, change)
 
 
-def _features(lake: Lake, track_ids: set[str]) -> pd.DataFrame:
-    """The features of some tracks, wherever in the table they are."""
+def _features(lake: Lake, track_ids: set[str], new: Mapping[str, Row]) -> pd.DataFrame:
+    """The features of some tracks, wherever in the table they are, or about to be there."""
     columns = ["track_id", *FEATURES]
-    paths = lake.paths("audio_features")
-    if not paths:
-        return pd.DataFrame(columns=columns)
-    table: pd.DataFrame = wr.s3.read_parquet(path=paths, columns=columns, use_threads=True)
+    found = pd.DataFrame([new[each] for each in track_ids & new.keys()], columns=columns)
+    if paths := lake.paths("audio_features"):
+        table: pd.DataFrame = wr.s3.read_parquet(path=paths, columns=columns, use_threads=True)
+        found = pd.concat([table[table["track_id"].isin(track_ids)], found.astype(table.dtypes)])
     # Two runs at once, across a month's end, may each have added a track: the earlier row counts.
-    return table[table["track_id"].isin(track_ids)].drop_duplicates("track_id")
+    return found.drop_duplicates("track_id")
