@@ -7,14 +7,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access, quality
 from soundlake.charts import Chart, ChartDay, Listed, chart_day, read_playlist
 from soundlake.observability import function
-from soundlake.quality import Breach, Earlier, Origin, ShownChart, shortened
+from soundlake.quality import Breach, Earlier, Origin, ShownChart
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import RawAnswer
 from soundlake.store.staging import staging_key
 from soundlake.times import format_time, parse_date
-
-ERROR = 240  # characters of a sentence that the state machine carries
 
 
 @function("Transform")
@@ -30,8 +28,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         answer, listed, found = _read(event["raw_keys"], chart, day)
     except access.FORESEEN as error:
-        failure = access.failure(error)
-        return failure | {"error": _small(failure["error"])}
+        return access.failure(error)
     shown = ShownChart(
         origin=Origin(chart.chart, chart.country, day, answer.at, answer.key),
         cadence=chart.cadence,
@@ -94,11 +91,6 @@ def _earlier(keys: list[str], chart: Chart) -> Earlier | None:
 
 def _sentence(errors: list[Breach]) -> str:
     first, more = errors[0], len(errors) - 1
-    evidence = _small(first.finding.evidence).removesuffix(".")
+    evidence = access.small(first.finding.evidence).removesuffix(".")
     others = f", and {more} more error{'s' * (more > 1)}" if more else ""
     return f"{first.expectation.name}: {evidence}{others}."
-
-
-def _small(sentence: str) -> str:
-    """A sentence that stays small in a state machine, whatever stands in it."""
-    return shortened(sentence.encode("ascii", "backslashreplace").decode(), ERROR)

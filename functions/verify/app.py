@@ -14,10 +14,12 @@ from soundlake.quality import ChartsDay, ChartTable, Earlier, Origin
 from soundlake.store.answers import FEATURES, Answers
 from soundlake.store.lake import READERS, Lake, Row, SchemaError, object_key
 from soundlake.store.staging import staging_key
+from soundlake.texts import shortened
 from soundlake.times import month_of, parse_date, parse_time, shift_month
 
 TABLE = "data_quality"
 PROBLEMS = 10  # named in the result; the rest are counted
+WHY = 120  # characters of why a chart is withdrawn; data_quality has the whole evidence
 LATEST = 7  # days that a day is compared with
 RUN = "run"  # what a breach is about that no chart has alone
 
@@ -65,7 +67,7 @@ def _verify(day: date, outcomes: list[Row]) -> tuple[list[Row], list[Row]]:
         found, wrong = _verify_day(lake, one, of_day, staged, known)
         rows += found
         withdraw += [
-            {"chart": chart, "date": one.isoformat(), "error": evidence}
+            {"chart": chart, "date": one.isoformat(), "error": shortened(evidence, WHY)}
             for chart, evidence in wrong.items()
             if chart in loaded
         ]

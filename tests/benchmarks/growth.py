@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import requests
+from soundlake.chart_days import waits
 from soundlake.spotify.client import Answer, AppCredentials, Spotify
 from soundlake.store.lake import Lake, Row
 from soundlake.store.objects import Bucket
@@ -37,7 +39,7 @@ ENTITIES = {
 
 
 def by_charts(counts: Iterable[int] = CHARTS) -> dict[str, Run]:
-    """Runs on an empty lake by number of charts; the most also with problems, and all failing."""
+    """Runs on an empty lake by number of charts; the most also in several kinds of trouble."""
     counts = list(counts)
     most = max(counts)
     found = {}
@@ -53,6 +55,13 @@ def by_charts(counts: Iterable[int] = CHARTS) -> dict[str, Run]:
         stack.empty()
         _list_charts(stack, most, withheld=True)
         found[f"{most}, each withheld (404)"] = stack.run()
+        stack.empty()
+        _list_charts(stack, most, alike=True)
+        found[f"{most}, one table under all names"] = stack.run()
+        stack.empty()
+        _list_charts(stack, most)
+        _limit(stack, most)
+        found[f"{most}, with all waits that Plan allows"] = stack.run()
     return found
 
 
@@ -64,13 +73,24 @@ def _world(charts: int) -> Iterator[Stack]:
             yield stack
 
 
-def _list_charts(stack: Stack, count: int, *, withheld: bool = False) -> None:
+def _list_charts(stack: Stack, count: int, *, withheld: bool = False, alike: bool = False) -> None:
     lines = ["chart,country,country_name,cadence,playlist_id,enabled"]
-    for number, one in enumerate(stack.lake.facts.charts):
-        playlist = f"{number:022d}" if withheld else one["playlist_id"]
+    charts = stack.lake.facts.charts
+    for number, one in enumerate(charts):
+        playlist = f"{number:022d}" if withheld else (charts[0] if alike else one)["playlist_id"]
         name, enabled = f"daily-{one['country']}", str(number < count).lower()
         lines.append(f"{name},{one['country']},Made up {one['country']},daily,{playlist},{enabled}")
     stack.put(CHART_LIST, "\n".join(lines).encode())
+
+
+def _limit(stack: Stack, count: int) -> None:
+    """Tell each chart to wait a second as often as it may."""
+    for one, times in zip(stack.lake.facts.charts, waits(count), strict=False):
+        if times:
+            path = f"/v1/playlists/{one['playlist_id']}"
+            fault = {"path": path, "kind": "429", "times": times, "retry_after": 1}
+            url = f"{stack.lake.state.spotify}/_control/faults"
+            requests.post(url, json=fault, timeout=10).raise_for_status()
 
 
 def _keep_problems(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """The daily machine, run: which way, what is written, what the run says at its end."""
 
+import json
 from io import BytesIO
 from typing import Any
 
@@ -466,6 +467,59 @@ def test_the_cause_is_never_longer_than_step_functions_takes() -> None:
     assert [each["chart"] for each in many if each["chart"] not in cause] == []
 
 
+ALL = 500  # charts
+LONG = ('it "broke" ' * 40)[:240]
+LIMIT = 256 * 1024  # bytes of a payload
+
+
+def _record(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What a branch ends with, made by the machine's own expressions."""
+    branch = definition("daily")["States"]["ProcessCharts"]["ItemProcessor"]["States"]
+    return {
+        field: evaluate(f"({declare({'$states': {'input': given}})}{next(expressions(value))})")
+        if str(value).startswith("{%")
+        else value
+        for field, value in branch[name]["Output"].items()
+    }
+
+
+def _published(charts: list[dict[str, Any]], withdrawals: list[dict[str, Any]]) -> int:
+    """The bytes of the largest payload: what Publish hands on, its own sentences included."""
+    problems = [LONG] * 10
+    verify = {"status": "verified", "problems": problems, "withdraw": []}
+    given = {"date": DAY, "charts": charts, "withdrawals": withdrawals, "verify": verify}
+    given |= {"enrich": {"error": LONG * 5}, "publish": {"error": LONG * 5}}
+    return len(json.dumps(given, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def test_five_hundred_charts_fit_into_a_payload_when_all_fail_at_length() -> None:
+    item = {"chart": {"chart": "weekly-GLOBAL"}, "date": DAY, "repair": False}
+    given = {
+        "item": item,
+        "status": "rate_limited",
+        "stage": "Transform",
+        "error": LONG,
+        "not_before": "2025-03-05T12:07:00.000Z",
+        "requests": {"playlists/{id}": 4, "api/token": 4},
+    }
+    record = _record("RecordFailure", given)
+    assert (record["status"], record["error"]) == ("deferred", LONG)
+    assert _published([record] * ALL, []) < LIMIT
+
+
+def test_five_hundred_charts_fit_into_a_payload_when_all_are_withdrawn() -> None:
+    given = {
+        "item": {"chart": {"chart": "weekly-GLOBAL"}, "date": DAY, "repair": False},
+        "load": {"rows": 50},
+        "transform": {"holes": 0, "breaches": 6},
+        "requests": {"playlists/{id}": 1, "api/token": 1},
+    }
+    taken = {"chart": "weekly-GLOBAL", "date": DAY, "status": "withdrawn", "error": LONG[:120]}
+    record = _record("RecordSuccess", given)
+    assert record["status"] == "loaded"
+    assert _published([record] * ALL, [taken] * ALL) < LIMIT
+
+
 #### DAY AFTER DAY #################################################################################
 
 
@@ -574,6 +628,8 @@ def test_a_table_under_anothers_name_is_taken_out_again() -> None:
     assert _days(told) == {(NO, DAY): "withdrawn", (SE, DAY): "withdrawn", (FI, DAY): "loaded"}
     rows = told.rows("data_quality")
     assert {r["chart"] for r in rows if r["consequence"] == "withdrawn"} == {NO, SE}
+    (publish,) = run.invoked("Publish")
+    assert [each["chart"] for each in publish.event["withdrawals"]] == [NO, SE]
 
 
 @pytest.mark.parametrize(

@@ -79,3 +79,12 @@ def test_an_unreachable_spotify_is_a_result_with_its_seconds() -> None:
 def test_a_foreseen_error_is_a_result_with_its_sentence(error: Exception) -> None:
     assert isinstance(error, access.FORESEEN)
     assert access.failure(error) == {"status": "failed", "error": "a sentence"}
+
+
+@pytest.mark.parametrize("error", [SpotifyError, UnavailableError])
+def test_a_long_sentence_in_any_script_stays_small(error: type[Exception]) -> None:
+    told = access.failure(error("\u4e2d" * 3000))["error"]
+
+    assert len(told.encode()) == 240
+    assert told.startswith("\\u4e2d\\u4e2d")
+    assert told.endswith("...")

@@ -30,7 +30,6 @@ from soundlake.quality import (
     is_as_before,
     positions,
     set_to_null,
-    shortened,
     suspects,
 )
 from soundlake.store.lake import encode_rows
@@ -571,13 +570,6 @@ def test_less_coverage_and_fewer_charts_are_said_in_a_sentence() -> None:
         "40 of 72 daily charts asked for of 2026-11-21 could be loaded; on the latest days it "
         "was 71.",
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "short"), [("", ""), ("x" * 80, "x" * 80), ("x" * 81, f"{'x' * 77}...")]
-)
-def test_a_long_text_is_shortened(text: str, short: str) -> None:
-    assert shortened(text) == short
 
 
 # A real day.

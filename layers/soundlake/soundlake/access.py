@@ -15,9 +15,12 @@ from soundlake.spotify.errors import (
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
+from soundlake.texts import shortened
 
 if TYPE_CHECKING:
     from soundlake.spotify.client import Spotify
+
+ERROR = 240  # characters of a sentence that the state machines carry
 
 # What may go wrong in a foreseeable way: a sentence for the run's record, not a crash.
 FORESEEN = (SpotifyError, BadAnswerError, MissingSecretError, CorruptObjectError)
@@ -52,12 +55,18 @@ def failure(error: Exception) -> dict[str, Any]:
     """A foreseen error as a function's result, for a state machine to branch on.
 
     `status` is `rate_limited` or `unreachable`, both with `retry_after` (s), or `failed`; `error`
-    is one sentence.
+    is one small sentence.
     """
+    sentence = small(str(error))
     if isinstance(error, RateLimitedError | UnavailableError):
         return {
             "status": "rate_limited" if isinstance(error, RateLimitedError) else "unreachable",
             "retry_after": error.retry_after,
-            "error": str(error),
+            "error": sentence,
         }
-    return {"status": "failed", "error": str(error)}
+    return {"status": "failed", "error": sentence}
+
+
+def small(sentence: str) -> str:
+    """A sentence that stays small in a state machine, whatever stands in it: its limit is bytes."""
+    return shortened(sentence.encode("ascii", "backslashreplace").decode(), ERROR)

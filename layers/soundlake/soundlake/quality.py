@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any, Literal
 
 from soundlake.charts import Hole
+from soundlake.texts import shortened
 from soundlake.times import TimeError, format_time, parse_time
 
 Severity = Literal["error", "warning"]
@@ -26,7 +27,6 @@ WITHDRAWN = "withdrawn"
 SET_TO_NULL = "set to null"
 PUBLISHED = "published"
 
-SHOWN = 80  # characters of a value that a sentence shows
 NAMED = 5  # values that a sentence names; the rest are counted
 
 _ID = re.compile(r"[0-9A-Za-z]{22}")
@@ -230,11 +230,6 @@ def suspects(tables: Iterable[ChartTable]) -> list[str]:
     """The charts whose earlier tables `check_charts` has to see."""
     groups = same_tables(tables, OTHERS_TABLE.bounds["rows"])
     return sorted(str(table.origin.chart) for group in groups for table in group)
-
-
-def shortened(text: str, length: int = SHOWN) -> str:
-    """A text of at most `length` characters, three dots in the place of what is left out."""
-    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def _breaches(about: str, subject: Any, origin: Origin) -> Iterator[Breach]:
