@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
+from itertools import count
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -289,6 +290,21 @@ def test_an_answer_carries_spotifys_time_and_not_this_machines(
 
     assert client.playlist(NORWAY).at == NOW
     assert client.now() == NOW
+
+
+def test_an_answers_time_is_its_headers_however_long_it_takes_to_read(
+    spotify: FakeSpotify,
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    passed = count()
+    client = Spotify(
+        CREDENTIALS,
+        api_url=API,
+        accounts_url=ACCOUNTS,
+        clock=lambda: NOW + timedelta(milliseconds=next(passed)),
+    )
+
+    assert client.playlist(NORWAY).at == NOW
 
 
 def test_asking_for_the_time_costs_no_request_of_the_api(
