@@ -1,5 +1,6 @@
 """The client: what it asks, what it counts, and a sentence for everything that Spotify refuses."""
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
-from itertools import count
+
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -296,7 +297,7 @@ def test_an_answers_time_is_its_headers_however_long_it_takes_to_read(
     spotify: FakeSpotify,
 ) -> None:
     spotify.playlists[NORWAY] = [playlist([])]
-    passed = count()
+    passed = itertools.count()
     client = Spotify(
         CREDENTIALS,
         api_url=API,
