@@ -170,8 +170,7 @@ def _world_routes(blueprint: Blueprint, control: Control) -> None:
             now = parse_instant(_text_field("now"))
         except ValueError as error:
             raise ControlError(f"now: {error}.") from None
-        body = request.get_json(silent=True)
-        stopped = body.get("stopped", False)
+        stopped = request.get_json().get("stopped", False)
         if not isinstance(stopped, bool):
             raise ControlError(f"stopped must be true or false, not {stopped!r}.")
         control.set_clock(now, stopped=stopped)
