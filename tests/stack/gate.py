@@ -44,9 +44,6 @@ class Kill:
     nth: int = 1
     killed: int = 0  # processes
 
-    def __str__(self) -> str:
-        return f"{self.verb} {self.when} {self.key.replace('.*', '…')} ({self.nth})"
-
 
 @dataclass
 class Meeting:
@@ -56,12 +53,13 @@ class Meeting:
     """
 
     key: str
+    first: threading.Lock = field(default_factory=threading.Lock)  # taken once, by the first one
     held: threading.Event = field(default_factory=threading.Event)
     overtaken: threading.Event = field(default_factory=threading.Event)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[None]:
-        if not self.held.is_set():
+        if self.first.acquire(blocking=False):
             self.held.set()
             self.overtaken.wait(PATIENCE_S)
             yield

@@ -12,7 +12,7 @@ MiniStack stores a body that was cut off.
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,8 +28,6 @@ DIED = "Worker process died"
 # and of which tracks the day's few analyses are depends on which charts came first.
 BATCHES = {"raw_key", "detail_raw_key"}
 ANALYSED = {"track_sections", "track_segments"}
-# Where both of two runs kept an answer to one batch, their rows may name either.
-DETAILED = {"albums", "artists"}
 ZONES = ("lake/", "raw/", "staging/")
 
 Rows = list[dict[str, Any]]
@@ -111,6 +109,7 @@ def test_a_day_whose_functions_are_each_killed_in_mid_write_is_as_if_nothing_had
 ) -> None:
     kills = [
         Kill("extract", "amid", "raw/charts/"),
+        Kill("transform", "amid", "staging/"),
         Kill("load", "after", "lake/chart_entries/"),
         # The batch's ids are kept by then, and half of the answer was sent.
         Kill("enrich", "amid", r"raw/audio-features/.*\.gz$"),
@@ -151,7 +150,7 @@ def test_a_run_whose_enrich_and_publish_keep_dying_says_so_and_the_next_run_fini
     again = trial.run("daily")
 
     assert [kill.killed for kill in kills] == [1] * len(kills)
-    assert (failed["status"], failed["error"]) == ("FAILED", "Incomplete")
+    assert (failed["status"], failed.get("error")) == ("FAILED", "Incomplete")
     assert "daily-" not in failed["cause"]
     for verb in ("Enrich", "Publish"):
         assert f"{verb}: Runtime.HandlerError" in failed["cause"]
@@ -224,7 +223,7 @@ def test_what_a_derive_that_keeps_dying_left_is_derived_by_the_next_run(
     failed, again = (trial.run("capture") for _ in range(2))
 
     assert [kill.killed for kill in kills] == [1] * len(kills)
-    assert (failed["status"], failed["error"]) == ("FAILED", "NotCaptured")
+    assert (failed["status"], failed.get("error")) == ("FAILED", "NotCaptured")
     assert DIED in failed["cause"]
     assert "the next run derives what this one captured" in failed["cause"]
     assert again["status"] == "SUCCEEDED"
@@ -239,6 +238,16 @@ def test_what_a_derive_that_keeps_dying_left_is_derived_by_the_next_run(
 
 def overtaken(meetings: list[Meeting]) -> list[bool]:
     return [meeting.overtaken.is_set() for meeting in meetings]
+
+
+def once(written: dict[str, int]) -> dict[str, int]:
+    """How often objects were written that each run would leave as the other one does.
+
+    Where both kept an answer to one batch, a detail may name either; and a run that comes to its
+    analyses while the other one asks for them publishes what there is by then.
+    """
+    others = ANALYSED | {"albums", "artists"}
+    return {key: times for key, times in written.items() if key.split("/")[1] not in others}
 
 
 def test_two_runs_of_a_day_at_once_leave_what_one_leaves(trial: Trial, day: Undisturbed) -> None:
@@ -259,10 +268,8 @@ def test_two_runs_of_a_day_at_once_leave_what_one_leaves(trial: Trial, day: Undi
     assert [run.get("cause") for run in (*runs, again)] == [None] * 3
     assert overtaken(meetings) == [True] * len(meetings)
     assert shared(trial) == without_batches(day.rows)
-    assert trial.rows("track_segments") == day.rows["track_segments"]
-    assert {key: written[key] for key in written if key.split("/")[1] not in DETAILED} == {
-        key: day.written[key] for key in day.written if key.split("/")[1] not in DETAILED
-    }
+    assert once(written) == once(day.written)
+    assert len(trial.rows("track_segments")) == trials.ANALYSES
     # What one asked while the other's answer was in flight was asked twice, never more often.
     requests = trial.requests()
     assert {name for name in requests if requests[name] > 2 * day.requests[name]} == set()
@@ -289,14 +296,16 @@ def test_two_runs_of_different_charts_at_once_lose_nothing_of_each_other(
 
 
 def test_two_captures_at_once_lose_nothing_of_each_other(trial: Trial) -> None:
-    meetings = [trial.meet(f"lake/{table}/") for table in ("observations", "captures")]
     clock = trial.stack.spotify("GET", "world")["clock"]
-    before = datetime.fromisoformat(clock) - timedelta(hours=12)
+    # The first one makes the objects that the two of the race then replace.
+    trial.stop_clock(f"{trial.stack.date}T00:00:00Z")
+    assert trial.run("capture")["status"] == "SUCCEEDED"
+    meetings = [trial.meet(f"lake/{table}/") for table in ("observations", "captures")]
 
-    trial.stop_clock(before.isoformat())
+    trial.stop_clock(f"{trial.stack.date}T09:00:00Z")
     executions = [trial.start("capture")]
     assert meetings[0].held.wait(20)
-    # The other one meets plays that this one's page does not show yet.
+    # The other one is shown plays that this one's page does not have yet.
     trial.stop_clock(clock)
     executions.append(trial.start("capture"))
     runs = [trial.end(execution) for execution in executions]
@@ -306,7 +315,7 @@ def test_two_captures_at_once_lose_nothing_of_each_other(trial: Trial) -> None:
     listener = trial.stack.lake.facts.listeners[0]["id"]
     shown = trial.stack.spotify("GET", f"plays?listener={listener}")["plays"]
     attempts = trial.rows("captures")
-    assert {row["capture_id"] for row in attempts} == {"run 0", "run 1"}
+    assert {row["capture_id"] for row in attempts} == {"run 0", "run 1", "run 2"}
     plays = [row["played_at"] for row in trial.rows("plays")]
     assert len(plays) == len(set(plays)) == sum(row["new"] for row in attempts) > 50
     assert plays == [played_at(each) for each in shown[-len(plays) :]]
