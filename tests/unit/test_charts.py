@@ -452,6 +452,19 @@ def test_what_is_not_a_track_is_a_named_hole(item: Any, kind: str) -> None:
     assert day.holes == [Hole(2, kind)]
 
 
+@pytest.mark.parametrize("where", ["entry", "track"])
+def test_a_local_file_is_one_wherever_the_answer_says_so(where: str) -> None:
+    answer = playlist([track(1, is_local=where == "track"), track(2)])
+    answer["items"]["items"][0]["is_local"] = where == "entry"
+    listed = read_playlist([answer], NORWAY)
+
+    day = day_of_pages([answer])
+
+    assert [row["position"] for row in day.entries] == [2]
+    assert day.holes == [Hole(1, "local file")]
+    assert [each.name for each in shown_tracks(listed)] == ["Track 2"]
+
+
 @pytest.mark.parametrize(
     "field", ["id", "name", "uri", "duration_ms", "explicit", "artists", "album"]
 )
