@@ -117,6 +117,14 @@ def test_a_value_that_no_feature_has_is_null_and_the_rest_stay(name: str, value:
     }
 
 
+@pytest.mark.usefixtures("far_from_utc")
+def test_a_breach_is_of_the_day_that_it_is_in_utc() -> None:
+    (breach,) = breaches_of([features_of(track_id(1), tempo=0.0)], [track_id(1)])
+
+    # NOW is the 22nd there already.
+    assert breach.origin.chart_date.isoformat() == "2026-11-21"
+
+
 @pytest.mark.parametrize(("given", "kept"), [(3, 3), (3.0, 3), (True, 1), ("3", 3)])
 def test_whole_features_are_whole_and_others_are_not(given: Any, kept: int) -> None:
     ident = track_id(1)
