@@ -56,8 +56,8 @@ coverage: env ## Say which branches of the functions and their package no such t
 	@$(BIN)/python -P -m coverage report
 
 .PHONY: mutants
-mutants: env ## Change the domain code in every small way and name what no test notices (ARGS=plays)
-	@$(BIN)/python -P tests/mutants/__main__.py $(ARGS)
+mutants: env ## Change the domain code in every small way and show what no test notices (ARGS=plays)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.mutants $(ARGS)
 
 .PHONY: branches
 branches: env ## Run every way through the machines on both engines and compare (ARGS=--json)

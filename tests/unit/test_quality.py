@@ -560,6 +560,12 @@ def test_each_feature_is_judged_by_itself() -> None:
     )
 
 
+def test_a_share_that_is_none_is_said_in_a_sentence() -> None:
+    assert evidence(features(energy=1.5), "energy_in_range") == [
+        f"Track {track_id(7)} has the energy 1.5; expected is that it lies between 0 and 1."
+    ]
+
+
 @pytest.mark.parametrize(
     ("bounds", "inside", "outside"),
     [({"low": 2}, [2, 1e300], [1.9, -1e300]), ({"high": 2}, [2, -1e300], [2.1, 1e300])],
