@@ -140,6 +140,14 @@ def test_spotifys_wait_holds_for_all_charts_until_it_is_over() -> None:
     assert named([SE], DAY, known, NOW)[0].not_before == "2026-11-24T13:00:00.000Z"
 
 
+def test_a_wait_is_over_at_its_very_instant() -> None:
+    known = [record("daily-NO", DAY, "deferred", not_before=NOW.replace(tzinfo=None))]
+
+    assert due([NO], DAY, known, NOW) == [Due(NO, DAY)]
+    before = NOW - timedelta(milliseconds=1)
+    assert due([NO], DAY, known, before) == [Due(NO, DAY, not_before="2026-11-24T12:30:00.000Z")]
+
+
 def test_a_chart_that_is_named_is_done_whatever_is_on_record() -> None:
     known = [record("daily-NO", DAY, "loaded"), record("daily-SE", DAY, "withdrawn")]
 

@@ -1,6 +1,7 @@
 """Audio features: the fewest requests, and a row for every track that was asked about."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -98,6 +99,16 @@ def test_a_value_that_no_feature_has_is_null_and_the_rest_stay(name: str, value:
         "observed_at": "2026-11-21T09:18:00.000Z",
         "raw_key": "raw/one",
     }
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_a_breach_is_of_the_day_that_it_is_in_utc() -> None:
+    evening = datetime(2026, 11, 21, 20, tzinfo=UTC)  # the 22nd there already
+    answer = {"audio_features": [features_of(track_id(1), tempo=0.0)]}
+
+    (breach,) = feature_breaches(answer, [track_id(1)], fetched_at=evening, raw_key="raw/one")
+
+    assert breach.origin.chart_date == date(2026, 11, 21)
 
 
 @pytest.mark.parametrize(("given", "kept"), [(3, 3), (3.0, 3), (True, 1), ("3", 3)])

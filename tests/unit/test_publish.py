@@ -396,6 +396,15 @@ def test_played_tracks_have_rows_too(zones: Zones) -> None:
     assert names(zones, "artists") == ["Artist 1", "Artist 2", "Artist 3", "Artist 5"]
 
 
+def test_a_play_of_what_is_no_track_makes_no_entity(zones: Zones) -> None:
+    play_tracks(zones, NOON, track(1, uri="spotify:local:Artist:Album:Title:180"), track(2))
+
+    assert publish()["status"] == "published"
+    assert [row["track_id"] for row in zones.rows("plays", name=ACCOUNT)] == [None, track_id(2)]
+    assert names(zones, "tracks") == ["Track 2"]
+    assert names(zones, "albums") == ["Album 2"]
+
+
 def test_albums_of_one_name_are_several_and_missing_images_are_none(zones: Zones) -> None:
     first, second = album(1, name="Same", images=None), without(album(2, name="Same"), "images")
 
@@ -542,6 +551,27 @@ def test_segments_of_two_days_are_two_objects_and_both_are_counted(
     assert result["written"] == len(
         [key for key in zones.keys("lake/") if "/chart_entries/" not in key]
     )
+
+
+def test_segments_that_cannot_be_read_are_named_and_the_sections_stand(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    spotify.analyses |= {
+        track_id(1): analysis() | {"segments": [segment(start="soon")]},
+        track_id(2): analysis(),
+    }
+    chart = load(zones, [track(1), track(2)])
+    enrich()
+
+    result = publish(chart)
+
+    assert (result["status"], result["error"]) == (
+        "failed",
+        f"the audio analysis of {track_id(1)}: segments.0.start: input should be a valid number, "
+        "unable to parse string as a number",
+    )
+    assert [row["sections"] for row in zones.rows("track_sections")] == [2, 2]
+    assert [row["track_id"] for row in zones.rows("track_segments", name=TODAY)] == [track_id(2)]
 
 
 # What is derived again.
