@@ -31,6 +31,8 @@ MODULES = (
     "activity",
     "sections",
     "profiles",
+    "batches",
+    "texts",
     "times",
     "countries",
 )
