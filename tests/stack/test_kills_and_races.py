@@ -243,11 +243,10 @@ def overtaken(meetings: list[Meeting]) -> list[bool]:
 def once(written: dict[str, int]) -> dict[str, int]:
     """How often objects were written that each run would leave as the other one does.
 
-    Where both kept an answer to one batch, a detail may name either; and a run that comes to its
-    analyses while the other one asks for them publishes what there is by then.
+    A run that comes to its analyses while the other one asks for them publishes what there is by
+    then.
     """
-    others = ANALYSED | {"albums", "artists"}
-    return {key: times for key, times in written.items() if key.split("/")[1] not in others}
+    return {key: times for key, times in written.items() if key.split("/")[1] not in ANALYSED}
 
 
 def test_two_runs_of_a_day_at_once_leave_what_one_leaves(trial: Trial, day: Undisturbed) -> None:

@@ -510,6 +510,26 @@ def test_details_are_filled_into_rows_of_whatever_month(zones: Zones, spotify: F
     assert publish(chart)["written"] == 0
 
 
+@pytest.mark.parametrize("kind", ["albums", "artists"])
+def test_of_two_answers_to_one_batch_the_first_one_stays(
+    kind: str, zones: Zones, spotify: FakeSpotify
+) -> None:
+    """Two runs at once may both have asked."""
+    chart = load(zones, [track(1)])
+    enrich()
+    (first,) = kept_answers(zones, kind)
+    stored = zones.s3.get_object(Bucket=BUCKET, Key=first)
+    second = first.replace("-001.", "-002.")
+    zones.put(second, stored["Body"].read(), stored["Metadata"])
+
+    publish(chart)
+    before = zones.versions("lake/")
+
+    assert publish(chart)["written"] == 0
+    assert zones.versions("lake/") == before
+    assert {row["detail_raw_key"] for row in zones.rows(kind)} == {first}
+
+
 def test_analyses_become_sections_and_a_days_segments(zones: Zones, spotify: FakeSpotify) -> None:
     spotify.analyses[track_id(1)] = analysis(60.0)
     chart = load(zones, [track(1), track(2)])
