@@ -105,6 +105,16 @@ def test_looking_back_is_bounded_in_days() -> None:
     assert found == [days_ago(ago) for ago in range(1, LOOK_BACK_DAYS + 1)]
 
 
+def test_a_missed_day_is_made_up_for_during_a_week() -> None:
+    known = [record("daily-NO", days_ago(8), "failed"), record("daily-NO", days_ago(7), "failed")]
+    known += [record("daily-NO", days_ago(ago), "loaded") for ago in range(1, 7)]
+
+    assert told(due([NO], DAY, known, NOW)) == [
+        ("daily-NO", DAY, False),
+        ("daily-NO", days_ago(7), True),
+    ]
+
+
 def test_looking_back_is_bounded_in_number_and_takes_the_latest_days() -> None:
     letters = "ABCDEFGHIJKLMNOPQRST"
     charts = [chart(f"daily-{one}{two}") for one in letters for two in letters[:2]]

@@ -121,6 +121,17 @@ def test_whole_features_are_whole_and_others_are_not(given: Any, kept: int) -> N
     assert (row["tempo"], type(row["tempo"])) == (120.0, float)
 
 
+def test_each_feature_has_the_type_of_its_column() -> None:
+    ident = track_id(1)
+    whole = {"key": 1.0, "mode": 1.0, "duration_ms": 180_000.0, "time_signature": 4.0}
+    ones = dict.fromkeys(FEATURES, 1)
+
+    (row,) = rows_of([features_of(ident, **ones | whole)], [ident])
+
+    assert {name for name in FEATURES if type(row[name]) is int} == set(whole)
+    assert {name for name in FEATURES if type(row[name]) is float} == set(FEATURES) - set(whole)
+
+
 def test_good_and_unknown_features_breach_nothing() -> None:
     assert breaches_of([features_of(track_id(1)), None], [track_id(1), track_id(2)]) == []
 

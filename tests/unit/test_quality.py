@@ -491,6 +491,14 @@ def test_an_error_keeps_everything_of_a_day_from_being_loaded() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["track_id", "album_id"])
+@pytest.mark.parametrize("length", [21, 23])
+def test_an_id_has_neither_a_letter_less_nor_one_more(kind: str, length: int) -> None:
+    chart = shown(entry(1, **{kind: "x" * length}))
+
+    assert ("ids_well_formed", "1") in names(check_chart(chart))
+
+
 def test_what_is_published_all_the_same_says_so() -> None:
     chart = shown(entry(1, added_at="?"), holes=[Hole(2, "episode")])
 
@@ -557,6 +565,11 @@ def test_each_feature_is_judged_by_itself() -> None:
         f"Track {track_id(7)} has the tempo 0.0; expected is that it is above 0 and at most "
         "300 BPM, 0 being unknown."
     )
+
+
+@pytest.mark.parametrize(("duration", "inside"), [(2**53, True), (2**53 + 1, False)])
+def test_a_duration_is_one_that_a_float_holds_exactly(duration: int, inside: bool) -> None:
+    assert (evidence(features(duration_ms=duration), "duration_ms_in_range") == []) == inside
 
 
 def test_a_share_that_is_none_is_said_in_a_sentence() -> None:
@@ -700,6 +713,20 @@ def test_coverage_that_falls_is_the_charts_own_breach_whatever_is_known_of_other
 
     assert (row["expectation"], row["chart"]) == ("coverage_kept", "daily-SE")
     assert (row["about"], row["observed"]) == ("chart", "50%")
+
+
+@pytest.mark.parametrize(("coverage", "kept"), [(0.8, True), (0.799, False)])
+def test_a_fifth_of_the_coverage_may_be_missing_and_no_more(coverage: float, kept: bool) -> None:
+    day = charts_day(table("daily-NO", TEN, coverage=coverage), coverages={"daily-NO": [1.0]})
+
+    assert (evidence(day, "coverage_kept") == []) == kept
+
+
+@pytest.mark.parametrize(("loaded", "enough"), [(900, True), (899, False)])
+def test_a_tenth_of_the_charts_may_be_missing_and_no_more(loaded: int, enough: bool) -> None:
+    day = charts_day(asked=1000, loaded=loaded, usual=[1000])
+
+    assert (evidence(day, "charts_loaded") == []) == enough
 
 
 # A real day.
