@@ -6,7 +6,7 @@ SHELL := bash
 
 BIN := .venv/bin
 # A tree that is no git checkout has nothing that tells ruff what to leave out.
-NOT_OURS := --exclude .venv,.venv-aws,.soundlake,.aws-sam
+NOT_OURS := --exclude .venv,.venv-aws,.soundlake,.aws-sam,.mutants
 PYTEST := $(BIN)/python -P -m pytest
 # The checks must not see anybody's account; SAM wants a region even to validate.
 export AWS_DEFAULT_REGION ?= eu-north-1
@@ -49,6 +49,16 @@ unit: env ## Run the tests that deploy nothing
 stack: env ## Deploy to the embedded AWS and run the tests of the whole stack
 	@$(PYTEST) -m stack
 
+.PHONY: coverage
+coverage: env ## Say which branches of the functions and their package no such test takes
+	@$(BIN)/python -P -m coverage run -m pytest -m "not stack and not slow" \
+	  tests/unit tests/statemachines
+	@$(BIN)/python -P -m coverage report
+
+.PHONY: mutants
+mutants: env ## Change the domain code in every small way and show what no test notices (ARGS=plays)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.mutants $(ARGS)
+
 .PHONY: branches
 branches: env ## Run every way through the machines on both engines and compare (ARGS=--json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.statemachines $(ARGS)
@@ -61,7 +71,8 @@ bench: env ## Measure the daily machine here (ARGS=--json, or "--growth --write"
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)
 	@echo "Stopping the services and removing .soundlake with every local lake in it."
 	@if [ -x $(BIN)/python ] && [ -e .soundlake/running.json ]; then ./soundlake down; fi
-	@rm -rf .soundlake .aws-sam .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf .soundlake .aws-sam .pytest_cache .ruff_cache .mypy_cache .hypothesis \
+	  .coverage .mutants
 
 COMPILE = .venv/.uv/*/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
   --python-version 3.13 --custom-compile-command "make lock" $(UPGRADE)

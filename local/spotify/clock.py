@@ -47,7 +47,8 @@ class Clock:
 
     Without `start` it is `wall()`. With `start` it begins there and advances with `monotonic()`
     (seconds), but stops at 23:59:59.999 of that UTC date: a run that crosses the machine's
-    midnight still sees the charts of one day.
+    midnight still sees the charts of one day. It may also be `stopped` at an instant: what two
+    runs are told then differs in no time.
     """
 
     def __init__(
@@ -62,17 +63,19 @@ class Clock:
         self._lock = threading.Lock()
         self._start = start
         self._zero = monotonic()
+        self._stopped = False
 
-    def set(self, start: datetime) -> None:
-        """Begin anew at `start`, on whose UTC date the clock then stays."""
+    def set(self, start: datetime, *, stopped: bool = False) -> None:
+        """Begin anew at `start`, on whose UTC date the clock then stays, or stop there."""
         with self._lock:
             self._start = start
             self._zero = self._monotonic()
+            self._stopped = stopped
 
     def now(self) -> datetime:
         """The aware UTC datetime, whole milliseconds."""
         with self._lock:
-            start, zero = self._start, self._zero
+            start, zero = self._start, self._monotonic() if self._stopped else self._zero
         if start is None:
             moment = self._wall()
         else:

@@ -3,7 +3,8 @@
 Routes, all JSON; a request that makes no sense gets 400 ``{"error": sentence}``:
 
 * ``GET /_control/world``: label, clock, client, listeners, charts and counts.
-* ``PUT /_control/clock`` ``{"now": instant}``: move the clock; it then stays on that UTC date.
+* ``PUT /_control/clock`` ``{"now": instant, "stopped": false}``: move the clock; it then stays on
+  that UTC date, or, stopped, at that instant.
 * ``GET /_control/plays?listener=ID&after=MS&before=MS``: the whole truth about a listener's plays
   between two instants (both exclusive, Unix ms; by default the last 30 days to the clock),
   oldest first: ``{"plays": [{"played_at", "played_at_ms", "track_id", "context"}]}``.
@@ -64,14 +65,14 @@ class Control:
         """Set a fault, as ``POST /_control/faults`` does; gives its id."""
         return self.faults.add(parse_fault({"path": path, "kind": kind, **rest}))
 
-    def set_clock(self, now: datetime) -> None:
-        """Move the clock.
+    def set_clock(self, now: datetime, *, stopped: bool = False) -> None:
+        """Move the clock; `stopped`, it stays there.
 
         Raises:
             WorldError: if the world's charts are not true on that date.
         """
         _check_date(self.world, now)
-        self.clock.set(now)
+        self.clock.set(now, stopped=stopped)
 
     def describe(self) -> dict[str, Any]:
         """The answer of ``GET /_control/world``; `plays` counts the last 30 days."""
@@ -169,7 +170,10 @@ def _world_routes(blueprint: Blueprint, control: Control) -> None:
             now = parse_instant(_text_field("now"))
         except ValueError as error:
             raise ControlError(f"now: {error}.") from None
-        control.set_clock(now)
+        stopped = request.get_json().get("stopped", False)
+        if not isinstance(stopped, bool):
+            raise ControlError(f"stopped must be true or false, not {stopped!r}.")
+        control.set_clock(now, stopped=stopped)
         return jsonify({"clock": iso_ms(control.clock.now())})
 
     @blueprint.get("/plays")

@@ -30,6 +30,17 @@ def test_it_ticks_and_stops_at_the_end_of_its_date(seconds: Seconds) -> None:
     assert clock.now() == START + timedelta(days=1)
 
 
+def test_it_may_stand_still_until_it_is_set_again(seconds: Seconds) -> None:
+    clock = Clock(START, monotonic=seconds)
+    clock.set(START, stopped=True)
+    seconds.at += 10**6
+    assert clock.now() == START
+
+    clock.set(START)
+    seconds.at += 1
+    assert clock.now() == START + timedelta(seconds=1)
+
+
 def test_its_date_is_utcs(seconds: Seconds) -> None:
     clock = Clock(parse_instant("2025-02-18T23:30:00-02:00"), monotonic=seconds)
     seconds.at += 10**6
@@ -74,10 +85,16 @@ def test_every_answer_has_the_clocks_date_alone(made: Api, seconds: Seconds) -> 
         assert parsedate_to_datetime(dates[0]).tzinfo is not None
 
 
-def test_moving_the_clock(made: Api, small: Api) -> None:
+def test_moving_the_clock(made: Api, small: Api, seconds: Seconds) -> None:
     moved = made.call("PUT", "clock", json={"now": "2025-03-09T01:02:03.456+01:00"})
     assert moved.json() == {"clock": "2025-03-09T00:02:03.456Z"}
     assert made.get("me").headers["Date"] == "Sun, 09 Mar 2025 00:02:03 GMT"
+
+    made.call("PUT", "clock", json={"now": "2025-03-09T01:00:00Z", "stopped": True})
+    seconds.at += 60
+    assert made.get("me").headers["Date"] == "Sun, 09 Mar 2025 01:00:00 GMT"
+    wrong = made.call("PUT", "clock", json={"now": "2025-03-09T01:00:00Z", "stopped": 1})
+    assert wrong.status_code == 400
 
     within = small.call("PUT", "clock", json={"now": "2024-05-06T23:00:00Z"})
     assert within.status_code == 200

@@ -23,6 +23,8 @@ from cli.athena import run as ask
 from cli.home import ROOT, World
 from cli.local_lake import Lake
 from cli.samconfig import local_region
+from tests.stack import trials
+from tests.stack.gate import Gate
 
 REAL_DAY = ROOT.parent / "shared" / "data" / "charts-2025-02-18.csv"
 FEATURES = [
@@ -237,3 +239,16 @@ def first(stack: Stack) -> FirstRun:
     capture = stack.run("capture", {"scheduled_time": at})
     daily = stack.run("daily", {"date": stack.date})
     return FirstRun(capture, daily, stack.spotify("GET", "requests")["by_endpoint"])
+
+
+@pytest.fixture(scope="module")
+def gate(stack: Stack) -> Iterator[Gate]:
+    """Let the functions ask AWS through a gate while a module's tests run."""
+    with trials.through_the_gate(stack) as gate:
+        yield gate
+
+
+@pytest.fixture
+def trial(stack: Stack, gate: Gate) -> trials.Trial:
+    """An empty lake of the test's own."""
+    return trials.trial(stack, gate)

@@ -190,6 +190,7 @@ def capture_throws_with_a_long_text(world: World) -> None:
 
 @scenario
 def capture_throws_after_it_kept_the_page(world: World) -> None:
+    """With a real kill: tests/stack."""
     world.after("Capture", raising(RuntimeError("made up"), times=1))
     world.run("capture", HOURLY)
 
@@ -360,6 +361,7 @@ def extract_throws(world: World) -> None:
 
 @scenario
 def extract_throws_after_it_kept_the_answer(world: World) -> None:
+    """With a real kill: tests/stack."""
     world.after("Extract", raising(RuntimeError("made up"), times=1, chart="daily-SE"))
     world.run("daily", TWO)
 
@@ -404,14 +406,15 @@ def load_throws(world: World) -> None:
 
 @scenario
 def load_dies_after_it_wrote(world: World) -> None:
-    """Its rows are there when it is tried again."""
+    """Its rows are there when it is tried again. With a real kill: tests/stack."""
     world.after("Load", raising(RuntimeError("made up"), times=1, chart="daily-SE"))
     world.run("daily", TWO)
 
 
 @scenario
 def two_runs_of_a_day_at_once(world: World) -> None:
-    """Whatever this run's functions are about to do, another run's have just done."""
+    """Whatever this run's functions are about to do, another run's have just done. With two real
+    runs: tests/stack."""
 
     def first_by_another(verb: str) -> Hook:
         inside: list[str] = []

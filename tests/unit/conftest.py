@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -95,6 +96,16 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget_values()
     yield
     forget_values()
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is 14 hours ahead of UTC."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "FAR-14")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -365,6 +365,8 @@ def test_the_length_is_the_analysis_own_then_the_features_then_the_tracks(
         ([(640, 10), (100, 100)], 1),
         ([(300, 300), (300, 300)], 0),
         ([(640, None), (64, 64)], 1),
+        ([(640, None), (10, 10)], 1),
+        ([(None, 640), (10, 10)], 1),
     ],
 )
 def test_the_cover_is_the_largest_image(sizes: list[Any], largest: int | None) -> None:

@@ -76,3 +76,9 @@ def test_what_cannot_be_an_answer_to_the_batch_is_refused(
         matched("things", ASKED, given_back)
 
     assert str(refused.value) == f"things: {why}"
+
+
+def test_of_a_small_batch_one_may_be_answered_under_another_id_and_not_two() -> None:
+    assert matched("things", ["a", "b"], [Thing("x"), Thing("b")])[0] == ("a", None)
+    with pytest.raises(BadAnswerError, match=r"^things: x in the place of a$"):
+        matched("things", ["a", "b"], [Thing("x"), Thing("y")])

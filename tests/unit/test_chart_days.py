@@ -105,6 +105,16 @@ def test_looking_back_is_bounded_in_days() -> None:
     assert found == [days_ago(ago) for ago in range(1, LOOK_BACK_DAYS + 1)]
 
 
+def test_a_missed_day_is_made_up_for_during_a_week() -> None:
+    known = [record("daily-NO", days_ago(8), "failed"), record("daily-NO", days_ago(7), "failed")]
+    known += [record("daily-NO", days_ago(ago), "loaded") for ago in range(1, 7)]
+
+    assert told(due([NO], DAY, known, NOW)) == [
+        ("daily-NO", DAY, False),
+        ("daily-NO", days_ago(7), True),
+    ]
+
+
 def test_looking_back_is_bounded_in_number_and_takes_the_latest_days() -> None:
     letters = "ABCDEFGHIJKLMNOPQRST"
     charts = [chart(f"daily-{one}{two}") for one in letters for two in letters[:2]]
@@ -138,6 +148,14 @@ def test_spotifys_wait_holds_for_all_charts_until_it_is_over() -> None:
     later = NOW + timedelta(hours=1)
     assert {item.not_before for item in due([NO, SE], DAY, known, later)} == {None}
     assert named([SE], DAY, known, NOW)[0].not_before == "2026-11-24T13:00:00.000Z"
+
+
+def test_a_wait_is_over_at_its_very_instant() -> None:
+    known = [record("daily-NO", DAY, "deferred", not_before=NOW.replace(tzinfo=None))]
+
+    assert due([NO], DAY, known, NOW) == [Due(NO, DAY)]
+    before = NOW - timedelta(milliseconds=1)
+    assert due([NO], DAY, known, before) == [Due(NO, DAY, not_before="2026-11-24T12:30:00.000Z")]
 
 
 def test_a_chart_that_is_named_is_done_whatever_is_on_record() -> None:

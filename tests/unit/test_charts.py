@@ -128,6 +128,19 @@ def test_what_is_not_csv_is_refused_with_a_sentence() -> None:
         parse_chart_list(chart_list(chart_row(country_name=endless)))
 
 
+@pytest.mark.parametrize("good", [0, 1, 5])
+def test_what_is_not_csv_is_named_with_its_row(good: int) -> None:
+    rows = [chart_row(f"daily-{letter}O") for letter in "ABCDE"[:good]]
+    text = chart_list(*rows, chart_row(country_name="x" * 200_000))
+
+    with pytest.raises(ChartListError) as refused:
+        parse_chart_list(text)
+
+    assert str(refused.value) == (
+        f"The chart list is not CSV near row {good + 2}: field larger than field limit (131072)."
+    )
+
+
 @pytest.mark.parametrize("column", CHART_COLUMNS)
 def test_a_missing_column_is_named(column: str) -> None:
     text = chart_list(chart_row(), columns=[name for name in CHART_COLUMNS if name != column])
@@ -450,6 +463,30 @@ def test_what_is_not_a_track_is_a_named_hole(item: Any, kind: str) -> None:
 
     assert [row["position"] for row in day.entries] == [1, 3]
     assert day.holes == [Hole(2, kind)]
+
+
+def test_what_names_no_type_is_a_track_if_it_can_be_read_as_one() -> None:
+    nameless = [without(track(1), "type"), without(track(2), "type", "name")]
+
+    day = day_of(*nameless)
+
+    assert [row["track_id"] for row in day.entries] == [track_id(1)]
+    assert day.holes == [Hole(2, "an unreadable track: name: field required")]
+    listed = read_playlist([playlist(nameless)], NORWAY)
+    assert [each.id for each in shown_tracks(listed)] == [track_id(1)]
+
+
+@pytest.mark.parametrize("where", ["entry", "track"])
+def test_a_local_file_is_one_wherever_the_answer_says_so(where: str) -> None:
+    answer = playlist([track(1, is_local=where == "track"), track(2)])
+    answer["items"]["items"][0]["is_local"] = where == "entry"
+    listed = read_playlist([answer], NORWAY)
+
+    day = day_of_pages([answer])
+
+    assert [row["position"] for row in day.entries] == [2]
+    assert day.holes == [Hole(1, "local file")]
+    assert [each.name for each in shown_tracks(listed)] == ["Track 2"]
 
 
 @pytest.mark.parametrize(

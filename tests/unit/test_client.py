@@ -1,5 +1,6 @@
 """The client: what it asks, what it counts, and a sentence for everything that Spotify refuses."""
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -289,6 +290,21 @@ def test_an_answer_carries_spotifys_time_and_not_this_machines(
 
     assert client.playlist(NORWAY).at == NOW
     assert client.now() == NOW
+
+
+def test_an_answers_time_is_its_headers_however_long_it_takes_to_read(
+    spotify: FakeSpotify,
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    passed = itertools.count()
+    client = Spotify(
+        CREDENTIALS,
+        api_url=API,
+        accounts_url=ACCOUNTS,
+        clock=lambda: NOW + timedelta(milliseconds=next(passed)),
+    )
+
+    assert client.playlist(NORWAY).at == NOW
 
 
 def test_asking_for_the_time_costs_no_request_of_the_api(

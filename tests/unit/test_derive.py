@@ -419,6 +419,26 @@ def test_its_own_damaged_page_is_named_and_the_others_are_derived(zones: Zones) 
     assert (damaged["page"], damaged["new"], damaged["invalid"]) == (None, 0, 0)
 
 
+def test_its_own_page_that_is_gone_is_named_and_the_others_are_derived(zones: Zones) -> None:
+    keep_page(zones, "run-1", NOW, page(1, 2))
+    event = keep_page(zones, "run-2", NOW + 60 * MINUTE, page(3))
+    key = event["capture"]["raw_key"]
+    zones.s3.delete_object(Bucket=BUCKET, Key=key)
+
+    result = derive(event)
+
+    assert result == {
+        "status": "failed",
+        "error": f"{key} is gone; nothing could be derived of it.",
+        "account": ACCOUNT,
+        "captured_at": "2026-11-21T10:18:00.000Z",
+        "derived": 1,
+        "requests": {"me/player/recently-played": 1},
+        "counts": {"new": 2},
+    }
+    assert tracks(zones, "plays") == ["Track 1", "Track 2"]
+
+
 def test_an_earlier_damaged_page_does_not_disturb_a_later_one(zones: Zones) -> None:
     first = keep_page(zones, "run-1", NOW - 60 * MINUTE, page(1))
     zones.damage(first["capture"]["raw_key"])

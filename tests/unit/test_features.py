@@ -1,6 +1,7 @@
 """Audio features: the fewest requests, and a row for every track that was asked about."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -100,6 +101,16 @@ def test_a_value_that_no_feature_has_is_null_and_the_rest_stay(name: str, value:
     }
 
 
+@pytest.mark.usefixtures("far_from_utc")
+def test_a_breach_is_of_the_day_that_it_is_in_utc() -> None:
+    evening = datetime(2026, 11, 21, 20, tzinfo=UTC)  # the 22nd there already
+    answer = {"audio_features": [features_of(track_id(1), tempo=0.0)]}
+
+    (breach,) = feature_breaches(answer, [track_id(1)], fetched_at=evening, raw_key="raw/one")
+
+    assert breach.origin.chart_date == date(2026, 11, 21)
+
+
 @pytest.mark.parametrize(("given", "kept"), [(3, 3), (3.0, 3), (True, 1), ("3", 3)])
 def test_whole_features_are_whole_and_others_are_not(given: Any, kept: int) -> None:
     ident = track_id(1)
@@ -108,6 +119,17 @@ def test_whole_features_are_whole_and_others_are_not(given: Any, kept: int) -> N
 
     assert (row["key"], type(row["key"])) == (kept, int)
     assert (row["tempo"], type(row["tempo"])) == (120.0, float)
+
+
+def test_each_feature_has_the_type_of_its_column() -> None:
+    ident = track_id(1)
+    whole = {"key": 1.0, "mode": 1.0, "duration_ms": 180_000.0, "time_signature": 4.0}
+    ones = dict.fromkeys(FEATURES, 1)
+
+    (row,) = rows_of([features_of(ident, **ones | whole)], [ident])
+
+    assert {name for name in FEATURES if type(row[name]) is int} == set(whole)
+    assert {name for name in FEATURES if type(row[name]) is float} == set(FEATURES) - set(whole)
 
 
 def test_good_and_unknown_features_breach_nothing() -> None:

@@ -24,6 +24,8 @@ DOMAIN = (
     "chart_days",
     "quality",
     "profiles",
+    "batches",
+    "texts",
     "times",
 )
 FOREIGN = ("boto3", "botocore", "requests", "urllib3", "awswrangler", "aws_lambda_powertools")

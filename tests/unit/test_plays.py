@@ -357,6 +357,15 @@ def test_a_play_older_than_an_earlier_page_is_late() -> None:
     assert (row["new"], row["late"], row["known"]) == (3, 2, 1)
 
 
+def test_a_play_at_the_newest_time_that_was_shown_is_not_late() -> None:
+    first = read([played(1, minutes(1)), played(5, minutes(5))], "raw/a")
+    second = read([played(6, minutes(5)), played(4, minutes(4))], "raw/b")
+
+    row = capture_row(second, "main", merged([first, second]))
+
+    assert (row["new"], row["late"]) == (2, 1)
+
+
 def test_nothing_of_the_first_page_is_late() -> None:
     first = read([played(1, minutes(1)), played(5, minutes(5))], "raw/a")
     second = read([played(9, minutes(9))], "raw/b")
@@ -386,6 +395,14 @@ def test_a_page_of_invalid_rows_only_is_not_empty() -> None:
 
     assert (row["outcome"], row["page"], row["invalid"]) == ("captured", 2, 2)
     assert str(row["error"]).count(";") == 1
+
+
+def test_every_row_that_cannot_be_read_is_named_in_one_text() -> None:
+    page = read([without(played(1, NOW), "played_at"), without(played(2, NOW), "track")])
+
+    assert capture_row(page, "main", [])["error"] == (
+        "row 1: played_at: field required; row 2: track: field required"
+    )
 
 
 def test_an_attempt_without_a_page_is_a_row() -> None:

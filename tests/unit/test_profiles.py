@@ -153,6 +153,14 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     assert backwards == country_profiles(rows, known)
 
 
+def test_features_that_come_twice_are_refused() -> None:
+    """They would make two of each of a track's places."""
+    twice = features(features_of("id-0001"), features_of("id-0001"))
+
+    with pytest.raises(pd.errors.MergeError):
+        country_profiles(chart("id-0001"), twice)
+
+
 def test_no_entries_are_no_profiles() -> None:
     assert country_profiles(entries(), features()) == []
 

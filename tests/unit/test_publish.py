@@ -396,6 +396,15 @@ def test_played_tracks_have_rows_too(zones: Zones) -> None:
     assert names(zones, "artists") == ["Artist 1", "Artist 2", "Artist 3", "Artist 5"]
 
 
+def test_a_play_of_what_is_no_track_makes_no_entity(zones: Zones) -> None:
+    play_tracks(zones, NOON, track(1, uri="spotify:local:Artist:Album:Title:180"), track(2))
+
+    assert publish()["status"] == "published"
+    assert [row["track_id"] for row in zones.rows("plays", name=ACCOUNT)] == [None, track_id(2)]
+    assert names(zones, "tracks") == ["Track 2"]
+    assert names(zones, "albums") == ["Album 2"]
+
+
 def test_albums_of_one_name_are_several_and_missing_images_are_none(zones: Zones) -> None:
     first, second = album(1, name="Same", images=None), without(album(2, name="Same"), "images")
 
@@ -501,6 +510,26 @@ def test_details_are_filled_into_rows_of_whatever_month(zones: Zones, spotify: F
     assert publish(chart)["written"] == 0
 
 
+@pytest.mark.parametrize("kind", ["albums", "artists"])
+def test_of_two_answers_to_one_batch_the_first_one_stays(
+    kind: str, zones: Zones, spotify: FakeSpotify
+) -> None:
+    """Two runs at once may both have asked."""
+    chart = load(zones, [track(1)])
+    enrich()
+    (first,) = kept_answers(zones, kind)
+    stored = zones.s3.get_object(Bucket=BUCKET, Key=first)
+    second = first.replace("-001.", "-002.")
+    zones.put(second, stored["Body"].read(), stored["Metadata"])
+
+    publish(chart)
+    before = zones.versions("lake/")
+
+    assert publish(chart)["written"] == 0
+    assert zones.versions("lake/") == before
+    assert {row["detail_raw_key"] for row in zones.rows(kind)} == {first}
+
+
 def test_analyses_become_sections_and_a_days_segments(zones: Zones, spotify: FakeSpotify) -> None:
     spotify.analyses[track_id(1)] = analysis(60.0)
     chart = load(zones, [track(1), track(2)])
@@ -542,6 +571,27 @@ def test_segments_of_two_days_are_two_objects_and_both_are_counted(
     assert result["written"] == len(
         [key for key in zones.keys("lake/") if "/chart_entries/" not in key]
     )
+
+
+def test_segments_that_cannot_be_read_are_named_and_the_sections_stand(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    spotify.analyses |= {
+        track_id(1): analysis() | {"segments": [segment(start="soon")]},
+        track_id(2): analysis(),
+    }
+    chart = load(zones, [track(1), track(2)])
+    enrich()
+
+    result = publish(chart)
+
+    assert (result["status"], result["error"]) == (
+        "failed",
+        f"the audio analysis of {track_id(1)}: segments.0.start: input should be a valid number, "
+        "unable to parse string as a number",
+    )
+    assert [row["sections"] for row in zones.rows("track_sections")] == [2, 2]
+    assert [row["track_id"] for row in zones.rows("track_segments", name=TODAY)] == [track_id(2)]
 
 
 # What is derived again.

@@ -24,6 +24,7 @@ from soundlake.quality import (
     Earlier,
     Origin,
     ShownChart,
+    TrackFeatures,
     check_chart,
     check_charts,
     check_features,
@@ -407,6 +408,78 @@ def test_evidence_is_a_sentence(subject: ShownChart, name: str, sentence: str) -
     assert evidence(subject, name) == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("subject", "name", "about", "observed"),
+    [
+        (shown(totals=frozenset({51})), "rows_match_total", "chart", "50 entries of 51"),
+        (shown(entries=[], places=0), "has_rows", "chart", "no track in 0 places"),
+        (
+            shown(entry(1), earlier=before(range(1, 2))),
+            "not_yesterdays_answer",
+            "chart",
+            "the very positions of 2026-11-20",
+        ),
+        (shown(entry(2), entry(2, 3)), "positions_unique", "2", "2 entries"),
+        (shown(entry(-1), entry(1)), "positions_contiguous", "-1", "position -1"),
+        (
+            shown(entry(1), entry(3)),
+            "positions_contiguous",
+            "2",
+            "neither a track nor a hole",
+        ),
+        (
+            shown(entry(1), entry(5)),
+            "positions_contiguous",
+            "2 to 4",
+            "neither a track nor a hole",
+        ),
+        (
+            shown(entry(1), entry(2, track_id="x" * 40)),
+            "ids_well_formed",
+            "2",
+            f"track '{'x' * 36}...",
+        ),
+        (shown(entry(1)), "fifty_places", "chart", "1 place"),
+        (shown(entry(1, 7), entry(2, 7)), "tracks_unique", track_id(7), "positions 1 and 2"),
+        (shown(holes=[Hole(51, "episode")]), "holes_declared", "51", "episode"),
+        (shown(entry(1), entry(2, added_at="?")), "added_at_is_a_time", "2", "'?'"),
+        (features(tempo=0), "tempo_in_range", track_id(7), "0"),
+        (
+            charts_day(*TWINS, earlier={"daily-NO": before(TEN)}),
+            "no_others_table",
+            "chart",
+            "the table of daily-NO",
+        ),
+        (
+            charts_day(*TWINS[:1], coverages={"daily-NO": [0.9]}, asked=1, usual=[1]),
+            "charts_loaded",
+            "run",
+            "0 of 1 daily chart",
+        ),
+    ],
+)
+def test_a_row_says_what_it_is_about_and_what_was_observed(
+    subject: Any, name: str, about: str, observed: str
+) -> None:
+    (row,) = (each.row() for each in breaches_of(subject) if each.expectation.name == name)
+
+    assert (row["about"], row["observed"]) == (about, observed)
+
+
+def test_places_and_a_position_below_one_are_said_in_a_sentence() -> None:
+    chart = shown(entry(0), entry(1))
+
+    assert evidence(chart, "fifty_places") == ["daily-NO of 2026-11-21 has 2 places and not 50."]
+    assert evidence(chart, "positions_contiguous") == ["daily-NO of 2026-11-21 has a position 0."]
+
+
+def test_an_unknown_time_does_not_hide_a_wrong_one_after_it() -> None:
+    chart = shown(entry(1, added_at=None), entry(2, added_at="?"), entry(3, added_at="!"))
+
+    found = [about for name, about in names(check_chart(chart)) if name == "added_at_is_a_time"]
+    assert found == ["2", "3"]
+
+
 def test_an_error_keeps_everything_of_a_day_from_being_loaded() -> None:
     chart = shown(entry(1, added_at="?"), entry(3), holes=[Hole(4, "episode")])
 
@@ -416,6 +489,14 @@ def test_an_error_keeps_everything_of_a_day_from_being_loaded() -> None:
         ("positions_contiguous", "fifty_places", "holes_declared", "added_at_is_a_time"),
         NOT_LOADED,
     )
+
+
+@pytest.mark.parametrize("kind", ["track_id", "album_id"])
+@pytest.mark.parametrize("length", [21, 23])
+def test_an_id_has_neither_a_letter_less_nor_one_more(kind: str, length: int) -> None:
+    chart = shown(entry(1, **{kind: "x" * length}))
+
+    assert ("ids_well_formed", "1") in names(check_chart(chart))
 
 
 def test_what_is_published_all_the_same_says_so() -> None:
@@ -486,6 +567,34 @@ def test_each_feature_is_judged_by_itself() -> None:
     )
 
 
+@pytest.mark.parametrize(("duration", "inside"), [(2**53, True), (2**53 + 1, False)])
+def test_a_duration_is_one_that_a_float_holds_exactly(duration: int, inside: bool) -> None:
+    assert (evidence(features(duration_ms=duration), "duration_ms_in_range") == []) == inside
+
+
+def test_a_share_that_is_none_is_said_in_a_sentence() -> None:
+    assert evidence(features(energy=1.5), "energy_in_range") == [
+        f"Track {track_id(7)} has the energy 1.5; expected is that it lies between 0 and 1."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "inside", "outside"),
+    [({"low": 2}, [2, 1e300], [1.9, -1e300]), ({"high": 2}, [2, -1e300], [2.1, 1e300])],
+)
+def test_a_range_may_be_open_at_either_end(
+    bounds: dict[str, float], inside: list[float], outside: list[float]
+) -> None:
+    (loudness,) = (each for each in EXPECTATIONS if each.name == "loudness_in_range")
+    ranged = replace(loudness, bounds=bounds)
+
+    def found(value: float) -> list[Any]:
+        return list(ranged.check(TrackFeatures(track_id(7), {"loudness": value}), ranged))
+
+    assert not any(found(value) for value in inside)
+    assert all(found(value) for value in outside)
+
+
 @given(st.fixed_dictionaries(dict.fromkeys(FEATURES, st.none() | st.floats() | st.integers())))
 def test_any_number_is_either_in_range_or_a_row(values: Mapping[str, Any]) -> None:
     found = breaches_of(dict(values))
@@ -539,6 +648,25 @@ def test_of_many_others_five_are_named() -> None:
     assert "of daily-BO, daily-CO, daily-DO, daily-EO, daily-FO and 3 more, and" in found[0]
 
 
+def test_five_others_are_all_of_them() -> None:
+    tables = [table(f"daily-{letter}O", TEN) for letter in "ABCDEF"]
+
+    found = evidence(charts_day(*tables), "no_others_table")
+
+    assert "of daily-BO, daily-CO, daily-DO, daily-EO and daily-FO, and" in found[0]
+
+
+def test_a_warning_about_equal_tables_is_about_each_chart() -> None:
+    earlier = {"daily-NO": before(TEN), "daily-SE": before(TEN)}
+
+    rows = [each.row() for each in check_charts(charts_day(*TWINS, earlier=earlier))]
+
+    assert [(row["chart"], row["about"], row["observed"]) for row in rows] == [
+        ("daily-NO", "chart", "the table of daily-SE"),
+        ("daily-SE", "chart", "the table of daily-NO"),
+    ]
+
+
 def test_two_pairs_of_equal_tables_are_two_groups() -> None:
     others = table("daily-DK", ELEVEN), table("daily-FI", ELEVEN)
 
@@ -570,6 +698,35 @@ def test_less_coverage_and_fewer_charts_are_said_in_a_sentence() -> None:
         "40 of 72 daily charts asked for of 2026-11-21 could be loaded; on the latest days it "
         "was 71.",
     ]
+
+
+def test_coverage_that_falls_is_the_charts_own_breach_whatever_is_known_of_others() -> None:
+    day = charts_day(
+        table("daily-NO", TEN),
+        table("daily-SE", ELEVEN, coverage=0.5),
+        # A fifth less is not too much less yet.
+        table("daily-DK", range(20, 30), coverage=0.8),
+        coverages={f"daily-{country}": [1.0] for country in ("NO", "SE", "DK")},
+    )
+
+    (row,) = (each.row() for each in check_charts(day))
+
+    assert (row["expectation"], row["chart"]) == ("coverage_kept", "daily-SE")
+    assert (row["about"], row["observed"]) == ("chart", "50%")
+
+
+@pytest.mark.parametrize(("coverage", "kept"), [(0.8, True), (0.799, False)])
+def test_a_fifth_of_the_coverage_may_be_missing_and_no_more(coverage: float, kept: bool) -> None:
+    day = charts_day(table("daily-NO", TEN, coverage=coverage), coverages={"daily-NO": [1.0]})
+
+    assert (evidence(day, "coverage_kept") == []) == kept
+
+
+@pytest.mark.parametrize(("loaded", "enough"), [(900, True), (899, False)])
+def test_a_tenth_of_the_charts_may_be_missing_and_no_more(loaded: int, enough: bool) -> None:
+    day = charts_day(asked=1000, loaded=loaded, usual=[1000])
+
+    assert (evidence(day, "charts_loaded") == []) == enough
 
 
 # A real day.

@@ -211,6 +211,14 @@ def test_a_whole_number_that_no_column_holds_is_null() -> None:
     assert through_parquet(found)["sections"] == 1
 
 
+def test_the_largest_number_that_a_track_may_have_is_kept() -> None:
+    most = 10**9
+    found = row(analysis(section(0.0, key=most, mode=-most), section(1.0, key=most + 1)))
+
+    assert found["key_sequence"] == [most, None]
+    assert found["mode_sequence"] == [-most, 0]
+
+
 def test_whole_seconds_are_seconds() -> None:
     found = row(json.loads('{"track": {"duration": 60}, "sections": [{"start": 0, "key": 9.0}]}'))
 

@@ -94,6 +94,13 @@ def test_a_time_is_written_in_utc_with_milliseconds() -> None:
     assert format_time(AT.replace(microsecond=0)) == "2026-11-21T09:18:00.000Z"
 
 
+@pytest.mark.usefixtures("far_from_utc")
+def test_the_machines_own_zone_changes_nothing() -> None:
+    assert format_time(AT) == "2026-11-21T09:18:00.123Z"
+    assert naive_ms(AT) == AT.replace(tzinfo=None)
+    assert parse_time("2026-11-21T09:18:00.123Z") == AT
+
+
 @given(INSTANTS)
 def test_tables_keep_what_is_written(value: datetime) -> None:
     kept = naive_ms(value)

@@ -99,14 +99,19 @@ class PendingAnswers:
         self.replaced.append((table, replaced))
 
     def _fill_in(self, kind: Kind) -> None:
-        """Fill details into the rows of albums or artists, in whatever month they are."""
-        _, good = self._pending(kind)
-        details = {row[kind.id]: row for rows in good.values() for row in rows}
+        """Fill details into the rows of albums or artists, in whatever month they are.
+
+        Into each once: of two answers, which two runs at once may have asked for, the first stays.
+        """
+        details = _new(*self._pending(kind))
         if not details:
             return
 
         def change(before: list[Row]) -> list[Row]:
-            return [row | details.get(row[kind.id], {}) for row in before]
+            return [
+                row | details.get(row[kind.id], {}) if row[kind.named] is None else row
+                for row in before
+            ]
 
         for month in self._lake.months(kind.table):
             keys = self._lake.keys(kind.table, month)

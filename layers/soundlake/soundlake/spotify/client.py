@@ -235,7 +235,8 @@ class Spotify:
             ) from error
         retries = getattr(response.raw, "retries", None)
         self.requests[name] += 1 + (len(retries.history) if retries else 0)
-        self._set_clock(response.headers.get("Date", ""))
+        if (at := _date(response)) is not None:
+            self._offset = at - self._clock()
         if response.status_code == 429 and (wait := _retry_after(response)) > LONG_WAIT_S:
             self._blocked_until = self._clock() + timedelta(seconds=wait)
         return response
@@ -259,11 +260,6 @@ class Spotify:
                 self.requests[name] += 1
                 if tries == TRIES:
                     raise
-
-    def _set_clock(self, date: str) -> None:
-        """Take Spotify's time from a Date header; without a readable one, the last stays."""
-        with suppress(ValueError, TypeError):
-            self._offset = parsedate_to_datetime(date).astimezone(UTC) - self._clock()
 
     def _answer(self, response: requests.Response, url: str) -> Answer:
         path = urlsplit(url).path
@@ -305,9 +301,16 @@ class Spotify:
         return Answer(
             body=response.content,
             json=decoded,
-            at=self.known_time(),
+            at=_date(response) or self.known_time(),
             request=f"{request.path}?{request.query}" if request.query else request.path,
         )
+
+
+def _date(response: requests.Response) -> datetime | None:
+    """Spotify's time when it answered (UTC), from the Date header; None without a readable one."""
+    with suppress(ValueError, TypeError):
+        return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
+    return None
 
 
 def _message(response: requests.Response) -> str:
