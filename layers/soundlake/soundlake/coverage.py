@@ -26,8 +26,8 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
     """The gaps that an account's attempts tell of, by time; rows of `gaps` (UTC, ms).
 
     `captures` are rows of `captures` in the order of time, `newest` the latest play that any page
-    before them showed. A gap reaches from the latest play known to the earliest new one on the
-    page that shares nothing with what is known. Where attempts failed for longer than Spotify's
+    before them showed. A gap reaches from the latest play known to the page that shares nothing
+    with what is known. Where attempts failed for longer than Spotify's
     window holds there is one too: it lasts until a page comes, and closes when that page reaches
     back to what was known. A later page that reaches back before a gap closes it, `closed_by`
     being that page.
@@ -66,8 +66,9 @@ def _unseen(row: Row, newest: datetime, last: datetime, missed: Sequence[Row]) -
         reason = "missed"
     else:
         reason = "overflow" if row["page"] >= WINDOW_PLAYS else "short_page"
-    # Of a page with late plays alone nobody knows what went through the window beside them.
-    return _gap(row, newest, row["fresh_oldest"] or row["observed_at"], reason)
+    # Until the page and not only until its plays: those may have surfaced together, late, and
+    # pushed newer ones out of the window.
+    return _gap(row, newest, row["observed_at"], reason)
 
 
 def _gap(row: Row, start: datetime, end: datetime | None, reason: str) -> Row:
