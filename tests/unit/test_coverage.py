@@ -154,6 +154,19 @@ def test_a_page_that_reaches_only_what_the_gap_ended_with_closes_nothing(account
     assert account.gaps() == [(-1, 20, "short_page", None)]
 
 
+def test_a_page_of_before_a_gap_shown_again_closes_nothing(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(100, *FULL)
+    account.page(105, -9, -1)
+    account.page(110, -1, 60)
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+    account.page(120, -1, *FULL, 119)
+
+    assert account.gaps() == [(-1, 100, "overflow", "raw/0005")]
+
+
 def test_plays_that_surface_together_may_have_pushed_out_newer_ones(account: Account) -> None:
     """The 50 that arrived last are a phone's from before what was heard on another one."""
     account.page(0, -9, -1)

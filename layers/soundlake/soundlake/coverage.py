@@ -29,8 +29,8 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
     before them showed. A gap reaches from the latest play known to the page that shares nothing
     with what is known. Where attempts failed for longer than Spotify's
     window holds there is one too: it lasts until a page comes, and closes when that page reaches
-    back to what was known. A later page that reaches back before a gap closes it, `closed_by`
-    being that page.
+    back to what was known. A later page that reaches from before a gap to after it closes it,
+    `closed_by` being that page.
     """
     found: list[Row] = []
     missed: list[Row] = []  # attempts since the last page
@@ -84,9 +84,14 @@ def _gap(row: Row, start: datetime, end: datetime | None, reason: str) -> Row:
 
 
 def _close(found: Iterable[Row], row: Row) -> None:
-    """Close the gaps that a page reaches back across: it shows a play known before each."""
+    """Close the gaps that a page reaches across: it shows a play known before each, and one since.
+
+    A page of before the gap, shown again, shows none since.
+    """
     for gap in found:
-        if gap["closed_by"] is None and gap["found_by"] and row["reached"] < gap["found_by"]:
+        if gap["closed_by"] is not None or not gap["found_by"]:
+            continue
+        if row["reached"] < gap["found_by"] and row["newest"] >= gap["to_time"]:
             gap["closed_by"] = row["raw_key"]
 
 
