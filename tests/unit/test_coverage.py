@@ -176,6 +176,16 @@ def test_plays_that_surface_together_may_have_pushed_out_newer_ones(account: Acc
     assert account.gaps() == [(-1, 300, "unreachable", None)]
 
 
+def test_a_late_run_spans_what_those_saw_that_overtook_it(account: Account) -> None:
+    account.page(0, -9, -1)
+    late = account.page(20, *FULL)
+    late["observed_at"] = NOON + 100 * MINUTE
+    account.page(40, 10, 39)
+    account.page(120, 99, 119)
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+
 def test_a_late_play_older_than_a_gap_closes_nothing(account: Account) -> None:
     """It was not known before the gap: that it is shown says nothing of what surfaced since."""
     account.page(0, -9, -1)

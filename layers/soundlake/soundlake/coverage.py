@@ -41,14 +41,17 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
             continue
         if newest is not None and last is not None:
             if row["reached"] is None:
-                found.append(_unseen(row, newest, last, missed))
+                # One that answered before the latest known tells of nothing but the past: a run
+                # that was late stands before those that overtook it, and spans what they saw.
+                if row["observed_at"] >= last:
+                    found.append(_unseen(row, newest, last, missed))
             else:
                 _close(found, row)
                 if missed and row["observed_at"] - last > WINDOW:
                     gap = _gap(row, newest, row["observed_at"], missed[-1]["outcome"])
                     found.append(gap | {"closed_by": row["raw_key"]})
         newest = max(newest, row["newest"]) if newest else row["newest"]
-        last = row["observed_at"]
+        last = max(last, row["observed_at"]) if last else row["observed_at"]
         missed = []
     if missed and newest and last and missed[-1]["captured_at"] - last > WINDOW:
         found.append(_gap(missed[0], newest, None, missed[-1]["outcome"]))
