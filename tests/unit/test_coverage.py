@@ -186,6 +186,16 @@ def test_a_late_run_spans_what_those_saw_that_overtook_it(account: Account) -> N
     assert account.gaps() == [(-1, 100, "overflow", None)]
 
 
+def test_two_pages_of_one_time_are_in_the_order_of_their_keys(account: Account) -> None:
+    """As `-` comes before `.`, `run-1-again.json.gz` does before `run-1.json.gz`."""
+    account.page(0, -9, -1)
+    first = account.page(100, *FULL)
+    second = account.page(100, *FULL)
+    first["capture_id"], second["capture_id"] = "run-1-again", "run-1"
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+
 def test_a_late_play_older_than_a_gap_closes_nothing(account: Account) -> None:
     """It was not known before the gap: that it is shown says nothing of what surfaced since."""
     account.page(0, -9, -1)

@@ -59,7 +59,8 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
 
 
 def _order(row: Mapping[str, Any]) -> tuple[datetime, str]:
-    return row["captured_at"], row["capture_id"]
+    """The order of the pages' keys, in which one page is said to have shown a play first."""
+    return row["captured_at"], row["raw_key"] or row["capture_id"]
 
 
 def _unseen(row: Row, newest: datetime, last: datetime, missed: Sequence[Row]) -> Row:
