@@ -1,1 +1,1 @@
-"""Lives with a truth of their own: the promise of capture, checked against what really was heard."""
+"""Lives with a truth of their own: what capture promises, checked against what was heard."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from soundlake.coverage import GAP, OBSERVED, PROVISIONAL, SETTLED, UNSETTLED
@@ -197,9 +198,7 @@ def _overflows(life: Life, week: Week) -> bool:
     first = bisect_left(times, week.start)
     last = bisect_left(times, week.end)
     arrived = [life.arrived(at) for at in times[max(0, first - 1) : last]]
-    return any(
-        after - before >= WINDOW for before, after in zip(arrived, arrived[1:], strict=False)
-    )
+    return any(after - before >= WINDOW for before, after in pairwise(arrived))
 
 
 def _settled(lived: Lived) -> int:

@@ -86,7 +86,7 @@ class Account:
         """A captured answer; None where it is no page, which is then recorded."""
         at = moment(run.scheduled)
         key = CaptureKey(ACCOUNT, at, run.name).text
-        kept, product.PlayedItem = product.PlayedItem, self._items  # type: ignore[misc,assignment]
+        kept, product.PlayedItem = product.PlayedItem, self._items
         try:
             return product.read_page(
                 answer,
@@ -100,7 +100,7 @@ class Account:
             self.failed(run.name, at, "damaged", str(error), key)
             return None
         finally:
-            product.PlayedItem = kept  # type: ignore[misc]
+            product.PlayedItem = kept
 
     def failed(
         self, name: str, at: datetime, outcome: str, error: str, key: str | None = None
@@ -113,6 +113,8 @@ class Account:
 
     def derive(self, pages: list[CapturedPage]) -> None:
         """Derive pages, and count anew those after them that were derived before."""
+        if not pages:
+            return
         for page in pages:
             self._merge(page)
         first = min(page.raw_key for page in pages)
@@ -164,9 +166,9 @@ class Account:
                 self.lake,
                 ACCOUNT,
                 min(self._tried),
-                max(self._tried),  # type: ignore[arg-type]
+                max(self._tried),
             )
-            coverage.publish_coverage(self.lake, ACCOUNT, captures, start)  # type: ignore[arg-type]
+            coverage.publish_coverage(self.lake, ACCOUNT, captures, start)
         self._changed.clear()
         self._tried.clear()
 
@@ -200,10 +202,33 @@ def live(life: Life) -> Lived:
     """Drive the domain through a life."""
     lived = Lived(life, uri)
     account = Account(_Items())
-    rows: dict[tuple[int, int], Row] = {}  # kept, so that no two have one id
-    waiting: list[CapturedPage] = []  # captured, not derived yet
-    held: list[CapturedPage] = []
+    row = _rows()
+    waiting: list[CapturedPage] = []  # captured, and killed before anything was derived
+    held: list[CapturedPage] = []  # captured, and overtaken
     folded = life.start
+    for run in life.runs:
+        if run.at - folded >= FOLDED:
+            account.fold()
+            folded = run.at
+        page = _captured(account, lived, run, row)
+        if page is not None:
+            (held if run.held else waiting).append(page)
+        if run.killed or (run.held and page is not None):
+            continue
+        account.derive(waiting)
+        account.derive(held)
+        waiting, held = [], []
+    account.derive(waiting + held)
+    account.fold()
+    lake = account.lake
+    lived.plays, lived.captures, lived.gaps = map(lake.rows, ("plays", "captures", "gaps"))
+    lived.days = {each["day"]: each for each in lake.rows("account_days")}
+    return lived
+
+
+def _rows() -> Callable[[Heard, int], Row]:
+    """The row of recently played of a play, the same object every time."""
+    rows: dict[tuple[int, int], Row] = {}
 
     def row(play: Heard, reading: int) -> Row:
         place = play.number, reading
@@ -211,33 +236,7 @@ def live(life: Life) -> Lived:
             rows[place] = played(play.track, moment(reading))
         return rows[place]
 
-    for run in life.runs:
-        if run.at - folded >= FOLDED:
-            account.fold()
-            folded = run.at
-        page = _captured(account, lived, run, row)
-        if page is None:
-            ready = waiting
-        elif run.killed:
-            waiting.append(page)
-            continue
-        elif run.held:
-            held.append(page)
-            continue
-        else:
-            ready = [*waiting, page]
-        if ready:
-            account.derive(ready)
-        if held:
-            account.derive(held)
-        waiting, held = [], []
-    if waiting or held:
-        account.derive([*waiting, *held])
-    account.fold()
-    lived.plays, lived.captures = account.lake.rows("plays"), account.lake.rows("captures")
-    lived.gaps = account.lake.rows("gaps")
-    lived.days = {each["day"]: each for each in account.lake.rows("account_days")}
-    return lived
+    return row
 
 
 def _captured(

@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Literal
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -47,8 +46,8 @@ def millis(value: datetime) -> int:
 class Habits:
     """How one person listens, and how Spotify is in this life."""
 
-    window: Literal["newest", "arrived"]
-    meaning: Literal["start", "end"]
+    window: str  # which 50 plays are listed
+    meaning: str  # what `played_at` says
     interval: int  # between two runs
     sessions: float  # a day
     tracks: int  # in a usual session
@@ -339,17 +338,16 @@ def _in_spell(rng: random.Random, runs: list[Run], kind: str, begin: int, end: i
     error = rng.choice(["unreachable", "error_500"])
     back = rng.choice([0, 5 * MINUTE, HOUR, DAY])
     offset = rng.choice([-3 * HOUR, -HOUR, -7 * MINUTE, 3 * MINUTE, 2 * HOUR])
-    changed = []
-    for run in runs:
-        inside = begin <= run.at < end
-        if inside and kind.startswith("outage"):
-            run = replace(run, error=error)
-        elif inside and (kind == "stale" or (kind == "flicker" and rng.random() < 0.5)):
-            run = replace(run, state=min(run.state, begin - back))
-        elif inside and kind == "clock_jump":
-            run = replace(run, scheduled=run.scheduled + offset)
-        changed.append(run)
-    return changed
+
+    def changed(run: Run) -> Run:
+        if kind.startswith("outage"):
+            return replace(run, error=error)
+        if kind == "clock_jump":
+            return replace(run, scheduled=run.scheduled + offset)
+        stale = kind == "stale" or rng.random() < 0.5
+        return replace(run, state=min(run.state, begin - back)) if stale else run
+
+    return [changed(run) if begin <= run.at < end else run for run in runs]
 
 
 def _reread(rng: random.Random, heard: list[Heard], begin: int, end: int) -> None:
@@ -375,25 +373,30 @@ def _reread(rng: random.Random, heard: list[Heard], begin: int, end: int) -> Non
 
 
 def _single(rng: random.Random, run: Run, kind: str, last: int) -> list[Run]:
+    """What becomes of one run that meets a fault: no run, one, or two."""
     match kind:
-        case "shuffled":
-            return [replace(run, shuffled=True)]
-        case "short":
-            return [replace(run, rows=rng.choice([1, 3, 10, 20, 49]))]
-        case "empty":
-            return [replace(run, rows=0)]
         case "missed":
             return []
-        case "killed":
-            return [replace(run, killed=True)]
-        case "late_run":
-            at = min(run.at + rng.choice([5 * MINUTE, 35 * MINUTE, HOUR, 2 * HOUR]), last)
-            return [replace(run, at=at, state=at)] if at > run.at else [run]
         case "doubled":
             second = run.at + rng.choice([0, 1, 40, 400]) * SECOND
-            return [
-                replace(run, held=rng.random() < 0.5),
-                replace(run, name=f"{run.name}-again", at=second, state=second),
-            ]
+            again = replace(run, name=f"{run.name}-again", at=second, state=second)
+            return [replace(run, held=rng.random() < 0.5), again]
+        case "late_run":
+            by = rng.choice([5 * MINUTE, 35 * MINUTE, HOUR, 2 * HOUR])
+            at = max(run.at, min(run.at + by, last))
+            return [replace(run, at=at, state=at)]
+    return [_spoiled_answer(rng, run, kind)]
+
+
+def _spoiled_answer(rng: random.Random, run: Run, kind: str) -> Run:
+    match kind:
+        case "shuffled":
+            return replace(run, shuffled=True)
+        case "short":
+            return replace(run, rows=rng.choice([1, 3, 10, 20, 49]))
+        case "empty":
+            return replace(run, rows=0)
+        case "killed":
+            return replace(run, killed=True)
         case _:
-            return [replace(run, error=kind)]
+            return replace(run, error=kind)
