@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from cli.home import ROOT
@@ -38,10 +39,12 @@ def chunks(seed: int, weeks: int, years: int) -> list[Chunk]:
 
 def run(chunk: Chunk) -> Report:
     """Live one life and check it."""
-    from tests.simulation import domain, handlers
-
     if chunk.driver == DOMAIN:
+        from tests.simulation import domain
+
         return check(domain.live(life(chunk.seed, chunk.weeks)))
+    from tests.simulation import handlers
+
     # The handlers are slow, and what they do beside the domain shows where things go wrong.
     return check(handlers.live(life(chunk.seed, chunk.weeks, faulty=0.8)))
 
@@ -59,7 +62,7 @@ def run_all(
             yield chunk, _read(path), True
         else:
             missing.append(chunk)
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         waiting = {pool.submit(run, chunk): chunk for chunk in missing}
         try:
             for done in as_completed(waiting):
