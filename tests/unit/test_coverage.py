@@ -20,7 +20,7 @@ from soundlake.plays import capture_row, failed_capture_row, merge, read_page
 from tests.unit.helpers import played, recently_played
 
 Row = dict[str, Any]
-NOON = datetime(2026, 11, 21, 12)
+NOON = datetime(2026, 11, 21, 12)  # noqa: DTZ001 - as tables keep times
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -304,8 +304,8 @@ def test_days_settle_as_late_as_plays_were_seen_to_come(account: Account) -> Non
 # Certainty.
 
 DATE = date(2026, 11, 21)
-START = datetime(2026, 11, 21)
-LATER = datetime(2026, 11, 24)
+START = NOON - 12 * HOUR
+LATER = START + 3 * DAY
 
 
 def gap(first: datetime, last: datetime | None, closed_by: str | None = None) -> Row:
