@@ -106,27 +106,27 @@ def test_the_first_page_is_no_gap_and_nor_is_an_empty_account(account: Account) 
     assert account.gaps() == []
 
 
-def test_a_full_page_that_shares_nothing_is_a_gap_from_the_last_play_known(
+def test_a_full_page_that_shares_nothing_is_a_gap_from_the_last_play_known_to_it(
     account: Account,
 ) -> None:
     account.page(0, -9, -5, -1)
     account.page(100, *FULL)
 
-    assert account.gaps() == [(-1, 50, "overflow", None)]
+    assert account.gaps() == [(-1, 100, "overflow", None)]
 
 
 def test_a_short_page_that_shares_nothing_is_a_gap_too(account: Account) -> None:
     account.page(0, -9, -5, -1)
     account.page(20, 15, 18)
 
-    assert account.gaps() == [(-1, 15, "short_page", None)]
+    assert account.gaps() == [(-1, 20, "short_page", None)]
 
 
 def test_a_gap_after_no_attempt_for_hours_was_missed(account: Account) -> None:
     account.page(0, -1)
     account.page(121, 115, 118)
 
-    assert account.gaps() == [(-1, 115, "missed", None)]
+    assert account.gaps() == [(-1, 121, "missed", None)]
 
 
 def test_a_gap_after_failures_has_their_reason(account: Account) -> None:
@@ -135,7 +135,7 @@ def test_a_gap_after_failures_has_their_reason(account: Account) -> None:
     account.failure(40, "rate_limited")
     account.page(100, *FULL)
 
-    assert account.gaps() == [(-1, 50, "rate_limited", None)]
+    assert account.gaps() == [(-1, 100, "rate_limited", None)]
 
 
 def test_a_page_that_reaches_back_closes_a_gap(account: Account) -> None:
@@ -143,7 +143,7 @@ def test_a_page_that_reaches_back_closes_a_gap(account: Account) -> None:
     account.page(20, 15, 18)
     account.page(40, -1, 5, 15, 18, 30)
 
-    assert account.gaps() == [(-1, 15, "short_page", "raw/0003")]
+    assert account.gaps() == [(-1, 20, "short_page", "raw/0003")]
 
 
 def test_a_page_that_reaches_only_what_the_gap_ended_with_closes_nothing(account: Account) -> None:
@@ -151,7 +151,49 @@ def test_a_page_that_reaches_only_what_the_gap_ended_with_closes_nothing(account
     account.page(20, 15, 18)
     account.page(40, 15, 18, 30)
 
-    assert account.gaps() == [(-1, 15, "short_page", None)]
+    assert account.gaps() == [(-1, 20, "short_page", None)]
+
+
+def test_a_page_of_before_a_gap_shown_again_closes_nothing(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(100, *FULL)
+    account.page(105, -9, -1)
+    account.page(110, -1, 60)
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+    account.page(120, -1, *FULL, 119)
+
+    assert account.gaps() == [(-1, 100, "overflow", "raw/0005")]
+
+
+def test_plays_that_surface_together_may_have_pushed_out_newer_ones(account: Account) -> None:
+    """The 50 that arrived last are a phone's from before what was heard on another one."""
+    account.page(0, -9, -1)
+    account.failure(20)
+    account.page(300, *FULL)
+
+    assert account.gaps() == [(-1, 300, "unreachable", None)]
+
+
+def test_a_late_run_spans_what_those_saw_that_overtook_it(account: Account) -> None:
+    account.page(0, -9, -1)
+    late = account.page(20, *FULL)
+    late["observed_at"] = NOON + 100 * MINUTE
+    account.page(40, 10, 39)
+    account.page(120, 99, 119)
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+
+def test_two_pages_of_one_time_are_in_the_order_of_their_keys(account: Account) -> None:
+    """As `-` comes before `.`, `run-1-again.json.gz` does before `run-1.json.gz`."""
+    account.page(0, -9, -1)
+    first = account.page(100, *FULL)
+    second = account.page(100, *FULL)
+    first["capture_id"], second["capture_id"] = "run-1-again", "run-1"
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
 
 
 def test_a_late_play_older_than_a_gap_closes_nothing(account: Account) -> None:
@@ -160,7 +202,7 @@ def test_a_late_play_older_than_a_gap_closes_nothing(account: Account) -> None:
     account.page(20, -500, 15)
     account.page(40, -500, 15, 30)
 
-    assert account.gaps() == [(-1, 15, "short_page", None)]
+    assert account.gaps() == [(-1, 20, "short_page", None)]
 
 
 def test_late_plays_alone_hide_all_that_surfaced_beside_them(account: Account) -> None:
@@ -168,7 +210,7 @@ def test_late_plays_alone_hide_all_that_surfaced_beside_them(account: Account) -
     account.page(20, -700, -650, -600)
     account.page(40, 35)
 
-    assert account.gaps() == [(-1, 35, "short_page", None)]
+    assert account.gaps() == [(-1, 40, "short_page", None)]
 
 
 def test_a_late_play_beside_a_known_one_is_no_gap(account: Account) -> None:
@@ -216,14 +258,14 @@ def test_an_empty_page_tells_nothing_of_an_account_that_has_plays(account: Accou
 
     assert [(start, end, why) for start, end, why, _ in account.gaps()] == [
         (-1, 40, "empty"),
-        (30, 50, "empty"),
+        (30, 100, "empty"),
     ]
 
 
 def test_what_was_known_before_the_first_attempt_given_counts(account: Account) -> None:
     account.page(0, -1)
 
-    assert account.gaps(NOON - HOUR) == [(-60, -1, "short_page", None)]
+    assert account.gaps(NOON - HOUR) == [(-60, 0, "short_page", None)]
 
 
 def test_attempts_are_taken_in_the_order_of_time(account: Account) -> None:
@@ -231,7 +273,7 @@ def test_attempts_are_taken_in_the_order_of_time(account: Account) -> None:
     account.page(100, *FULL)
     account.rows.reverse()
 
-    assert account.gaps() == [(-1, 50, "overflow", None)]
+    assert account.gaps() == [(-1, 100, "overflow", None)]
 
 
 # Late plays.

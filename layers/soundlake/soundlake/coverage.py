@@ -26,11 +26,11 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
     """The gaps that an account's attempts tell of, by time; rows of `gaps` (UTC, ms).
 
     `captures` are rows of `captures` in the order of time, `newest` the latest play that any page
-    before them showed. A gap reaches from the latest play known to the earliest new one on the
-    page that shares nothing with what is known. Where attempts failed for longer than Spotify's
+    before them showed. A gap reaches from the latest play known to the page that shares nothing
+    with what is known. Where attempts failed for longer than Spotify's
     window holds there is one too: it lasts until a page comes, and closes when that page reaches
-    back to what was known. A later page that reaches back before a gap closes it, `closed_by`
-    being that page.
+    back to what was known. A later page that reaches from before a gap to after it closes it,
+    `closed_by` being that page.
     """
     found: list[Row] = []
     missed: list[Row] = []  # attempts since the last page
@@ -41,14 +41,17 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
             continue
         if newest is not None and last is not None:
             if row["reached"] is None:
-                found.append(_unseen(row, newest, last, missed))
+                # One that answered before the latest known tells of nothing but the past: a run
+                # that was late stands before those that overtook it, and spans what they saw.
+                if row["observed_at"] >= last:
+                    found.append(_unseen(row, newest, last, missed))
             else:
                 _close(found, row)
                 if missed and row["observed_at"] - last > WINDOW:
                     gap = _gap(row, newest, row["observed_at"], missed[-1]["outcome"])
                     found.append(gap | {"closed_by": row["raw_key"]})
         newest = max(newest, row["newest"]) if newest else row["newest"]
-        last = row["observed_at"]
+        last = max(last, row["observed_at"]) if last else row["observed_at"]
         missed = []
     if missed and newest and last and missed[-1]["captured_at"] - last > WINDOW:
         found.append(_gap(missed[0], newest, None, missed[-1]["outcome"]))
@@ -56,7 +59,8 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
 
 
 def _order(row: Mapping[str, Any]) -> tuple[datetime, str]:
-    return row["captured_at"], row["capture_id"]
+    """The order of the pages' keys, in which one page is said to have shown a play first."""
+    return row["captured_at"], row["raw_key"] or row["capture_id"]
 
 
 def _unseen(row: Row, newest: datetime, last: datetime, missed: Sequence[Row]) -> Row:
@@ -66,8 +70,9 @@ def _unseen(row: Row, newest: datetime, last: datetime, missed: Sequence[Row]) -
         reason = "missed"
     else:
         reason = "overflow" if row["page"] >= WINDOW_PLAYS else "short_page"
-    # Of a page with late plays alone nobody knows what went through the window beside them.
-    return _gap(row, newest, row["fresh_oldest"] or row["observed_at"], reason)
+    # Until the page and not only until its plays: those may have surfaced together, late, and
+    # pushed newer ones out of the window.
+    return _gap(row, newest, row["observed_at"], reason)
 
 
 def _gap(row: Row, start: datetime, end: datetime | None, reason: str) -> Row:
@@ -83,9 +88,14 @@ def _gap(row: Row, start: datetime, end: datetime | None, reason: str) -> Row:
 
 
 def _close(found: Iterable[Row], row: Row) -> None:
-    """Close the gaps that a page reaches back across: it shows a play known before each."""
+    """Close the gaps that a page reaches across: it shows a play known before each, and one since.
+
+    A page of before the gap, shown again, shows none since.
+    """
     for gap in found:
-        if gap["closed_by"] is None and gap["found_by"] and row["reached"] < gap["found_by"]:
+        if gap["closed_by"] is not None or not gap["found_by"]:
+            continue
+        if row["reached"] < gap["found_by"] and row["newest"] >= gap["to_time"]:
             gap["closed_by"] = row["raw_key"]
 
 
