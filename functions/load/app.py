@@ -6,38 +6,53 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.observability import function
-from soundlake.store.lake import Lake, Row, SchemaError
+from soundlake.store.lake import Lake, Replaced, Row, SchemaError
 from soundlake.store.staging import staging_key
 from soundlake.times import month_of, parse_date
+
+WHY = 120  # characters of why a chart could not be withdrawn
 
 
 @function("Load")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{chart, date, withdraw}` to `{status: loaded or withdrawn, rows, written}`.
+    """`{chart, date}` to `{status: loaded, rows, written}`, or `{status: failed, error}`.
 
-    The day's staged rows take the place of that day's rows, or, to `withdraw` them, nothing does;
-    other days stay as they are.
+    The day's staged rows take the place of that day's rows; other days stay as they are.
+    `{withdraw: [{chart, date, error}]}` takes days' rows out again, to `{status: withdrawn, charts:
+    [{chart, date, status, error}]}`: one that could not be is `failed` and says why.
     """
+    if "withdraw" in event:
+        charts = [_withdraw(each) for each in event["withdraw"]]
+        done = sum(each["status"] == "withdrawn" for each in charts)
+        return {"status": "withdrawn", "charts": charts, "counts": {"withdrawn": done}}
     chart, day = event["chart"], parse_date(event["date"])
-
-    def with_day(rows: list[Row]) -> list[Row]:
-        others = [row for row in rows if row["chart_date"] != day]
-        return sorted(others + entries, key=lambda row: (row["chart_date"], row["position"]))
-
     try:
-        staged = [] if event["withdraw"] else _staged(chart, day)
-        entries = [entry | {"chart_date": day} for entry in staged]
-        loaded = Lake(access.bucket()).replace("chart_entries", month_of(day), chart, with_day)
+        rows: list[Row] = access.staging().read(staging_key(chart, day))["entries"]
+        loaded = _replace(chart, day, rows)
     except (*access.FORESEEN, SchemaError) as error:
         return access.failure(error)
     return {
-        "status": "withdrawn" if event["withdraw"] else "loaded",
-        "rows": len(entries),
+        "status": "loaded",
+        "rows": len(rows),
         "written": loaded.written,
-        "counts": {"rows": len(entries)},
+        "counts": {"rows": len(rows)},
     }
 
 
-def _staged(chart: str, day: date) -> list[Row]:
-    rows: list[Row] = access.staging().read(staging_key(chart, day))["entries"]
-    return rows
+def _withdraw(chart: Row) -> Row:
+    try:
+        _replace(chart["chart"], parse_date(chart["date"]), [])
+    except (*access.FORESEEN, SchemaError) as error:
+        return chart | {"status": "failed", "error": f"not withdrawn: {error}"[:WHY]}
+    return chart | {"status": "withdrawn"}
+
+
+def _replace(chart: str, day: date, rows: list[Row]) -> Replaced:
+    """Put a day's rows in the place of those that are there."""
+    entries = [row | {"chart_date": day} for row in rows]
+
+    def with_day(before: list[Row]) -> list[Row]:
+        others = [row for row in before if row["chart_date"] != day]
+        return sorted(others + entries, key=lambda row: (row["chart_date"], row["position"]))
+
+    return Lake(access.bucket()).replace("chart_entries", month_of(day), chart, with_day)

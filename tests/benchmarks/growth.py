@@ -163,6 +163,7 @@ class _Past:
             table: [row for key in self._lake.keys(table) for row in self._rows(table, key)]
             for table in ENTITIES
         }
+        self._today = self._new_today()
         self._profiles = self._rows(
             "country_profiles",
             f"lake/country_profiles/month={self._month}/country_profiles.parquet",
@@ -172,6 +173,21 @@ class _Past:
         rows: list[Row] = self._lake.read(table, [key]).to_pylist()
         return rows
 
+    def _new_today(self) -> dict[str, set[str]]:
+        """The tracks that are new today, and the albums and artists that they alone name."""
+        tracks = self._entities["tracks"]
+        new, others = tracks[:NEW_A_DAY], tracks[NEW_A_DAY:]
+        own = {
+            "tracks": ({row["track_id"] for row in new}, set()),
+            "albums": ({row["album_id"] for row in new}, {row["album_id"] for row in others}),
+            "artists": (
+                {each for row in new for each in row["artist_ids"]},
+                {each for row in others for each in row["artist_ids"]},
+            ),
+        }
+        found = {table: wanted - elsewhere for table, (wanted, elsewhere) in own.items()}
+        return found | {"audio_features": found["tracks"]}
+
     def month(self) -> None:
         """This month up to yesterday; of today's tracks all are known but a day's new ones."""
         self._stack.empty("raw/", "staging/")
@@ -179,7 +195,9 @@ class _Past:
         new = self._ids(len(days) * NEW_A_DAY)
         self._write_days(self._month, days, new)
         for table, id_column in ENTITIES.items():
-            known = self._entities[table][self._new_a_day(table) :]
+            known = [
+                row for row in self._entities[table] if row[id_column] not in self._today[table]
+            ]
             rows = known + self._others(table, len(days), new)
             rows.sort(key=lambda row: str(row[id_column]))
             self._put(table, self._month, table, rows)
@@ -206,7 +224,8 @@ class _Past:
 
     def _on(self, rows: list[Row], day: date, new: list[str]) -> Iterator[Row]:
         """A chart on another day: other ranks, other popularity, now and then a new track."""
-        shown = sorted(rows, key=lambda row: row["position"] + self._chance.uniform(-3, 3))
+        known = [row for row in rows if row["track_id"] not in self._today["tracks"]]
+        shown = sorted(known, key=lambda row: row["position"] + self._chance.uniform(-3, 3))
         observed = datetime.combine(day, datetime.min.time(), UTC).replace(hour=12)
         for position, row in enumerate(shown, 1):
             changed = {

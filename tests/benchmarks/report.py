@@ -113,10 +113,20 @@ def _invocations(run: Run, verb: str) -> str:
 
 
 def _charts(runs: Mapping[str, Run]) -> Sheet:
-    header = ["charts", "wall s", "CPU s", "PSS MB", "transitions", "events", "largest payload"]
+    header = [
+        "charts",
+        "ended",
+        "wall s",
+        "CPU s",
+        "PSS MB",
+        "transitions",
+        "events",
+        "largest payload",
+    ]
     rows = [
         [
             name,
+            run.status.lower(),
             f"{run.seconds:.1f}",
             f"{run.cpu_s:.1f}",
             f"{run.pss_mb:,.0f}",
@@ -139,6 +149,7 @@ def _months(grown: Mapping[str, Grown]) -> Sheet:
     each = list(grown.values())
     tables = sorted({table for one in each for table in one.table_bytes})
     rows = [
+        ["ended", *(one.run.status.lower() for one in each)],
         ["wall s", *(f"{one.run.seconds:.1f}" for one in each)],
         *(
             [f"… {stage} s", *(f"{one.run.stages.get(stage, 0):.2f}" for one in each)]

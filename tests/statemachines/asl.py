@@ -65,13 +65,13 @@ def payload(state: State) -> dict[str, Any]:
 
 
 def tasks() -> dict[str, State]:
-    """Every Task of both machines, by the verb it invokes."""
-    return {
-        verb: state
-        for machine in MACHINES
-        for _, state in states(definition(machine))
-        if (verb := invoked(state))
-    }
+    """Every Task of both machines, by the verb it invokes; of two the one that comes first."""
+    found: dict[str, State] = {}
+    for machine in MACHINES:
+        for _, state in states(definition(machine)):
+            if verb := invoked(state):
+                found.setdefault(verb, state)
+    return found
 
 
 def expressions(value: Any) -> Iterator[str]:

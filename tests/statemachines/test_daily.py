@@ -621,7 +621,7 @@ def test_a_table_under_anothers_name_is_taken_out_again() -> None:
     told = story("charts_withdrawn")
     run = told.run
     assert (run.status, run.error, run.path) == ("FAILED", "Incomplete", WITHDRAWN)
-    assert run.branches == [LOADED, LOADED, LOADED, ["Withdraw"], ["Withdraw"]]
+    assert run.branches == [LOADED, LOADED, LOADED, ["Withdraw"]]
     assert f"{NO} (Verify: {NO} of {DAY} shows the very table of {SE}" in str(run.cause)
     assert _charted(told) == {FI}
     assert {row["chart"] for row in told.rows("country_profiles")} == {FI}
@@ -633,19 +633,35 @@ def test_a_table_under_anothers_name_is_taken_out_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "way"),
+    ("scenario", "way", "norway"),
     [
-        ("withdraw_throws", ["Withdraw", "RecordNotWithdrawn"]),
-        ("withdraw_finds_a_corrupt_object", ["Withdraw"]),
+        ("withdraw_throws", ["Withdraw", "RecordNotWithdrawn"], "failed"),
+        ("withdraw_finds_a_corrupt_object", ["Withdraw"], "withdrawn"),
     ],
 )
-def test_what_cannot_be_taken_out_is_named(scenario: str, way: list[str]) -> None:
+def test_what_cannot_be_taken_out_is_named(scenario: str, way: list[str], norway: str) -> None:
     told = story(scenario)
     run = told.run
     assert (run.status, run.path) == ("FAILED", WITHDRAWN)
-    assert run.branches[2:] == [["Withdraw"], way]
+    assert run.branches[2:] == [way]
     assert f"{SE} (Verify: not withdrawn: " in str(run.cause)
-    assert _days(told) == {(NO, DAY): "withdrawn", (SE, DAY): "failed"}
+    assert _days(told) == {(NO, DAY): norway, (SE, DAY): "failed"}
+
+
+@pytest.mark.parametrize(
+    ("charts", "groups"), [(1, [1]), (20, [20]), (21, [20, 1]), (45, [20, 20, 5])]
+)
+def test_charts_are_taken_out_twenty_at_once(charts: int, groups: list[int]) -> None:
+    """So that a day of 500 charts that all err adds few events to the history."""
+    given = [{"chart": f"daily-{n}", "date": DAY, "error": "as in Norway"} for n in range(charts)]
+    (expression,) = expressions(definition("daily")["States"]["WithdrawCharts"]["Items"])
+
+    items = evaluate(
+        f"({declare({'$states': {'input': {'verify': {'withdraw': given}}}})}{expression})"
+    )
+
+    assert [len(item["charts"]) for item in items] == groups
+    assert [chart for item in items for chart in item["charts"]] == given
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The machines' files: sound by statelint and by rules of our own, and these rules can fail."""
 
+import json
 import re
 from collections.abc import Callable
 from copy import deepcopy
@@ -82,9 +83,13 @@ def test_a_catch_can_do_without_a_cause(machine: str) -> None:
         if "errorOutput" in expression
     ]
     assert caught
+    given = {
+        "errorOutput": {"Error": "States.Timeout"},
+        "input": {"charts": [{"chart": "daily-NO"}]},
+    }
     for expression in caught:
-        frame = f'($states := {{"errorOutput": {{"Error": "States.Timeout"}}}}; {expression})'
-        assert "States.Timeout: " in Jsonata(frame).evaluate(None)
+        frame = f"($states := {json.dumps(given)}; {expression})"
+        assert "States.Timeout: " in json.dumps(Jsonata(frame).evaluate(None))
 
 
 #### THE RULES CAN FAIL ############################################################################

@@ -549,7 +549,7 @@ def load(
 ) -> Row:
     """Stage and load a chart's day; its outcome as the machine has it."""
     stage(zones, items, chart, day)
-    loaded = invoke("load", {"chart": chart["chart"], "date": day, "withdraw": False})
+    loaded = invoke("load", {"chart": chart["chart"], "date": day})
     assert loaded["status"] == "loaded"
     return outcome(chart["chart"], day=day, rows=loaded["rows"], holes=0)
 

@@ -33,11 +33,16 @@ SWEDEN_CHART = NORWAY_CHART | {
 
 
 def load(chart: str = "daily-NO", day: str = TODAY) -> Row:
-    return invoke("load", {"chart": chart, "date": day, "withdraw": False})
+    return invoke("load", {"chart": chart, "date": day})
 
 
 def withdraw(chart: str = "daily-NO", day: str = TODAY) -> Row:
-    return invoke("load", {"chart": chart, "date": day, "withdraw": True})
+    result = invoke("load", {"withdraw": [{"chart": chart, "date": day, "error": "A sentence."}]})
+    assert result["status"] == "withdrawn"
+    (taken,) = result["charts"]
+    assert result["counts"] == {"withdrawn": taken["status"] == "withdrawn"}
+    assert (taken["chart"], taken["date"]) == (chart, day)
+    return dict(taken)
 
 
 def load_day(
@@ -236,7 +241,7 @@ def test_a_withdrawn_day_leaves_the_other_days_and_charts_as_they_are(zones: Zon
 
     result = withdraw()
 
-    assert result == {"status": "withdrawn", "rows": 0, "written": True, "counts": {"rows": 0}}
+    assert (result["status"], result["error"]) == ("withdrawn", "A sentence.")
     assert entries(zones) == [(day(20), 1, track_id(1)), (day(20), 2, track_id(2))]
     assert zones.rows("chart_entries", "2026-11", "daily-SE") == sweden
 
@@ -244,7 +249,7 @@ def test_a_withdrawn_day_leaves_the_other_days_and_charts_as_they_are(zones: Zon
 def test_the_only_day_can_be_withdrawn(zones: Zones) -> None:
     load_day(zones, [track(1)])
 
-    assert withdraw()["written"] is True
+    assert withdraw()["status"] == "withdrawn"
     assert entries(zones) == []
 
 
@@ -256,17 +261,12 @@ def test_withdrawing_twice_leaves_the_object_as_it_was(zones: Zones) -> None:
 
     again = withdraw()
 
-    assert again == {"status": "withdrawn", "rows": 0, "written": False, "counts": {"rows": 0}}
+    assert again["status"] == "withdrawn"
     assert (zones.body(KEY), zones.versions(KEY)) == before
 
 
 def test_what_was_never_loaded_is_withdrawn_without_a_write(zones: Zones) -> None:
-    assert withdraw() == {
-        "status": "withdrawn",
-        "rows": 0,
-        "written": False,
-        "counts": {"rows": 0},
-    }
+    assert withdraw()["status"] == "withdrawn"
     assert zones.keys() == []
 
 
@@ -294,5 +294,21 @@ def test_nothing_is_withdrawn_from_a_damaged_object(zones: Zones) -> None:
     result = withdraw()
 
     assert result["status"] == "failed"
-    assert result["error"].startswith(f"{KEY} is not a whole Parquet file; ")
+    assert result["error"].startswith(f"not withdrawn: {KEY} is not a whole Parquet file; ")
+    assert len(result["error"]) == 120
     assert zones.body(KEY) == damaged
+
+
+def test_of_several_days_a_damaged_one_stands_in_no_others_way(zones: Zones) -> None:
+    load_day(zones, [track(1)])
+    load_day(zones, [track(5)], chart=SWEDEN_CHART)
+    zones.damage(KEY)
+    charts = [
+        {"chart": name, "date": TODAY, "error": "A sentence."} for name in ("daily-NO", "daily-SE")
+    ]
+
+    result = invoke("load", {"withdraw": charts})
+
+    assert [each["status"] for each in result["charts"]] == ["failed", "withdrawn"]
+    assert result["counts"] == {"withdrawn": 1}
+    assert zones.rows("chart_entries", "2026-11", "daily-SE") == []

@@ -421,7 +421,7 @@ def test_a_tracks_further_pages_are_read(zones: Zones) -> None:
     )
     event = {"chart": NORWAY_CHART, "date": TODAY, "raw_keys": [first, second], "earlier_keys": []}
     assert invoke("transform", event)["rows"] == 2
-    invoke("load", {"chart": "daily-NO", "date": TODAY, "withdraw": False})
+    invoke("load", {"chart": "daily-NO", "date": TODAY})
 
     publish(outcome("daily-NO"))
 
@@ -753,8 +753,10 @@ def test_chart_days_are_recorded_and_merged(zones: Zones) -> None:
 def test_a_withdrawn_day_is_recorded_and_has_no_profile(zones: Zones) -> None:
     norway, sweden = load(zones, [track(1)]), load(zones, [track(1)], SWEDEN_CHART)
     publish(norway, sweden)
-    withdrawn = invoke("load", {"chart": "daily-SE", "date": TODAY, "withdraw": True})
-    assert withdrawn["status"] == "withdrawn"
+    withdrawn = invoke(
+        "load", {"withdraw": [{"chart": "daily-SE", "date": TODAY, "error": "Why."}]}
+    )
+    assert withdrawn["charts"][0]["status"] == "withdrawn"
 
     publish(norway, sweden, withdrawals=[outcome("daily-SE", "withdrawn", error="A sentence.")])
 

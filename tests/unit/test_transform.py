@@ -351,7 +351,7 @@ def test_names_are_staged_and_loaded(name: str, kept: str | None, zones: Zones) 
     keep_raw(zones, FIRST, playlist(items))
 
     assert transform(FIRST)["status"] == "transformed"
-    load = {"chart": "daily-NO", "date": TODAY, "withdraw": False}
+    load = {"chart": "daily-NO", "date": TODAY}
     assert invoke("load", load)["status"] == "loaded"
     (row,) = zones.rows("chart_entries", name="daily-NO")
     assert (row["track_name"], row["album_name"]) == (kept or name, kept or name)

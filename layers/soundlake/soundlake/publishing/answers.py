@@ -103,9 +103,8 @@ class PendingAnswers:
 
         Into each once: of two answers, which two runs at once may have asked for, the first stays.
         """
-        details = _new(*self._pending(kind))
-        if not details:
-            return
+        answers, good = self._pending(kind)
+        details = _new(answers, good)
 
         def change(before: list[Row]) -> list[Row]:
             return [
@@ -113,12 +112,9 @@ class PendingAnswers:
                 for row in before
             ]
 
-        for month in self._lake.months(kind.table):
-            keys = self._lake.keys(kind.table, month)
-            ids = self._lake.read(kind.table, keys, [kind.id]).column(kind.id).to_pylist()
-            if details.keys() & set(ids):
-                replaced = self._lake.replace(kind.table, month, kind.table, change)
-                self.replaced.append((kind.table, replaced))
+        for month in answers.months_with(details):
+            replaced = self._lake.replace(kind.table, month, kind.table, change)
+            self.replaced.append((kind.table, replaced))
 
 
 def _new(answers: Answers, good: dict[str, list[Row]]) -> dict[str, Row]:

@@ -32,22 +32,26 @@ def publish_entities(
     the track so). Returns what was replaced, the ids that were added, and a sentence for each
     answer that cannot be read.
     """
-    evidence = _evidence(named, {table: ids_in(lake, table) for table in IDS})
+    known = {table: ids_by_month(lake, table) for table in IDS}
+    evidence = _evidence(named, {table: set().union(*known[table].values()) for table in IDS})
     rows, problems = _rows(raw, evidence)
     replaced, added = {}, set()
     for table, id_column in IDS.items():
-        elsewhere = ids_in(lake, table, but=month)
+        elsewhere = set().union(*(ids for each, ids in known[table].items() if each != month))
         new = {each: row for each, row in rows[table].items() if each not in elsewhere}
         replaced[table] = lake.replace(table, month, table, adding(new.values(), id_column))
         added |= set(new)
     return replaced, added, problems
 
 
-def ids_in(lake: Lake, table: str, but: str | None = None) -> set[str]:
-    """The ids of a table's rows in all months (`but` one)."""
-    keys = [key for key in lake.keys(table) if f"/month={but}/" not in key]
-    column = IDS.get(table, "track_id")
-    return {str(each) for each in lake.read(table, keys, [column]).column(column).to_pylist()}
+def ids_by_month(lake: Lake, table: str) -> dict[str, set[str]]:
+    """The ids of a table's rows, by month."""
+    column = IDS[table]
+    found = lake.by_month(table, [column])
+    return {
+        month: {str(each) for each in rows.column(column).to_pylist()}
+        for month, rows in found.items()
+    }
 
 
 def adding(rows: Iterable[Row], id_column: str) -> Callable[[list[Row]], list[Row]]:

@@ -4,7 +4,7 @@ An answer is pending until its table names it, so whatever is killed in between,
 month or the next finds the answer and does not ask again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -108,15 +108,29 @@ class Answers:
         return self._listed[day]
 
     @cached_property
+    def _named(self) -> dict[str, dict[str, str | None]]:
+        """By month and id, the answer that the table's row names: null where none was asked for."""
+        columns = [self.kind.id, self.kind.named]
+        found: dict[str, dict[str, str | None]] = {}
+        for month, table in self._lake.by_month(self.kind.table, columns).items():
+            rows = table.to_pylist()
+            found[month] = {row[self.kind.id]: row[self.kind.named] for row in rows}
+        return found
+
+    @cached_property
     def _asked_about(self) -> dict[str, str]:
         """What the table's rows of all months say was asked about, by id, and in which answer."""
-        columns = [self.kind.id, self.kind.named]
-        table = self._lake.read(self.kind.table, self._lake.keys(self.kind.table), columns)
         return {
-            row[self.kind.id]: row[self.kind.named]
-            for row in table.to_pylist()
-            if row[self.kind.named] is not None
+            each: key
+            for rows in self._named.values()
+            for each, key in rows.items()
+            if key is not None
         }
+
+    def months_with(self, ids: Iterable[str]) -> list[str]:
+        """The months in which the table has a row of one of these, in order."""
+        wanted = set(ids)
+        return [month for month, rows in sorted(self._named.items()) if wanted & rows.keys()]
 
     def kept_on(self, day: date) -> int:
         """How many answers were kept under a day."""

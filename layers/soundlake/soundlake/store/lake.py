@@ -126,6 +126,15 @@ class Lake:
         """
         return self._concat(table, columns, self._each(table, keys, columns))
 
+    def by_month(self, table: str, columns: list[str]) -> dict[str, pa.Table]:
+        """The rows of all of a table's objects, by month. Raises as `read` does."""
+        found: dict[str, list[pa.Table]] = {}
+        keys = self.keys(table)
+        for key, rows in zip(keys, self._each(table, keys, columns), strict=True):
+            if rows is not None:
+                found.setdefault(month_of_key(key), []).append(rows)
+        return {month: pa.concat_tables(tables) for month, tables in found.items()}
+
     def readable(
         self, table: str, keys: Iterable[str], columns: list[str] | None = None
     ) -> tuple[pa.Table, list[str]]:
