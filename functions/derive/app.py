@@ -30,8 +30,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     Every page that no row of `captures` names yet is derived, so a run that was killed after its
     capture is finished by the next. The rows of `captures` are written last. `status` is
-    `captured`, `empty`, or `failed` with `error`. An attempt without a page is recorded too, and
-    one whose page cannot be read.
+    `captured`, `empty`, `waiting` where the account waits for its user, or `failed`, both with
+    `error`. An attempt without a page is recorded too, and one whose page cannot be read.
     """
     capture = event["capture"]
     account, at = capture["account"], parse_time(capture["captured_at"])
@@ -48,13 +48,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
                 account,
                 capture_id=event["execution"],
                 captured_at=at,
-                outcome=capture["status"],
+                outcome=capture.get("state") or capture["status"],
                 error=capture["error"],
             )
             attempts.append(failed)
         _record(lake, account, attempts, month_of(at))
         if capture["status"] != "captured":
-            return _result(capture, rows) | {"status": "failed", "error": capture["error"]}
+            status = "waiting" if capture["status"] == "waiting" else "failed"
+            return _result(capture, rows) | {"status": status, "error": capture["error"]}
         own = _own_row(lake, account, month_of(at), event["execution"])
     except (*access.FORESEEN, SchemaError) as error:
         return _result(capture, []) | access.failure(error)

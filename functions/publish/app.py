@@ -12,7 +12,6 @@ from soundlake.publishing.answers import PendingAnswers
 from soundlake.publishing.days import publish_days
 from soundlake.publishing.entities import publish_entities
 from soundlake.publishing.profiles import publish_profiles
-from soundlake.settings import settings
 from soundlake.store.chart_list import chart_list
 from soundlake.store.lake import Lake, Replaced, SchemaError
 from soundlake.times import month_of, parse_date, shift_month
@@ -37,13 +36,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         answers.publish_segments()
         pairs = [(each["chart"], parse_date(each["date"])) for each in event["charts"]]
         profiles = publish_profiles(lake, pairs, _countries(), answers)
-        activity = publish_activity(lake, settings().account, new, answers)
+        activity = [
+            one
+            for account in lake.owners("plays")
+            for one in publish_activity(lake, account, new, answers).values()
+        ]
         answers.publish()
         done = [
             *entities.items(),
             *answers.replaced,
             *_of("country_profiles", profiles),
-            *_of("music_activity", activity),
+            *(("music_activity", one) for one in activity),
             *_of("chart_days", publish_days(lake, event["charts"], event["withdrawals"])),
         ]
     except (*access.FORESEEN, SchemaError, ChartListError) as error:

@@ -723,11 +723,13 @@ def test_another_accounts_plays_are_its_own(zones: Zones) -> None:
     row = zones.rows("plays", name=ACCOUNT)[0] | {"account": "other"}
     zones.lake.replace("plays", MONTH, "other", lambda _: [row])
 
-    publish()
+    assert publish()["rows"]["music_activity"] == 2
 
     assert zones.keys("lake/music_activity/") == [
-        f"lake/music_activity/month={MONTH}/{ACCOUNT}.parquet"
+        f"lake/music_activity/month={MONTH}/{name}.parquet" for name in (ACCOUNT, "other")
     ]
+    for name in (ACCOUNT, "other"):
+        assert [row["account"] for row in zones.rows("music_activity", name=name)] == [name]
 
 
 # Chart days.

@@ -102,6 +102,11 @@ class Lake:
         prefix = f"lake/{table}/month={month}/" if month else f"lake/{table}/"
         return [key for key in self._bucket.keys(prefix) if key.endswith(".parquet")]
 
+    def owners(self, table: str) -> list[str]:
+        """The names of those who have objects of a table."""
+        names = {key.rpartition("/")[2].removesuffix(".parquet") for key in self.keys(table)}
+        return sorted(names)
+
     def written(self, table: str, name: str) -> dict[str, datetime]:
         """One owner's objects of a table, by key in order, with the time of their last writing."""
         return {

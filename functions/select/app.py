@@ -1,0 +1,80 @@
+"""Select: which accounts to capture now, for which time, and when again."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from soundlake import access
+from soundlake.accounts import AccountError, due
+from soundlake.observability import function
+from soundlake.rounds import round_of
+from soundlake.times import TimeError, format_time, logical_time, parse_time
+
+CLOCKS_DIFFER = timedelta(minutes=5)  # the scheduler's clock and the state machine's
+
+
+class CaptureInput(BaseModel):
+    """The capture machine's input; `{}` and `{"once": true}` capture once, now.
+
+    With `interval_minutes`, as the schedule sends it, the run captures so often within its hour.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    scheduled_time: str | None = None
+    interval_minutes: int | None = Field(default=None, ge=5, le=60)
+    once: bool = False
+
+
+@function("Select")
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """`{input, start_time, now, round}` to `{status: selected, accounts, captured_at, next_at}`.
+
+    `accounts` are names of accounts; `waiting` those that wait for their user, with what to do.
+    `next_at` is when the next round is due, null where this was the last. Otherwise `{status:
+    invalid, error}`.
+    """
+    try:
+        given = CaptureInput.model_validate(event["input"])
+        begin = _not_future(logical_time(given.scheduled_time, event["start_time"]), event)
+        minutes = None if given.once else given.interval_minutes
+        interval = timedelta(minutes=minutes) if minutes else None
+        now = parse_time(event["now"])
+        this = round_of(begin, interval, event["round"], now)
+        known = access.accounts().all()
+    except ValidationError as error:
+        return {"status": "invalid", "error": _sentence(error)}
+    except (TimeError, AccountError) as error:
+        return {"status": "invalid", "error": str(error)}
+    chosen = [one.account for one in due(known, now)]
+    waiting = [
+        {"account": one.account, "state": one.state, "error": one.what_to_do}
+        for one in known
+        if one.account not in chosen
+    ]
+    return {
+        "status": "selected",
+        "accounts": chosen,
+        "waiting": waiting,
+        "captured_at": format_time(this.at),
+        "suffix": f"-{this.number}" if this.number else "",
+        "next_round": this.next_number,
+        "next_at": format_time(this.next_at) if this.next_at else None,
+        "counts": {"accounts": len(chosen), "waiting": len(waiting)},
+    }
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "input"
+    return (
+        f"The input's {field!r} is wrong ({first['msg']}); it may hold scheduled_time, "
+        'interval_minutes and once, like {"once": true}.'
+    )
+
+
+def _not_future(at: datetime, event: dict[str, Any]) -> datetime:
+    if at > parse_time(event["start_time"]) + CLOCKS_DIFFER:
+        raise TimeError(f"{format_time(at)} lies in the future; no play can be captured there yet.")
+    return at
