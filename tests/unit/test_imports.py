@@ -14,6 +14,7 @@ from tests.template.translated import functions
 from tests.unit.helpers import REPO
 
 DOMAIN = (
+    "accounts",
     "charts",
     "plays",
     "entities",
