@@ -34,12 +34,12 @@ def from_file(path: Path) -> dict[str, str]:
 def checked(content: Mapping[str, Any], where: str) -> dict[str, str]:
     """Return the known fields of `content`; raise Trouble naming the first wrong one.
 
-    Without a client_secret the app can capture plays (by PKCE), but read no charts.
+    With an empty client_secret the app can capture plays (by PKCE), but read no charts.
     """
     found: dict[str, str] = {}
     for name in ("client_id", "client_secret"):
         value = content.get(name)
-        if name == "client_secret" and value in (None, ""):
+        if name == "client_secret" and value == "":
             found[name] = ""
             continue
         if not isinstance(value, str) or not _ID.fullmatch(value.strip()):
