@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,9 +17,11 @@ from rich.table import Table
 from soundlake.charts import COLUMNS, ChartListError, parse_chart_list
 
 from cli import (
+    accounts,
     app_secrets,
     athena,
     chart_lists,
+    listeners,
     local_lake,
     logs,
     machines,
@@ -28,6 +31,7 @@ from cli import (
     status,
     summary,
 )
+from cli import connect as connecting
 from cli import world as worlds
 from cli.errors import Misuse, Trouble, sentence
 from cli.follow import Outcome
@@ -340,11 +344,103 @@ def show_logs(
 def app(
     *, path: Path | None, yes: bool, profile: str | None, region: str | None, stage: str | None
 ) -> None:
-    """Store your Spotify app's id and secret, and perhaps a refresh token, as SecureStrings."""
+    """Store your Spotify app's id and secret as a SecureString."""
     target = _target(profile, region, stage)
     given = app_secrets.from_file(path) if path else app_secrets.prompted()
-    for name in app_secrets.store(target, given, yes=yes):
-        click.echo(f"Stored {name}.")
+    click.echo(f"Stored {app_secrets.store(target, given, yes=yes)}.")
+    address = connecting.redirect_uri(connecting.PORT)
+    click.echo(f"Next: list {address} among the app's redirect URIs at Spotify, and run")
+    click.echo("./soundlake connect.")
+
+
+@main.command()
+@click.option("--no-browser", is_flag=True, help="Only print the address to open.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=connecting.PORT,
+    show_default=True,
+    help="Where this command waits for the browser; part of the app's redirect URI.",
+)
+@click.option("--account", help="For data that was kept without its account: its old name.")
+@click.option("--listener", help="On this machine: which made-up listener agrees.")
+@stack_options
+def connect(
+    *,
+    no_browser: bool,
+    port: int,
+    account: str | None,
+    listener: str | None,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Ask a listener to share their plays, and capture them from then on.
+
+    Spotify asks in the browser. Run it again to renew a consent, which lasts six months, and once
+    for every further listener.
+    """
+    target = _target(profile, region, stage)
+    if listener and not target.local:
+        raise Misuse("--listener is for the made-up ones of this machine.")
+    open_page = listeners.asked_by(target, no_browser=no_browser)
+    extra = {"listener": listener} if listener else None
+    result = connecting.connect(target, open_page, port=port, account=account, extra=extra)
+    click.echo(f"Connected {result['name']} as account {result['account']}.")
+    click.echo("Next: ./soundlake run capture, or ./soundlake accounts.")
+
+
+@main.command(name="accounts")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def show_accounts(
+    *, as_json: bool, profile: str | None, region: str | None, stage: str | None
+) -> None:
+    """Show every connected account: its state, what to do, its plays, its consent."""
+    target = _target(profile, region, stage)
+    accounts.show(target, _now(target), Console(), as_json=as_json)
+
+
+@main.command()
+@click.argument("account")
+@click.option("--delete-data", is_flag=True, help="Also delete all that was captured of it.")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
+@stack_options
+def disconnect(
+    *,
+    account: str,
+    delete_data: bool,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """End an account's capture and delete its tokens; its data stays unless told otherwise."""
+    target = _target(profile, region, stage)
+    found = accounts.find(target, account)
+    if delete_data and not yes:
+        name = f"{account} ({found.name})" if found else account
+        question = f"Delete all data of {name} for good, old versions too?"
+        if not click.confirm(question, err=True):
+            raise Trouble("Nothing was changed.")
+    if found is not None:
+        accounts.stop(target, found, _now(target))
+        click.echo(f"{account} is no longer captured, and its tokens are deleted.")
+    if delete_data:
+        deleted = accounts.erase(target, account)
+        click.echo(
+            f"Deleted {deleted} versions of objects (query results among them), and the account."
+        )
+        click.echo(
+            f"Looked again: no version of an object, no item and no token of {account} is left."
+        )
+    click.echo("To withdraw the consent itself: https://www.spotify.com/account/apps/.")
+
+
+def _now(target: Target) -> datetime:
+    """The time that accounts live in: the local world has its own."""
+    facts = _facts(target)
+    return facts.clock if facts else machines.now()
 
 
 @main.command()

@@ -1,9 +1,8 @@
-"""The app's id and secret, and the listener's consent: asked for, stored, never shown."""
+"""The app's id and secret: asked for, stored, never shown."""
 
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ _ID = re.compile(r"[0-9A-Za-z_-]{8,128}")
 
 
 def from_file(path: Path) -> dict[str, str]:
-    """Read client_id, client_secret and perhaps refresh_token from a JSON file.
+    """Read client_id and client_secret from a JSON file.
 
     Raises Trouble naming the field; no message repeats a value.
     """
@@ -33,44 +32,40 @@ def from_file(path: Path) -> dict[str, str]:
 
 
 def checked(content: Mapping[str, Any], where: str) -> dict[str, str]:
-    """Return the known fields of `content`; raise Trouble naming the first wrong one."""
+    """Return the known fields of `content`; raise Trouble naming the first wrong one.
+
+    With an empty client_secret the app can capture plays (by PKCE), but read no charts.
+    """
     found: dict[str, str] = {}
     for name in ("client_id", "client_secret"):
         value = content.get(name)
+        if name == "client_secret" and value == "":
+            found[name] = ""
+            continue
         if not isinstance(value, str) or not _ID.fullmatch(value.strip()):
             raise Trouble(f"{where}: {name} is missing or does not look like Spotify's.")
         found[name] = value.strip()
-    token = content.get("refresh_token")
-    if token:
-        if not isinstance(token, str) or re.search(r"\s", token.strip()):
-            raise Trouble(f"{where}: refresh_token must be text without blanks.")
-        found["refresh_token"] = token.strip()
     return found
 
 
 def prompted() -> dict[str, str]:
-    """Ask for the fields at the terminal; the secret ones are not echoed."""
+    """Ask for the fields at the terminal; the secret one is not echoed."""
     client_id = click.prompt("Client ID", err=True)
-    secret = click.prompt("Client secret", hide_input=True, err=True)
-    token = click.prompt(
-        "Refresh token (empty for none)", hide_input=True, default="", show_default=False, err=True
+    secret = click.prompt(
+        "Client secret (empty for none: plays only)",
+        hide_input=True,
+        default="",
+        show_default=False,
+        err=True,
     )
-    given = {"client_id": client_id, "client_secret": secret, "refresh_token": token}
-    return checked(given, "The answers")
+    return checked({"client_id": client_id, "client_secret": secret}, "The answers")
 
 
-def store(target: Target, given: Mapping[str, str], *, yes: bool) -> list[str]:
-    """Write the SecureStrings and return their names; asks before replacing one unless `yes`."""
-    prefix = target.output("ParameterPrefix")
-    app = {name: given[name] for name in ("client_id", "client_secret")}
-    wanted: dict[str, dict[str, Any]] = {f"{prefix}/spotify/app": app}
-    if "refresh_token" in given:
-        stored = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        name = f"{prefix}/accounts/{target.output('Account')}/token"
-        wanted[name] = {"refresh_token": given["refresh_token"], "stored_at": stored}
-    existing = [] if yes else [name for name in wanted if has_parameter(target, name)]
-    if existing and not click.confirm(f"Replace {' and '.join(existing)}?", err=True):
+def store(target: Target, given: Mapping[str, str], *, yes: bool) -> str:
+    """Write the SecureString and return its name; asks before replacing one unless `yes`."""
+    name = f"{target.output('ParameterPrefix')}/spotify/app"
+    exists = not yes and has_parameter(target, name)
+    if exists and not click.confirm(f"Replace {name}?", err=True):
         raise Trouble("Nothing was changed.")
-    for name, content in wanted.items():
-        put_secret(target, name, content)
-    return list(wanted)
+    put_secret(target, name, dict(given))
+    return name

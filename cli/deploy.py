@@ -77,6 +77,8 @@ def whole(target: Target) -> bool:
         target.glue.get_database(Name=outputs["Database"])
         for physical in resources(target, "AWS::Lambda::Function").values():
             target.functions.get_function_configuration(FunctionName=physical)
+        for physical in resources(target, "AWS::DynamoDB::Table").values():
+            target.dynamodb.describe_table(TableName=physical)
         for physical in resources(target, "AWS::Athena::NamedQuery").values():
             target.athena.get_named_query(NamedQueryId=physical)
     except (ClientError, KeyError):

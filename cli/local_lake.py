@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from cli import deploy, services, world
+from cli import deploy, listeners, services, world
 from cli.target import Target, local_target, stack_state
 
 
@@ -71,4 +71,5 @@ def _deployed(
         target = local_target(state.endpoint, state.region, state.stack)
     facts = world.facts(state.spotify)
     world.furnish(target, facts)
+    listeners.connect_first(target, facts, state.folder)
     return Lake(state, target, facts, started, seconds)

@@ -15,6 +15,7 @@ from cli.errors import Trouble
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -68,6 +69,11 @@ class Target:
     def cloudformation(self) -> "CloudFormationClient":
         """CloudFormation."""
         return self._client("cloudformation")  # type: ignore[no-any-return]
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """DynamoDB."""
+        return self._client("dynamodb")  # type: ignore[no-any-return]
 
     @cached_property
     def glue(self) -> "GlueClient":

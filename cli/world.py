@@ -1,4 +1,4 @@
-"""What the local lake must know of its world: the app, the listener's consent, the charts."""
+"""What the local lake must know of its world: the app and the charts."""
 
 import csv
 import io
@@ -79,29 +79,21 @@ def chart_list(world: Facts) -> str:
 
 
 def furnish(target: Target, world: Facts) -> None:
-    """Write the world's app, consent and chart list to the stack, where they differ.
+    """Write the world's app and chart list to the stack, where they differ.
 
     A chart list that somebody changed since is kept.
     """
     prefix = target.output("ParameterPrefix")
     app = {"client_id": world.client["id"], "client_secret": world.client["secret"]}
     put_secret(target, f"{prefix}/spotify/app", app)
-    token = {
-        "refresh_token": world.listeners[0]["refresh_token"],
-        "stored_at": world.clock.isoformat().replace("+00:00", "Z"),
-    }
-    account = target.output("Account")
-    put_secret(target, f"{prefix}/accounts/{account}/token", token, keep=True)
     bucket = target.output("DataBucket")
     if not _exists(target, bucket, CHART_LIST):
         body = chart_list(world).encode()
         target.s3.put_object(Bucket=bucket, Key=CHART_LIST, Body=body, ContentType="text/csv")
 
 
-def put_secret(target: Target, name: str, content: dict[str, Any], *, keep: bool = False) -> None:
-    """Write a SecureString; with `keep`, leave one that is there (it may have been renewed)."""
-    if keep and has_parameter(target, name):
-        return
+def put_secret(target: Target, name: str, content: dict[str, Any]) -> None:
+    """Write a SecureString."""
     target.ssm.put_parameter(
         Name=name, Value=json.dumps(content), Type="SecureString", Overwrite=True
     )

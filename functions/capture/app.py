@@ -1,72 +1,92 @@
 """Capture: one account's page of recently played tracks, kept as it came."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, ValidationError
 from soundlake import access, asking
+from soundlake.accounts import Account, AccountError, Answer, State, answered, is_due
 from soundlake.observability import function
 from soundlake.settings import settings
-from soundlake.spotify.client import Spotify
-from soundlake.store import secrets
+from soundlake.spotify import client, errors
 from soundlake.store.captures import CaptureKey
-from soundlake.times import TimeError, format_time, logical_time, parse_time
+from soundlake.times import format_time, parse_time
+from soundlake.tokens import BusyError, UserAccess
 
-CLOCKS_DIFFER = timedelta(minutes=5)  # the scheduler's clock and the state machine's
-
-
-class CaptureInput(BaseModel):
-    """The capture machine's input; `{}` captures once, now."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    scheduled_time: str | None = None
+# What Spotify's refusals say about the account.
+ANSWERS: dict[type[Exception], Answer] = {
+    errors.InvalidGrantError: Answer.INVALID_GRANT,
+    errors.NotRegisteredError: Answer.NOT_REGISTERED,
+    errors.NoPremiumError: Answer.NO_PREMIUM,
+    errors.InvalidClientError: Answer.INVALID_CLIENT,
+}
+NOT_BELIEVED = (
+    "Spotify refused this account's consent, which it also does in passing; the next run will tell."
+)
 
 
 @function("Capture")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{input, execution, start_time, requests}` to `{status: captured, raw_key, captured_at}`.
+    """`{account, captured_at, execution, requests}` to `{status: captured, raw_key}`.
 
-    The key carries the execution's name: tried again, it finds its own answer and asks nothing.
-    Otherwise `{status: rate_limited or unreachable, retry_after}` or `{status: failed, error}`.
-    `requests` adds up over the tries that a rate limit makes of one.
+    The key carries `captured_at` and the execution's name: tried again, it finds its own answer
+    and asks nothing. Otherwise `{status: rate_limited, unreachable or busy, retry_after}`;
+    `{status: waiting, state}` where the account waits for its user, which is no failure; or
+    `{status: failed, error}`, also where Spotify refuses the consent for the first time.
+    `requests` adds up over the tries that a wait makes of one.
     """
-    account = settings().account
-    spotify: Spotify | None = None
-    result: dict[str, Any] = {"account": account, "captured_at": event["start_time"]}
+    account, at, run = event["account"], parse_time(event["captured_at"]), event["execution"]
+    key = CaptureKey(account, at, run).text
+    result: dict[str, Any] = {"account": account, "captured_at": format_time(at)}
+    spotify: client.Spotify | None = None
     try:
-        given = CaptureInput.model_validate(event["input"])
-        at = _not_future(logical_time(given.scheduled_time, event["start_time"]), event)
-        key = CaptureKey(account, at, event["execution"]).text
-        result |= {"captured_at": format_time(at), "raw_key": key}
+        found = _account(account)
         if access.raw().read(key) is None:
+            if not is_due(found, at):
+                return result | _waiting(found) | asking.counted(None, event.get("requests"))
             spotify = asking.spotify()
-            access.raw().write(key, spotify.recently_played(_access_token(spotify, account)))
-        result["status"] = "captured"
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "input"
-        text = f"The input's {field!r} is wrong ({first['msg']}); it may hold scheduled_time only."
-        result |= {"status": "failed", "error": text}
-    except TimeError as error:
-        result |= {"status": "failed", "error": str(error)}
+            access.raw().write(key, _page(spotify, account, run))
+        _note(found, Answer.PAGE, at, run)
+        result |= {"status": "captured", "raw_key": key}
+    except BusyError as error:
+        result |= {"status": "busy", "retry_after": error.retry_after, "error": str(error)}
+    except AccountError as error:
+        result |= {"status": "failed", "error": access.small(str(error))}
+    except tuple(ANSWERS) as error:
+        after = _note(found, ANSWERS[type(error)], at, run)
+        if after.state is State.ACTIVE:
+            result |= {"status": "failed", "error": NOT_BELIEVED}
+        else:
+            result |= _waiting(after)
     except access.FORESEEN as error:
         result |= access.failure(error)
-    return result | access.counted(spotify, event.get("requests"))
+    return result | asking.counted(spotify, event.get("requests"))
 
 
-def _not_future(at: datetime, event: dict[str, Any]) -> datetime:
-    if at > parse_time(event["start_time"]) + CLOCKS_DIFFER:
-        raise TimeError(f"{format_time(at)} lies in the future; no play can be captured there yet.")
-    return at
+def _account(account: str) -> Account:
+    found = access.accounts_table().get(account)
+    if found is None:
+        raise AccountError(
+            f"There is no account {account}; ./soundlake accounts lists those there are."
+        )
+    return found
 
 
-def _access_token(spotify: Spotify, account: str) -> str:
-    """A user's access token; a rotated refresh token is stored before the new one is used."""
-    prefix = settings().parameter_prefix
-    old = secrets.refresh_token(prefix, account)
-    token = spotify.user_token(old)
-    if token.refresh_token not in {None, old}:
-        secrets.keep_refresh_token(prefix, account, token.refresh_token)
-    return token.access_token
+def _page(spotify: client.Spotify, account: str, run: str) -> client.Answer:
+    """The whole page; with a new token, once, where Spotify no longer takes the kept one."""
+    user = UserAccess(spotify, access.accounts_table(), settings().parameter_prefix, account, run)
+    token = user.token()
+    try:
+        return spotify.recently_played(token)
+    except errors.ExpiredTokenError:
+        return spotify.recently_played(user.token(refused=token))
+
+
+def _note(before: Account, answer: Answer, at: datetime, run: str) -> Account:
+    """What Spotify's answer makes of the account; what a user changed meanwhile stands."""
+    table, after = access.accounts_table(), answered(before, answer, at, run)
+    return after if table.replace(before, after) else table.get(before.account) or before
+
+
+def _waiting(account: Account) -> dict[str, Any]:
+    return {"status": "waiting", "state": account.state, "error": account.what_to_do}

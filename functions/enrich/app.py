@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     except (*access.FORESEEN, SchemaError) as error:
         result |= access.failure(error)
     asked = dict(work.asked)
-    counted = access.counted(work.spotify, event["requests"])
+    counted = asking.counted(work.spotify, event["requests"])
     counted["counts"] |= {name.replace("-", "_"): count for name, count in asked.items()}
     return result | {"asked": asked, "notes": work.notes} | counted
 

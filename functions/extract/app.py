@@ -65,7 +65,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         result = access.failure(error)
         if spotify is not None and "retry_after" in result:
             result["not_before"] = after(spotify.known_time(), result["retry_after"])
-    return result | access.counted(spotify, event["requests"])
+    return result | asking.counted(spotify, event["requests"])
 
 
 def _attempts(chart: str, day: date) -> Attempts:

@@ -18,9 +18,10 @@ from werkzeug.http import http_date
 from local.spotify import control as control_module
 from local.spotify import ids, shapes
 from local.spotify.analysis import audio_analysis
+from local.spotify.auth import Bearer
 from local.spotify.clock import to_ms
 from local.spotify.control import Control
-from local.spotify.errors import ApiError, TokenError
+from local.spotify.errors import ApiError, ConsentError, TokenError
 from local.spotify.faults import Fault, spoil
 from local.spotify.settings import Settings
 from local.spotify.world import ChartDef, ChartPage, Features, Listener, Track, World
@@ -68,7 +69,8 @@ def _install_borders(app: Flask, control: Control) -> None:
 
     @app.errorhandler(ApiError)
     @app.errorhandler(TokenError)
-    def refused(error: ApiError | TokenError) -> Response:
+    @app.errorhandler(ConsentError)
+    def refused(error: ApiError | TokenError | ConsentError) -> Response:
         return error.response()
 
     @app.errorhandler(HTTPException)
@@ -85,7 +87,7 @@ def _admit(control: Control) -> Response | None:
             return _drop()
         control.faults.before(fault, accounts=request.path.startswith("/api/"))
     if request.path.startswith("/v1/"):
-        g.listener = control.tokens.listener_of(request.headers.get("Authorization"))
+        g.bearer = control.tokens.bearer_of(request.headers.get("Authorization"))
         wait = control.limit.retry_after()
         if wait is not None:
             raise ApiError(429, "API rate limit exceeded", retry_after=wait)
@@ -137,6 +139,10 @@ def _base() -> str:
 def _accounts(control: Control) -> Blueprint:
     blueprint = Blueprint("accounts", __name__)
 
+    @blueprint.get("/authorize")
+    def authorize() -> Response:
+        return Response(status=302, headers={"Location": control.tokens.authorize(request.args)})
+
     @blueprint.post("/api/token")
     def token() -> Response:
         body = control.tokens.answer(request.form, request.headers.get("Authorization"))
@@ -152,11 +158,11 @@ def _history(control: Control) -> Blueprint:
 
     @blueprint.get("/me")
     def me() -> Response:
-        return jsonify(shapes.me(_base(), _user()))
+        return jsonify(shapes.me(_base(), _user("user-read-private")))
 
     @blueprint.get("/me/player/recently-played")
     def recently_played() -> Response:
-        listener = _user()
+        listener = _user("user-read-recently-played")
         limit = _number("limit", 20, 1, 50)
         after, before = _number("after", -1, 0, _LATEST_MS), _number("before", -1, 0, _LATEST_MS)
         if after >= 0 and before >= 0:
@@ -177,11 +183,9 @@ def _history(control: Control) -> Blueprint:
     return blueprint
 
 
-def _user() -> Listener:
-    listener: Listener | None = g.listener
-    if listener is None:
-        raise ApiError(401, "Valid user authentication required")
-    return listener
+def _user(scope: str) -> Listener:
+    bearer: Bearer = g.bearer
+    return bearer.need(scope)
 
 
 def _number(name: str, default: int, least: int, most: int) -> int:

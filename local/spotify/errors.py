@@ -44,6 +44,14 @@ class TokenError(Exception):
         return _answer(body, self.status, self.retry_after)
 
 
+class ConsentError(Exception):
+    """A consent that cannot be asked for: Spotify shows its sentence and sends nobody on."""
+
+    def response(self) -> Response:
+        """The answer: 400 with the sentence as text."""
+        return Response(str(self), status=400, content_type="text/plain; charset=utf-8")
+
+
 class ControlError(ValueError):
     """A control request that makes no sense: 400 with one sentence."""
 

@@ -28,9 +28,21 @@ _STATUS_MESSAGES = {
     "502": "Bad gateway",
     "503": "Service unavailable",
 }
+# Refusals that Spotify tells by words alone, and a consent that it calls ended though it is not.
+_REFUSALS = {
+    "not_registered": "User not registered in the Developer Dashboard",
+    "no_premium": (
+        "Active premium subscription required for the owner of the app. When the subscription "
+        "status changes, it can take a few hours to take effect."
+    ),
+}
+_GRANTS = {
+    "invalid_grant": "Refresh token revoked",
+    "invalid_client": "Invalid client",
+}
 _BODIES = ("broken_json", "empty_body", "html", "error_inside")
 _CONTENTS = ("null_tracks", "missing_fields", "episode", "local_file")
-KINDS = (*_STATUS_MESSAGES, "slow", "drop", *_BODIES, *_CONTENTS)
+KINDS = (*_STATUS_MESSAGES, *_REFUSALS, *_GRANTS, "slow", "drop", *_BODIES, *_CONTENTS)
 
 _HTML = "<!DOCTYPE html><html><head><title>Error</title></head><body>Upstream error</body></html>"
 
@@ -118,6 +130,10 @@ class Faults:
         """
         if fault.kind == "slow":
             self._sleep(fault.delay_ms / 1000)
+        if fault.kind in _REFUSALS:
+            raise ApiError(403, _REFUSALS[fault.kind], reason=fault.reason)
+        if fault.kind in _GRANTS:
+            raise TokenError(fault.kind, _GRANTS[fault.kind])
         if fault.kind in _STATUS_MESSAGES:
             status, message = int(fault.kind), _STATUS_MESSAGES[fault.kind]
             if accounts:

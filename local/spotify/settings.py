@@ -15,7 +15,7 @@ class Settings:
 
     Attributes:
         client_id, client_secret: the only client the token endpoint knows.
-        rotate_refresh_tokens: each refresh gives a new refresh token and ends the old one.
+        rotate_refresh_tokens: each refresh gives a new refresh token, whose first use ends the old.
         playlist_shape: "tracks" answers as to apps with extended access
             (``tracks.items[].track``), "items" as since February 2026 (``items.items[].item``).
         rate_limit: /v1 requests allowed in any 30 seconds; 0 means no limit.

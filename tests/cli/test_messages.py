@@ -254,10 +254,8 @@ SECRET = "s3cr3t-s3cr3t"
         ("[]", "one JSON object"),
         (json.dumps({"client_id": "abcdefgh", "client_secret": f"{SECRET} x"}), "client_secret"),
         (json.dumps({"client_secret": SECRET}), "client_id"),
-        (
-            json.dumps({"client_id": "abcdefgh", "client_secret": SECRET, "refresh_token": "a b"}),
-            "refresh_token",
-        ),
+        (json.dumps({"client_id": "abcdefgh"}), "client_secret"),
+        (json.dumps({"client_id": SECRET + " ", "client_secret": None}), "client_secret"),
     ],
 )
 def test_a_wrong_app_file_names_the_field_and_never_a_value(
@@ -268,6 +266,14 @@ def test_a_wrong_app_file_names_the_field_and_never_a_value(
     with pytest.raises(Trouble, match=expected) as raised:
         app_secrets.from_file(path)
     assert SECRET not in str(raised.value)
+
+
+def test_an_app_may_have_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / "app.json"
+    given = {"client_id": " abcdefgh\n", "client_secret": ""}
+    path.write_text(json.dumps(given))
+
+    assert app_secrets.from_file(path) == {"client_id": "abcdefgh", "client_secret": ""}
 
 
 def test_log_lines_are_readable() -> None:

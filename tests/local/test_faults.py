@@ -30,6 +30,36 @@ def _playlist(api: Api) -> str:
     return f"playlists/{api.control.world.charts[0].playlist_id}"
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("not_registered", "User not registered in the Developer Dashboard"),
+        ("no_premium", "Active premium subscription required for the owner of the app"),
+    ],
+)
+def test_refusals_are_told_by_words(made: Api, kind: str, says: str) -> None:
+    _fault(made, path="^/v1/me", kind=kind, times=1)
+    listener = made.control.world.listeners[0].id
+
+    answer = made.get("me", listener=listener)
+
+    assert answer.status_code == answer.json()["error"]["status"] == 403
+    assert answer.json()["error"]["message"].startswith(says)
+    assert made.get("me", listener=listener).ok
+
+
+@pytest.mark.parametrize("kind", ["invalid_grant", "invalid_client"])
+def test_a_consent_or_client_may_be_refused_in_passing(made: Api, kind: str) -> None:
+    _fault(made, path="^/api/token$", kind=kind, times=1)
+    token = made.control.world.listeners[0].refresh_token
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+
+    first, second = made.post_token(**form), made.post_token(**form)
+
+    assert (first.status_code, first.json()["error"]) == (400, kind)
+    assert second.status_code == 200
+
+
 @pytest.mark.parametrize("kind", ["401", "403", "404", "429", "500", "502", "503"])
 def test_error_statuses(made: Api, kind: str) -> None:
     fault = _fault(made, path="^/v1/playlists/", kind=kind, times=2)

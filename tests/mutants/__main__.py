@@ -24,6 +24,7 @@ HOME = ROOT / ".mutants"
 MODULES = (
     "quality",
     "chart_days",
+    "accounts",
     "charts",
     "plays",
     "coverage",

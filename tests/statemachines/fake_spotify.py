@@ -143,6 +143,7 @@ class FakeSpotify:
     rotate_to: str | None = None
     playlists: dict[str, list[Any]] = field(default_factory=dict)
     plays: list[dict[str, Any]] = field(default_factory=list)
+    user: dict[str, str] = field(default_factory=lambda: {"id": "made-up-listener"})
     requests: list[str] = field(default_factory=list)
     _next: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
 
@@ -168,9 +169,13 @@ class FakeSpotify:
         status, headers, body = queue.popleft() if queue else self._usual(path, request)
         return status, {"Date": format_datetime(self.now, usegmt=True)} | headers, body
 
-    def _usual(self, path: str, request: PreparedRequest) -> Reply:
+    def _usual(  # noqa: PLR0911 - one for each of its addresses
+        self, path: str, request: PreparedRequest
+    ) -> Reply:
         if path == TOKEN:
             return self._token(request)
+        if path == "me":
+            return answer(200, self.user)
         if path == PLAYED:
             return answer(200, {"items": self.plays, "next": None, "limit": 50})
         if path in SEVERAL:
@@ -194,6 +199,8 @@ class FakeSpotify:
         if request.headers["Authorization"] != expected:
             return answer(400, {"error": "invalid_client"})
         token: dict[str, Any] = {"access_token": "made-up-access-token", "expires_in": 3600}
+        if form["grant_type"] == ["authorization_code"]:
+            return answer(200, token | {"refresh_token": REFRESH_TOKEN})
         if form["grant_type"] == ["refresh_token"]:
             if form["refresh_token"][0] not in self.refresh_tokens:
                 return answer(400, {"error": "invalid_grant"})

@@ -17,8 +17,11 @@ import pyarrow.parquet as pq
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from botocore.client import BaseClient
 from soundlake import access, asking
+from soundlake.accounts import connected
 from soundlake.settings import settings
 from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.store import accounts as store_accounts
+from soundlake.store import budget as store_budget
 from soundlake.store import objects, secrets
 
 from tests.statemachines import asl
@@ -26,6 +29,7 @@ from tests.statemachines.engine import Engine, Execution, Handler, client, load_
 from tests.statemachines.fake_spotify import (
     CLIENT_ID,
     CLIENT_SECRET,
+    NOW,
     REFRESH_TOKEN,
     FakeSpotify,
     spotify_id,
@@ -34,7 +38,9 @@ from tests.statemachines.fake_spotify import (
 from tests.template.translated import DEFAULT, REGION, REPO, functions
 
 BUCKET = DEFAULT.properties("DataBucket")["BucketName"]
+ACCOUNT = "main"
 VERBS = tuple(functions())
+BY_HAND = {"Connect"}  # invoked by the command line, and by no machine
 _ENGINE = {"stepfunctions", "lambda"}  # asked by the engine and the tests, not by functions
 DAY = "2025-03-05"
 NEXT_DAY = "2025-03-06"
@@ -153,6 +159,10 @@ class World:
             _forget()
             # Clients cost more time than what they do here; they keep nothing of a world.
             stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
+            for module in (store_accounts, store_budget):
+                stack.enter_context(
+                    patch.object(module, "dynamodb_client", lambda: client("dynamodb"))
+                )
             stack.enter_context(patch.object(secrets, "_ssm", lambda: client("ssm")))
             stack.enter_context(patch.object(secrets, "_parameters", self._parameters))
             stack.enter_context(patch.object(asking, "_client", self._clients))
@@ -254,9 +264,13 @@ class World:
         self.charts(SWITCHED_OFF)
         prefix = environment["PARAMETER_PREFIX"]
         self.app_parameter = secrets.app_parameter(prefix)
-        self.token_parameter = secrets.token_parameter(prefix, environment["ACCOUNT"])
+        self.token_parameter = secrets.token_parameter(prefix, ACCOUNT)
         self.secret(self.app_parameter, {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
         self.secret(self.token_parameter, {"refresh_token": REFRESH_TOKEN})
+        for properties in DEFAULT.of_type("AWS::DynamoDB::Table").values():
+            names = ("TableName", "KeySchema", "AttributeDefinitions", "BillingMode")
+            client("dynamodb").create_table(**{name: properties[name] for name in names})
+        access.accounts_table().create(connected(ACCOUNT, "made-up-listener", "Made-up", NOW))
 
     def _finish(self) -> None:
         self.story.versions = self.versions()
@@ -289,6 +303,12 @@ def _permission(service: str, operation: str, given: dict[str, Any]) -> tuple[st
             return "s3:ListBucket", bucket
         action = {"HeadObject": "GetObject"}.get(operation, operation)
         return f"s3:{action}", f"{bucket}/{given['Key']}"
+    if service == "dynamodb":
+        (table,) = given.get("RequestItems") or (given["TableName"],)
+        return (
+            f"dynamodb:{operation}",
+            f"arn:{partition}:dynamodb:{region}:{account}:table/{table}",
+        )
     name = given.get("Name", "")
     return f"{service}:{operation}", f"arn:{partition}:{service}:{region}:{account}:parameter{name}"
 
@@ -308,3 +328,5 @@ def _forget() -> None:
     """A new world meets functions that remember nothing."""
     settings.cache_clear()
     access.bucket.cache_clear()
+    access.accounts_table.cache_clear()
+    asking.budgets.cache_clear()

@@ -57,10 +57,9 @@ def test_schedules_are_cron_expressions(name: str) -> None:
     ("name", "value"),
     [
         ("Stage", "test"),
-        ("Account", "Main"),
-        ("Account", "a/b"),
-        ("Account", ""),
-        ("Account", "a" * 33),
+        ("QuotaOwner", "a#b"),
+        ("QuotaOwner", ""),
+        ("QuotaOwner", "a" * 65),
         ("SpotifyApiUrl", "http://api.spotify.com/v1"),
         ("SpotifyApiUrl", "https://api.spotify.com/v1/"),
         ("SpotifyAccountsUrl", "http://127.0.0.1"),
@@ -82,7 +81,7 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
         ("SpotifyApiUrl", "http://127.0.0.1:4580/v1"),
         ("SpotifyAccountsUrl", "http://127.0.0.1:4580"),
         ("PowertoolsLayerArn", "arn:aws-cn:lambda:cn-north-1:123456789012:layer:own_layer:12"),
-        ("Account", "second-listener"),
+        ("QuotaOwner", "a.person_of-theirs"),
     ],
 )
 def test_a_right_value_is_accepted(name: str, value: Any) -> None:

@@ -11,18 +11,21 @@ BUCKET = f"arn:aws:s3:::{DEFAULT.properties('DataBucket')['BucketName']}"
 SECRETS = "arn:aws:ssm:eu-north-1:123456789012:parameter/soundlake/dev"
 LAMBDA = "arn:aws:lambda:eu-north-1:123456789012:function:soundlake-dev-"
 STATES = "arn:aws:states:eu-north-1:123456789012:stateMachine:soundlake-dev-"
-APP, TOKEN = f"{SECRETS}/spotify/app", f"{SECRETS}/accounts/main/token"
+APP, TOKEN = f"{SECRETS}/spotify/app", f"{SECRETS}/accounts/*/token"
+DYNAMODB = "arn:aws:dynamodb:eu-north-1:123456789012:table/soundlake-dev-"
+ACCOUNTS, BUDGET = f"{DYNAMODB}accounts", f"{DYNAMODB}budget"
 
 # What each function may do beside listing the bucket: r reads, rw reads and writes, w writes.
 FILES: dict[str, dict[str, str]] = {
-    "Capture": {"raw/recently-played/main/*": "rw"},
+    "Capture": {"raw/recently-played/*": "rw"},
+    "Connect": {},
     "Derive": {
-        "raw/recently-played/main/*": "r",
-        "lake/observations/*/main.parquet": "rw",
-        "lake/plays/*/main.parquet": "rw",
-        "lake/captures/*/main.parquet": "rw",
-        "lake/gaps/*/main.parquet": "rw",
-        "lake/account_days/*/main.parquet": "rw",
+        "raw/recently-played/*": "r",
+        "lake/observations/*": "rw",
+        "lake/plays/*": "rw",
+        "lake/captures/*": "rw",
+        "lake/gaps/*": "rw",
+        "lake/account_days/*": "rw",
     },
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
     "Extract": {"raw/charts/*": "rw"},
@@ -51,7 +54,7 @@ FILES: dict[str, dict[str, str]] = {
     "Publish": {
         "config/charts.csv": "r",
         "raw/charts/*": "r",
-        "raw/recently-played/main/*": "r",
+        "raw/recently-played/*": "r",
         "raw/audio-features/*": "r",
         "raw/audio-analysis/*": "r",
         "raw/albums/*": "r",
@@ -65,7 +68,7 @@ FILES: dict[str, dict[str, str]] = {
         "lake/track_sections/*": "rw",
         "lake/track_segments/*": "rw",
         "lake/country_profiles/*": "rw",
-        "lake/music_activity/*/main.parquet": "rw",
+        "lake/music_activity/*": "rw",
         "lake/chart_days/*": "rw",
     },
 }
@@ -75,9 +78,20 @@ PARAMETERS: dict[str, set[tuple[str, str]]] = {
         ("ssm:GetParameter", TOKEN),
         ("ssm:PutParameter", TOKEN),
     },
+    "Connect": {("ssm:GetParameter", APP), ("ssm:PutParameter", TOKEN)},
     "Extract": {("ssm:GetParameter", APP)},
     "Enrich": {("ssm:GetParameter", APP)},
 }
+USE_BUDGET = {("dynamodb:BatchGetItem", BUDGET), ("dynamodb:UpdateItem", BUDGET)}
+ITEMS: dict[str, set[tuple[str, str]]] = {
+    "Capture": USE_BUDGET
+    | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "UpdateItem")},
+    "Connect": USE_BUDGET
+    | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
+    "Extract": USE_BUDGET,
+    "Enrich": USE_BUDGET,
+}
+WITHOUT_THE_BUCKET = {"Connect"}
 ACTIONS = {"r": ("s3:GetObject",), "w": ("s3:PutObject",), "rw": ("s3:GetObject", "s3:PutObject")}
 
 # The one statement on every resource: deliveries of logs have no resource that could be named.
@@ -122,7 +136,7 @@ def _too_wide(grants: set[tuple[str, str]]) -> set[tuple[str, str]]:
         (action, resource)
         for action, resource in grants
         if "*" in action
-        or ("*" in resource and not resource.startswith(f"{BUCKET}/"))
+        or ("*" in resource and resource != TOKEN and not resource.startswith(f"{BUCKET}/"))
         # Not the whole bucket, not a whole zone: at least two folders deep.
         or (resource.startswith(f"{BUCKET}/") and "*" in "/".join(resource.split("/")[1:3]))
     }
@@ -149,6 +163,9 @@ def test_nothing_is_allowed_on_everything(role: str) -> None:
         ("s3:GetObject", f"{BUCKET}/*"),
         ("s3:GetObject", f"{BUCKET}/lake/*"),
         ("ssm:GetParameter", f"{SECRETS}/*"),
+        ("ssm:GetParameter", f"{SECRETS}/accounts/*"),
+        ("dynamodb:GetItem", f"{DYNAMODB}*"),
+        ("dynamodb:*", ACCOUNTS),
         ("lambda:InvokeFunction", f"{LAMBDA}*"),
     ],
 )
@@ -189,7 +206,8 @@ def test_a_function_may_do_this_and_no_more(verb: str) -> None:
         for place, how in FILES[verb].items()
         for action in ACTIONS[how]
     }
-    allowed = files | PARAMETERS.get(verb, set()) | {("s3:ListBucket", BUCKET)}
+    listing = set() if verb in WITHOUT_THE_BUCKET else {("s3:ListBucket", BUCKET)}
+    allowed = files | PARAMETERS.get(verb, set()) | ITEMS.get(verb, set()) | listing
     assert _grants(f"{verb}Function") == allowed
 
 
@@ -212,13 +230,20 @@ def test_a_place_in_the_lake_has_one_writer() -> None:
     }
 
 
+def test_only_capture_and_connect_reach_tokens() -> None:
+    for verb in functions():
+        grants = _grants(f"{verb}Function")
+        reached = {action for action, resource in grants if "/accounts/" in resource}
+        assert bool(reached) == (verb in {"Capture", "Connect"})
+
+
 def test_nobody_may_delete() -> None:
     for role in MANAGED:
         assert not any("Delete" in a for a, _ in set(DEFAULT.grants(role)) - LOG_DELIVERY)
 
 
-def test_another_stage_and_account_are_other_places() -> None:
-    other = Stack({"Stage": "prod", "Account": "second"})
+def test_another_stage_is_other_places() -> None:
+    other = Stack({"Stage": "prod"})
     mine = {resource for _, resource in DEFAULT.grants("CaptureFunctionRole")}
     theirs = {resource for _, resource in other.grants("CaptureFunctionRole")}
     assert mine & theirs == set()
@@ -242,6 +267,7 @@ def test_every_function_has_one_machine() -> None:
         if action == "lambda:InvokeFunction"
     ]
     assert sorted(allowed) == sorted(f"{LAMBDA}{verb.lower()}" for verb in tasks())
+    assert set(functions()) - set(tasks()) == {"Connect"}  # the command line invokes it
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -82,6 +82,36 @@ def test_every_rule_is_on() -> None:
     assert all(rule["Status"] == "Enabled" for rule in _rules().values())
 
 
+#### TABLES IN DYNAMODB ############################################################################
+
+
+TABLES = {"AccountsTable": ("accounts", "account"), "BudgetTable": ("budget", "holder")}
+
+
+def test_every_table_is_known() -> None:
+    assert set(DEFAULT.of_type("AWS::DynamoDB::Table")) == set(TABLES)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_paid_by_request_and_outlives_the_stack(name: str) -> None:
+    resource, (word, key) = DEFAULT.resource(name), TABLES[name]
+    properties = resource["Properties"]
+    assert properties["TableName"] == f"soundlake-dev-{word}"
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["KeySchema"] == [{"AttributeName": key, "KeyType": "HASH"}]
+    assert properties["AttributeDefinitions"] == [{"AttributeName": key, "AttributeType": "S"}]
+    assert resource["DeletionPolicy"] in {"Retain", "RetainExceptOnCreate"}
+    assert resource["UpdateReplacePolicy"] == "Retain"
+    # AWS's own key, which is there without being asked for and costs nothing.
+    assert "SSESpecification" not in properties
+
+
+def test_only_the_budget_forgets() -> None:
+    ending = {"AttributeName": "expires", "Enabled": True}
+    assert DEFAULT.properties("BudgetTable")["TimeToLiveSpecification"] == ending
+    assert "TimeToLiveSpecification" not in DEFAULT.properties("AccountsTable")
+
+
 #### PREFIXES ######################################################################################
 
 # A place in the bucket ends with a slash (as a folder), with /* (as a resource), or is one object.

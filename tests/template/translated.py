@@ -42,6 +42,7 @@ _ARNS = {
     ),
     "AWS::Logs::LogGroup": ("LogGroupName", "arn:{p}:logs:{r}:{a}:log-group:{name}:*"),
     "AWS::SQS::Queue": ("QueueName", "arn:{p}:sqs:{r}:{a}:{name}"),
+    "AWS::DynamoDB::Table": ("TableName", "arn:{p}:dynamodb:{r}:{a}:table/{name}"),
     "AWS::IAM::Role": ("RoleName", "arn:{p}:iam::{a}:role/{name}"),
 }
 # What `Ref` gives, where it is not the logical id: a name, or for machines the ARN.
@@ -51,6 +52,7 @@ _REF_NAMES = {
     "AWS::Athena::WorkGroup": ("Name",),
     "AWS::Glue::Database": ("DatabaseInput", "Name"),
     "AWS::Lambda::Function": ("FunctionName",),
+    "AWS::DynamoDB::Table": ("TableName",),
 }
 
 

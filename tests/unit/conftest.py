@@ -14,18 +14,23 @@ import pytest
 import responses
 from moto import mock_aws
 from soundlake import access, asking, observability
+from soundlake.accounts import connected
 from soundlake.settings import settings
 from soundlake.spotify.client import Spotify
-from soundlake.store import objects, secrets
+from soundlake.store import items, objects, secrets
 
 from tests.unit.helpers import (
     ACCOUNT,
     ACCOUNTS,
+    ACCOUNTS_TABLE,
     ANALYSES_PER_DAY,
     API,
     BUCKET,
+    BUDGET_TABLE,
     CLIENT_ID,
     CLIENT_SECRET,
+    CONSENTED_AT,
+    OWNER,
     PREFIX,
     REFRESH_TOKEN,
     REGION,
@@ -45,7 +50,9 @@ hypothesis.settings.load_profile("unit")
 ENVIRONMENT = {
     "DATA_BUCKET": BUCKET,
     "PARAMETER_PREFIX": PREFIX,
-    "ACCOUNT": ACCOUNT,
+    "ACCOUNTS_TABLE": ACCOUNTS_TABLE,
+    "BUDGET_TABLE": BUDGET_TABLE,
+    "QUOTA_OWNER": OWNER,
     "ANALYSES_PER_DAY": str(ANALYSES_PER_DAY),
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
@@ -66,13 +73,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def forget_clients() -> None:
     objects.s3_client.cache_clear()
+    items.dynamodb_client.cache_clear()
     secrets._ssm.cache_clear()
     secrets._parameters.cache_clear()
     boto3.DEFAULT_SESSION = None
 
 
 def forget_values() -> None:
-    for cached in (settings, access.bucket, asking._client, secrets._parameters):
+    for cached in (
+        settings,
+        access.bucket,
+        access.accounts_table,
+        asking.budgets,
+        asking._client,
+        secrets._parameters,
+    ):
         cached.cache_clear()
 
 
@@ -127,7 +142,22 @@ def zones() -> Iterator[Zones]:
 
 
 @pytest.fixture
-def ssm(zones: Zones) -> object:
+def tables(zones: Zones) -> object:
+    """DynamoDB with the account and no budget that is spent; its client."""
+    client = items.dynamodb_client()
+    for name, key in ((ACCOUNTS_TABLE, "account"), (BUDGET_TABLE, "holder")):
+        client.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    access.accounts_table().create(connected(ACCOUNT, "solveig", "Solveig", CONSENTED_AT))
+    return client
+
+
+@pytest.fixture
+def ssm(tables: object) -> object:
     """Parameter Store with the app's credentials and the account's refresh token."""
     client = secrets._ssm()
     values = {

@@ -28,6 +28,9 @@ REGION = "eu-north-1"
 BUCKET = "soundlake-test-data"
 PREFIX = "/soundlake/test"
 ACCOUNT = "main"
+ACCOUNTS_TABLE = "soundlake-test-accounts"
+BUDGET_TABLE = "soundlake-test-budget"
+OWNER = "somebody"
 ANALYSES_PER_DAY = 50
 API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
@@ -38,9 +41,11 @@ REFRESH_TOKEN = "made-up-refresh-token"
 ROTATED_TOKEN = "made-up-rotated-refresh-token"
 APP_TOKEN = "made-up-app-access-token"
 USER_TOKEN = "made-up-user-access-token"
-SECRETS = (CLIENT_SECRET, REFRESH_TOKEN, ROTATED_TOKEN, APP_TOKEN, USER_TOKEN)
+CODE = "made-up-authorization-code"
+SECRETS = (CLIENT_SECRET, REFRESH_TOKEN, ROTATED_TOKEN, APP_TOKEN, USER_TOKEN, CODE)
 
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
+CONSENTED_AT = datetime(2026, 9, 1, tzinfo=UTC)
 LATER = datetime(2026, 11, 22, 9, 18, tzinfo=UTC)
 TODAY = "2026-11-21"
 MONTH = "2026-11"
@@ -295,8 +300,9 @@ class FakeSpotify:
 
     `playlists` holds each playlist's pages by id; `features` the known features by track id,
     `albums` and `artists` the known ones by id (others are null), `analyses` those by track id
-    (others are not found); `plays` the rows of recently played. `asked` lists every request's
-    method and path, `batches` the ids of each request for features, `several` those of others.
+    (others are not found); `plays` the rows of recently played, `user` whose they are. `asked`
+    lists every request's method and path, `batches` the ids of each request for features,
+    `several` those of others.
     """
 
     def __init__(self) -> None:
@@ -308,6 +314,7 @@ class FakeSpotify:
         self.analyses: dict[str, Row] = {}
         self.plays: list[Any] = []
         self.rotates_to: str | None = None
+        self.user: Row = {"id": "solveig", "display_name": "Solveig"}
         self.asked: list[str] = []
         self.requests: list[requests.PreparedRequest] = []
         self.batches: list[list[str]] = []
@@ -363,6 +370,8 @@ class FakeSpotify:
         match parts:
             case ["me", "player", "recently-played"] if bearer == USER_TOKEN:
                 return 200, recently_played(self.plays)
+            case ["me"] if bearer == USER_TOKEN:
+                return 200, self.user
             case ["audio-features"] if bearer == APP_TOKEN:
                 ids = query["ids"][0].split(",")
                 self.batches.append(ids)
@@ -384,13 +393,19 @@ class FakeSpotify:
         return {kind: [known.get(ident) for ident in ids]}
 
     def _token(self, request: requests.PreparedRequest) -> tuple[int, Any]:
-        given = str(request.headers["Authorization"]).removeprefix("Basic ")
-        if base64.b64decode(given).decode() != f"{CLIENT_ID}:{CLIENT_SECRET}":
-            return 400, {"error": "invalid_client", "error_description": "Invalid client"}
         form = parse_qs(str(request.body))
+        given = str(request.headers.get("Authorization", "")).removeprefix("Basic ")
+        secret = base64.b64decode(given).decode() == f"{CLIENT_ID}:{CLIENT_SECRET}"
+        public = not given and form.get("client_id") == [CLIENT_ID]
+        if not (secret or public):
+            return 400, {"error": "invalid_client", "error_description": "Invalid client"}
         token: Row = {"token_type": "Bearer", "expires_in": 3600}
         if form["grant_type"] == ["client_credentials"]:
             return 200, token | {"access_token": APP_TOKEN}
+        if form["grant_type"] == ["authorization_code"]:
+            if form["code"] != [CODE]:
+                return 400, {"error": "invalid_grant", "error_description": "Invalid code"}
+            return 200, token | {"access_token": USER_TOKEN, "refresh_token": REFRESH_TOKEN}
         if form["refresh_token"][0] not in {REFRESH_TOKEN, ROTATED_TOKEN}:
             return 400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}
         token["access_token"] = USER_TOKEN

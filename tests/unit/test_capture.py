@@ -1,19 +1,29 @@
-"""Capture: one page of recently played, kept as it came, once an execution."""
+"""Capture: an account's page of recently played, kept as it came, once an execution."""
 
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from gzip import decompress
 from typing import Any
 
 import pytest
 import requests
+from soundlake import access, asking
+from soundlake.accounts import WHAT_TO_DO, Account, State
+from soundlake.store import secrets
+from soundlake.store.budget import Budget
 from soundlake.store.objects import Bucket
+from soundlake.store.secrets import UserTokens
+from soundlake.times import format_time, parse_time
 
 from tests.unit.helpers import (
     ACCOUNT,
     BUCKET,
+    CLIENT_ID,
     NOW,
+    OWNER,
     PREFIX,
     REFRESH_TOKEN,
     ROTATED_TOKEN,
@@ -33,9 +43,27 @@ KEY = "raw/recently-played/main/month=2026-11/20261121T091759876Z_run-1.json.gz"
 TOKEN = f"{PREFIX}/accounts/{ACCOUNT}/token"
 
 
-def capture(given: Any = None, execution: str = "run-1") -> Row:
-    event = {"input": {} if given is None else given, "execution": execution, "start_time": START}
-    return invoke("capture", event)
+AT = parse_time(START)
+HOUR = timedelta(hours=1)
+
+
+def capture(at: str | datetime = START, execution: str = "run-1", account: str = ACCOUNT) -> Row:
+    captured_at = at if isinstance(at, str) else format_time(at)
+    event = {"account": account, "captured_at": captured_at, "execution": execution}
+    return invoke("capture", event | {"requests": {}})
+
+
+def mine() -> Account:
+    found = access.accounts_table().get(ACCOUNT)
+    assert found is not None
+    return found
+
+
+def put(**changes: Any) -> Account:
+    """Change the account behind Capture's back."""
+    after = replace(mine(), **changes)
+    assert access.accounts_table().replace(mine(), after)
+    return after
 
 
 def stored_token(ssm: Any) -> str:
@@ -77,38 +105,25 @@ def test_a_page_is_kept_as_it_came(listener: FakeSpotify, zones: Zones) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "captured_at"),
+    ("at", "captured_at"),
     [
-        ({"scheduled_time": "2026-11-21T09:00:00Z"}, "2026-11-21T09:00:00.000Z"),
-        ({"scheduled_time": "2026-11-01T00:30:00+01:00"}, "2026-10-31T23:30:00.000Z"),
-        ({"scheduled_time": "<aws.scheduler.scheduled-time>"}, START),
-        ({"scheduled_time": None}, START),
+        ("2026-11-21T09:00:00Z", "2026-11-21T09:00:00.000Z"),
+        ("2026-11-01T00:30:00+01:00", "2026-10-31T23:30:00.000Z"),
     ],
 )
-def test_the_logical_time_is_the_schedules_or_the_starts(
-    given: Row, captured_at: str, listener: FakeSpotify
+def test_the_key_carries_the_rounds_time_in_utc(
+    at: str, captured_at: str, listener: FakeSpotify
 ) -> None:
-    result = capture(given)
+    result = capture(at)
 
     stamp = captured_at.replace("-", "").replace(":", "").replace(".", "")
     assert result["captured_at"] == captured_at
     assert result["raw_key"].endswith(f"month={captured_at[:7]}/{stamp}_run-1.json.gz")
 
 
-def test_a_time_in_the_future_is_refused_and_nothing_asked(
-    listener: FakeSpotify, zones: Zones
-) -> None:
-    result = capture({"scheduled_time": "2099-01-01T00:00:00Z"})
-
-    assert result["status"] == "failed"
-    assert result["error"].startswith("2099-01-01T00:00:00.000Z lies in the future")
-    assert listener.asked == []
-    assert zones.keys() == []
-
-
 def test_requests_add_up_over_the_tries_that_a_rate_limit_makes(listener: FakeSpotify) -> None:
     before = {"api/token": 2, "me/player/recently-played": 1}
-    given = {"input": {}, "execution": "run-1", "start_time": START, "requests": before}
+    given = {"account": ACCOUNT, "execution": "run-1", "captured_at": START, "requests": before}
 
     result = invoke("capture", given)
 
@@ -157,15 +172,24 @@ def test_an_empty_page_is_captured(spotify: FakeSpotify, zones: Zones) -> None:
     assert json.loads(decompress(zones.body(KEY)))["items"] == []
 
 
-# Refresh tokens.
+# Tokens.
 
 
-def test_a_rotated_refresh_token_is_stored_and_used_by_the_next_run(
+def test_a_token_is_kept_for_the_next_run(listener: FakeSpotify, ssm: Any) -> None:
+    capture()
+    result = capture(execution="run-2")
+
+    assert result["requests"] == {"me/player/recently-played": 1}
+    assert secrets.user_tokens(PREFIX, ACCOUNT).access_token == USER_TOKEN
+
+
+def test_a_rotated_refresh_token_is_stored_and_used_when_the_token_ends(
     listener: FakeSpotify, ssm: Any
 ) -> None:
     listener.rotates_to = ROTATED_TOKEN
     capture()
     stored = stored_token(ssm)
+    listener.pass_time(hours=1)
 
     capture(execution="run-2")
 
@@ -191,24 +215,203 @@ def test_a_rotated_refresh_token_is_stored_whatever_comes_after(
     assert stored_token(ssm) == ROTATED_TOKEN
 
 
-def test_a_refresh_token_that_spotify_repeats_is_not_written(
-    listener: FakeSpotify, ssm: Any
-) -> None:
-    listener.rotates_to = REFRESH_TOKEN
-    before = ssm.get_parameter(Name=TOKEN)["Parameter"]["Version"]
+def test_a_token_that_spotify_no_longer_takes_is_refreshed_once(listener: FakeSpotify) -> None:
+    old = UserTokens(REFRESH_TOKEN, None, "an old access token", NOW + HOUR)
+    secrets.keep_user_tokens(PREFIX, ACCOUNT, old)
+
+    result = capture()
+
+    assert result["status"] == "captured"
+    assert result["requests"] == {"api/token": 1, "me/player/recently-played": 2}
+
+
+def test_a_new_token_that_is_not_taken_either_is_a_failure(listener: FakeSpotify) -> None:
+    for _ in range(2):
+        listener.reply(PLAYS, 401, {"error": {"message": "Expired"}})
+
+    result = capture()
+
+    assert result["status"] == "failed"
+    assert result["error"].startswith(f"Spotify refused {PLAYS} with 401: Expired. ")
+    assert result["requests"] == {"api/token": 2, "me/player/recently-played": 2}
+
+
+def test_while_another_run_refreshes_it_is_busy(listener: FakeSpotify, zones: Zones) -> None:
+    assert access.accounts_table().lease(ACCOUNT, "run-2", NOW)
+
+    result = capture()
+
+    assert (result["status"], result["retry_after"]) == ("busy", 2)
+    assert ACCOUNT in result["error"]
+    assert (listener.asked, zones.keys()) == ([], [])
+    access.accounts_table().release(ACCOUNT, "run-2")
+    assert capture()["status"] == "captured"
+
+
+# The account's state.
+
+
+def test_a_capture_is_noted(listener: FakeSpotify) -> None:
+    before = mine()
 
     capture()
 
-    assert ssm.get_parameter(Name=TOKEN)["Parameter"]["Version"] == before
+    assert mine() == replace(before, last_capture_at=AT)
 
 
-def test_a_refresh_token_that_did_not_rotate_is_not_written(
-    listener: FakeSpotify, ssm: Any
+def test_killed_before_it_noted_its_capture_it_notes_it_when_tried_again(
+    listener: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    put(rejected_at=AT - HOUR, rejected_by="run-0")
+    update = tables.update_item
+
+    def killed(**given: Any) -> Any:
+        if "#last_capture_at" in given["UpdateExpression"]:
+            raise Killed
+        return update(**given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "update_item", killed)
+        with pytest.raises(Killed):
+            capture()
+
+    assert capture()["requests"] == {}
+    assert (mine().last_capture_at, mine().rejected_by) == (AT, None)
+
+
+def refuse(listener: FakeSpotify, word: str) -> None:
+    listener.reply("/api/token", 400, {"error": word})
+
+
+def test_a_first_invalid_grant_is_a_failure_and_not_believed(listener: FakeSpotify) -> None:
+    refuse(listener, "invalid_grant")
+
+    result = capture()
+
+    assert result["status"] == "failed"
+    assert result["error"] == (
+        "Spotify refused this account's consent, which it also does in passing; the next run will "
+        "tell."
+    )
+    assert (mine().state, mine().rejected_at, mine().rejected_by) == (State.ACTIVE, AT, "run-1")
+    assert capture(AT + HOUR, "run-2")["status"] == "captured"
+    assert mine().rejected_by is None
+
+
+def test_the_same_run_does_not_confirm_it(listener: FakeSpotify) -> None:
+    for _ in range(2):
+        refuse(listener, "invalid_grant")
+
+        assert capture()["status"] == "failed"
+
+    assert mine().state is State.ACTIVE
+
+
+def test_a_later_run_confirms_it_and_capture_waits_for_the_user(listener: FakeSpotify) -> None:
+    refuse(listener, "invalid_grant")
+    refuse(listener, "invalid_grant")
     capture()
 
-    assert ssm.get_parameter(Name=TOKEN)["Parameter"]["Version"] == 1
-    assert stored_token(ssm) == REFRESH_TOKEN
+    result = capture(AT + HOUR, "run-2")
+    asked = list(listener.asked)
+    later = capture(AT + 2 * HOUR, "run-3")
+
+    assert (result["status"], result["state"]) == ("waiting", "needs_consent")
+    assert result["error"] == WHAT_TO_DO[State.NEEDS_CONSENT]
+    assert (mine().state, mine().since) == (State.NEEDS_CONSENT, AT + HOUR)
+    assert (later["status"], later["state"]) == ("waiting", "needs_consent")
+    assert listener.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("message", "state"),
+    [
+        ("User not registered in the Developer Dashboard", State.NOT_ALLOWED),
+        ("Active premium subscription required for the owner of the app.", State.NEEDS_PREMIUM),
+    ],
+)
+def test_a_403_that_the_user_must_mend_is_tried_again_six_hours_later(
+    message: str, state: State, listener: FakeSpotify
+) -> None:
+    listener.reply(PLAYS, 403, {"error": {"status": 403, "message": message}})
+
+    result = capture()
+    asked = list(listener.asked)
+    soon = capture(AT + 5 * HOUR, "run-2")
+    unasked = list(listener.asked)
+    late = capture(AT + 6 * HOUR, "run-3")
+
+    assert (result["status"], result["state"], result["error"]) == (
+        "waiting",
+        state,
+        WHAT_TO_DO[state],
+    )
+    assert (soon["status"], soon["state"], soon["requests"]) == ("waiting", state, {})
+    assert unasked == asked
+    assert late["status"] == "captured"
+    assert (mine().state, mine().since) == (State.ACTIVE, AT + 6 * HOUR)
+
+
+def test_an_unknown_client_is_the_apps_and_not_the_listeners(listener: FakeSpotify) -> None:
+    refuse(listener, "invalid_client")
+
+    result = capture()
+
+    assert (result["status"], result["state"]) == ("waiting", "wrong_app")
+    assert (mine().state, mine().retry_at) == (State.WRONG_APP, AT + 6 * HOUR)
+
+
+def test_an_account_that_was_disconnected_meanwhile_stays_so(listener: FakeSpotify) -> None:
+    put(rejected_at=AT - HOUR, rejected_by="run-0")
+
+    def disconnect(request: requests.PreparedRequest) -> Any:
+        put(state=State.DISCONNECTED, since=AT)
+        return usual(request)
+
+    usual = listener._token
+    listener._token = disconnect  # type: ignore[method-assign]
+
+    assert capture()["status"] == "captured"
+    assert mine().state is State.DISCONNECTED
+
+
+def test_a_consent_that_was_given_anew_meanwhile_stands(listener: FakeSpotify) -> None:
+    put(rejected_at=AT - HOUR, rejected_by="run-0")
+
+    def consent(request: requests.PreparedRequest) -> Any:
+        put(consented_at=AT, since=AT, rejected_at=None, rejected_by=None)
+        return 400, {"error": "invalid_grant"}
+
+    listener._token = consent  # type: ignore[method-assign]
+
+    assert capture()["status"] == "failed"
+    assert (mine().state, mine().rejected_by) == (State.ACTIVE, None)
+
+
+def test_an_unknown_account_is_a_sentence(listener: FakeSpotify) -> None:
+    result = capture(account="nobody")
+
+    assert result["status"] == "failed"
+    assert result["error"] == (
+        "There is no account nobody; ./soundlake accounts lists those there are."
+    )
+    assert listener.asked == []
+
+
+def test_a_long_wait_is_kept_to_by_the_next_run_of_any_account(listener: FakeSpotify) -> None:
+    listener.reply(PLAYS, 429, {}, {"Retry-After": "7200"})
+    result = capture()
+    asked = list(listener.asked)
+    asking._client.cache_clear()  # another process
+    listener.pass_time(hours=1)
+
+    again = capture(execution="run-2")
+
+    assert (result["status"], result["retry_after"]) == ("rate_limited", 7200)
+    assert (again["status"], again["retry_after"]) == ("rate_limited", 3600)
+    assert listener.asked == asked
+    until = asking.budgets().blocked_until(Budget(CLIENT_ID, OWNER), NOW)
+    assert until == NOW + 2 * HOUR
 
 
 # What fails.
@@ -231,7 +434,6 @@ def test_a_rate_limit_is_returned_and_not_slept(
 @pytest.mark.parametrize(
     ("status", "body", "start"),
     [
-        (401, {"error": {"message": "Expired"}}, f"Spotify refused {PLAYS} with 401: Expired. "),
         (403, {"error": {"message": "No"}}, f"Spotify refused {PLAYS} with 403: No. "),
         (404, {}, f"Spotify answers 404 for {PLAYS}: "),
         (200, b"{", f"{PLAYS}: the answer is not JSON"),
@@ -276,58 +478,18 @@ def test_a_lasting_server_error_is_an_unreachable_spotify(
     assert capture()["status"] == "captured"
 
 
-@pytest.mark.parametrize(
-    ("reason", "start"),
-    [
-        ("invalid_client", "Spotify does not know this client id and secret;"),
-        ("invalid_grant", "Spotify no longer accepts this account's refresh token ("),
-    ],
-)
-def test_refused_credentials_are_a_sentence(reason: str, start: str, listener: FakeSpotify) -> None:
-    listener.reply("/api/token", 400, {"error": reason})
-
-    result = capture()
-
-    assert result["status"] == "failed"
-    assert result["error"].startswith(start)
-    assert result["requests"] == {"api/token": 1}
-
-
-@pytest.mark.parametrize("name", [f"{PREFIX}/spotify/app", TOKEN])
-def test_a_missing_secret_is_a_sentence(name: str, listener: FakeSpotify, ssm: Any) -> None:
+@pytest.mark.parametrize(("name", "how"), [(f"{PREFIX}/spotify/app", "app"), (TOKEN, "connect")])
+def test_a_missing_secret_is_a_sentence(
+    name: str, how: str, listener: FakeSpotify, ssm: Any
+) -> None:
     ssm.delete_parameter(Name=name)
 
     result = capture()
 
     assert result["status"] == "failed"
-    assert result["error"] == (f"There is no SecureString {name}; write it with ./soundlake app.")
+    assert result["error"] == (f"There is no SecureString {name}; write it with ./soundlake {how}.")
     assert listener.asked == []
-
-
-@pytest.mark.parametrize(
-    ("given", "field"),
-    [({"time": START}, "time"), ({"scheduled_time": 7}, "scheduled_time"), ([], "input")],
-)
-def test_a_wrong_input_names_its_field_and_is_an_attempt(
-    given: Any, field: str, listener: FakeSpotify
-) -> None:
-    result = capture(given)
-
-    assert result["status"] == "failed"
-    assert result["error"].startswith(f"The input's {field!r} is wrong (")
-    assert result["error"].endswith("); it may hold scheduled_time only.")
-    assert (result["account"], result["captured_at"]) == (ACCOUNT, START)
-    assert listener.asked == []
-
-
-def test_a_time_without_a_zone_is_refused(listener: FakeSpotify) -> None:
-    result = capture({"scheduled_time": "2026-11-21T09:00:00"})
-
-    assert result["status"] == "failed"
-    assert result["error"] == (
-        "'2026-11-21T09:00:00' has no time zone; write it like 2026-11-21T09:18:00Z (UTC)."
-    )
-    assert listener.asked == []
+    assert mine().state is State.ACTIVE
 
 
 def test_its_own_damaged_answer_is_named_and_not_overwritten(

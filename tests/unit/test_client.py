@@ -26,12 +26,17 @@ from soundlake.spotify.client import (
 from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,
+    InvalidClientError,
+    InvalidGrantError,
+    NoPremiumError,
     NotFoundError,
+    NotRegisteredError,
     RateLimitedError,
     RefusedError,
     SpotifyError,
     UnavailableError,
 )
+from soundlake.spotify.models import User
 
 from tests.unit.helpers import (
     ACCOUNTS,
@@ -39,6 +44,7 @@ from tests.unit.helpers import (
     APP_TOKEN,
     CLIENT_ID,
     CLIENT_SECRET,
+    CODE,
     NORWAY,
     NOW,
     REFRESH_TOKEN,
@@ -596,7 +602,7 @@ def test_an_ended_consent_is_told(client: Spotify) -> None:
 
     assert str(refused.value) == (
         "Spotify no longer accepts this account's refresh token (consent ends after six "
-        "months, or was withdrawn); write a new one with ./soundlake app."
+        "months, or was withdrawn); agree again with ./soundlake connect."
     )
 
 
@@ -857,3 +863,145 @@ def test_a_long_wait_for_a_token_is_kept_too(client: Spotify, spotify: FakeSpoti
 
     assert refused.value.retry_after == 7200
     assert spotify.asked == [f"POST {TOKEN}"]
+
+
+# Users and their consent.
+
+REDIRECT = "http://127.0.0.1:4591/callback"
+
+
+def test_a_code_is_exchanged_with_its_address(client: Spotify, web: FakeSpotify) -> None:
+    token = client.exchange(CODE, REDIRECT)
+
+    assert (token.access_token, token.refresh_token) == (USER_TOKEN, REFRESH_TOKEN)
+    assert parse_qs(str(web.requests[0].body)) == {
+        "grant_type": ["authorization_code"],
+        "code": [CODE],
+        "redirect_uri": [REDIRECT],
+    }
+    assert str(web.requests[0].headers["Authorization"]).startswith("Basic ")
+
+
+def test_a_verifier_goes_with_the_code(client: Spotify, web: FakeSpotify) -> None:
+    client.exchange(CODE, REDIRECT, "a verifier")
+
+    assert parse_qs(str(web.requests[0].body))["code_verifier"] == ["a verifier"]
+
+
+def test_without_a_secret_the_client_names_itself_alone(web: FakeSpotify) -> None:
+    public = Spotify(AppCredentials(CLIENT_ID, ""), api_url=API, accounts_url=ACCOUNTS)
+
+    public.exchange(CODE, REDIRECT, "a verifier")
+    public.user_token(REFRESH_TOKEN)
+
+    for request in web.requests:
+        assert "Authorization" not in request.headers
+        assert parse_qs(str(request.body))["client_id"] == [CLIENT_ID]
+
+
+def test_a_code_that_is_not_taken_is_told(client: Spotify) -> None:
+    with pytest.raises(InvalidGrantError) as refused:
+        client.exchange("a code of long ago", REDIRECT)
+
+    assert str(refused.value) == (
+        "Spotify does not take this consent's code (it works once, within ten minutes); "
+        "agree again with ./soundlake connect."
+    )
+
+
+def test_a_user_is_known_by_id_and_perhaps_by_name(client: Spotify, web: FakeSpotify) -> None:
+    assert client.me(USER_TOKEN).display_name == "Solveig"
+
+    web.user = {"id": "solveig"}
+    assert client.me(USER_TOKEN) == User(id="solveig")
+
+    web.user = {"display_name": "Nobody"}
+    with pytest.raises(BadAnswerError, match="/v1/me: id: "):
+        client.me(USER_TOKEN)
+
+
+@pytest.mark.parametrize("status", [400, 401])
+def test_an_unknown_client_is_told_apart(status: int, client: Spotify, web: FakeSpotify) -> None:
+    web.reply("/api/token", status, {"error": "invalid_client"})
+
+    with pytest.raises(InvalidClientError):
+        client.user_token(REFRESH_TOKEN)
+
+    assert client.refused
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("User not registered in the Developer Dashboard", NotRegisteredError),
+        ("Check settings, the user may not be registered.", NotRegisteredError),
+        ("Active premium subscription required for the owner of the app.", NoPremiumError),
+        ("Forbidden", RefusedError),
+    ],
+)
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_403_says_why_in_json_or_plain_text(
+    body: str, kind: type[RefusedError], plain: bool, client: Spotify, web: FakeSpotify
+) -> None:
+    sent = body.encode() if plain else {"error": {"status": 403, "message": body}}
+    web.reply("/v1/me", 403, sent)
+
+    with pytest.raises(RefusedError) as refused:
+        client.me(USER_TOKEN)
+
+    assert type(refused.value) is kind
+    assert str(refused.value).startswith(f"Spotify refused /v1/me with 403: {body.rstrip('.')}. ")
+
+
+def test_a_page_of_html_is_no_reason(client: Spotify, web: FakeSpotify) -> None:
+    web.reply("/v1/me", 403, b"<html>not registered, premium</html>")
+
+    with pytest.raises(RefusedError) as refused:
+        client.me(USER_TOKEN)
+
+    assert type(refused.value) is RefusedError
+    assert "no reason given" in str(refused.value)
+
+
+# Long waits.
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}, "QUOTA_EXCEEDED"),
+        ({"error": {"status": 429}}, None),
+        ({"error": "slow down"}, None),
+        ([], None),
+        (b"slow down", None),
+    ],
+)
+def test_a_long_wait_is_told_with_its_reason(
+    body: Any, reason: str | None, web: FakeSpotify
+) -> None:
+    told: list[Any] = []
+    client = Spotify(
+        AppCredentials(CLIENT_ID, CLIENT_SECRET),
+        api_url=API,
+        accounts_url=ACCOUNTS,
+        told=lambda until, why: told.append((until, why)),
+    )
+    for seconds in (LONG_WAIT_S, LONG_WAIT_S + 1):
+        web.reply("/v1/me", 429, body, {"Retry-After": str(seconds)})
+        with pytest.raises(RateLimitedError):
+            client.me(USER_TOKEN)
+
+    assert told == [(NOW + timedelta(seconds=LONG_WAIT_S + 1), reason)]
+
+
+def test_a_wait_that_another_was_told_is_kept_to(client: Spotify, web: FakeSpotify) -> None:
+    client.hold_until(NOW + timedelta(seconds=90))
+    client.hold_until(NOW + timedelta(seconds=60))
+
+    with pytest.raises(RateLimitedError) as refused:
+        client.me(USER_TOKEN)
+
+    assert (refused.value.retry_after, web.asked) == (90, [])
+    web.pass_time(seconds=90)
+    assert client.me(USER_TOKEN).id == "solveig"
+    assert client.machine_time() == web.now

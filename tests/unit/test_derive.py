@@ -516,10 +516,8 @@ def test_a_damaged_table_is_named_and_stays(table: str, zones: Zones) -> None:
 
 
 def capture(name: str, start: str) -> Row:
-    return {
-        "execution": name,
-        "capture": invoke("capture", {"input": {}, "execution": name, "start_time": start}),
-    }
+    event = {"account": ACCOUNT, "captured_at": start, "execution": name}
+    return {"execution": name, "capture": invoke("capture", event)}
 
 
 def test_what_capture_hands_over_is_derived(

@@ -14,6 +14,7 @@ from tests.template.translated import functions
 from tests.unit.helpers import REPO
 
 DOMAIN = (
+    "accounts",
     "charts",
     "plays",
     "coverage",
@@ -47,6 +48,7 @@ HEAVY = {
 ASKS = {"aws_lambda_powertools.utilities.parameters", "pydantic", "requests"}
 LOADS = {
     "Capture": {"boto3"} | ASKS,
+    "Connect": {"boto3"} | ASKS,
     "Derive": {"boto3", "pydantic"} | TABLES,
     "Plan": {"boto3", "pydantic"} | TABLES,
     "Extract": {"boto3"} | ASKS,

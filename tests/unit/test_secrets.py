@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 from soundlake.spotify.client import AppCredentials
 from soundlake.spotify.errors import MissingSecretError
 from soundlake.store import secrets
+from soundlake.store.secrets import UserTokens
 
-from tests.unit.helpers import ACCOUNT, CLIENT_ID, CLIENT_SECRET, PREFIX, REFRESH_TOKEN
+from tests.unit.helpers import ACCOUNT, CLIENT_ID, CLIENT_SECRET, NOW, PREFIX, REFRESH_TOKEN
 
 APP = f"{PREFIX}/spotify/app"
 TOKEN = f"{PREFIX}/accounts/{ACCOUNT}/token"
@@ -43,34 +44,64 @@ def test_the_apps_credentials_are_kept_in_memory_for_some_minutes(ssm: Any) -> N
     assert secrets.app_credentials(PREFIX) == before
 
 
-def test_a_refresh_token_is_read_afresh(ssm: Any) -> None:
-    assert secrets.refresh_token(PREFIX, ACCOUNT) == REFRESH_TOKEN
+def test_tokens_are_read_afresh(ssm: Any) -> None:
+    assert secrets.user_tokens(PREFIX, ACCOUNT) == UserTokens(REFRESH_TOKEN)
 
     write(ssm, TOKEN, json.dumps({"refresh_token": "rotated by another run"}))
 
-    assert secrets.refresh_token(PREFIX, ACCOUNT) == "rotated by another run"
+    assert secrets.user_tokens(PREFIX, ACCOUNT) == UserTokens("rotated by another run")
 
 
-def test_a_new_refresh_token_takes_the_old_ones_place_and_the_rest_stays(ssm: Any) -> None:
-    write(ssm, TOKEN, json.dumps({"refresh_token": "old", "consented_at": "2026-09-01"}))
+def test_tokens_are_stored_as_they_are_read(ssm: Any) -> None:
+    tokens = UserTokens("new", "old", "access", NOW)
 
-    secrets.keep_refresh_token(PREFIX, ACCOUNT, "new")
+    secrets.keep_user_tokens(PREFIX, ACCOUNT, tokens)
 
-    assert stored(ssm, TOKEN) == {"refresh_token": "new", "consented_at": "2026-09-01"}
-    assert secrets.refresh_token(PREFIX, ACCOUNT) == "new"
+    assert stored(ssm, TOKEN) == {
+        "refresh_token": "new",
+        "previous": "old",
+        "access_token": "access",
+        "expires_at": "2026-11-21T09:18:00.000Z",
+    }
+    assert secrets.user_tokens(PREFIX, ACCOUNT) == tokens
 
 
-def test_a_missing_parameter_says_what_to_do(ssm: Any) -> None:
-    for read in (
-        lambda: secrets.app_credentials("/elsewhere"),
-        lambda: secrets.refresh_token(PREFIX, "nobody"),
-        lambda: secrets.keep_refresh_token(PREFIX, "nobody", "new"),
-    ):
-        with pytest.raises(MissingSecretError) as refused:
-            read()
+def test_what_is_not_there_is_not_stored(ssm: Any) -> None:
+    secrets.keep_user_tokens(PREFIX, ACCOUNT, UserTokens("new", "old", "access", NOW))
 
-        assert str(refused.value).startswith("There is no SecureString /")
-        assert str(refused.value).endswith("; write it with ./soundlake app.")
+    secrets.keep_user_tokens(PREFIX, ACCOUNT, UserTokens("newer"))
+
+    assert stored(ssm, TOKEN) == {"refresh_token": "newer"}
+
+
+def test_an_end_that_cannot_be_read_is_no_end(ssm: Any) -> None:
+    for end in ("soon", 7, None):
+        write(
+            ssm, TOKEN, json.dumps({"refresh_token": "a", "access_token": "b", "expires_at": end})
+        )
+
+        assert secrets.user_tokens(PREFIX, ACCOUNT) == UserTokens("a", access_token="b")
+
+
+def test_tokens_do_not_show_themselves() -> None:
+    shown = repr(UserTokens("very-secret", "very-secret", "very-secret", NOW))
+
+    assert "very-secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("read", "how"),
+    [
+        (lambda: secrets.app_credentials("/elsewhere"), "./soundlake app"),
+        (lambda: secrets.user_tokens(PREFIX, "nobody"), "./soundlake connect"),
+    ],
+)
+def test_a_missing_parameter_says_what_to_do(read: Any, how: str, ssm: Any) -> None:
+    with pytest.raises(MissingSecretError) as refused:
+        read()
+
+    assert str(refused.value).startswith("There is no SecureString /")
+    assert str(refused.value).endswith(f"; write it with {how}.")
 
 
 @pytest.mark.parametrize(
@@ -100,15 +131,16 @@ def test_a_wrong_parameter_says_what_to_do_and_never_its_text(text: str, ssm: An
     assert refused.value.__suppress_context__
 
 
-def test_a_wrong_token_parameter_names_its_field(ssm: Any) -> None:
-    write(ssm, TOKEN, json.dumps({"token": "very-secret"}))
+@pytest.mark.parametrize("text", ['{"token": "very-secret"}', '{"refresh_token": null}', "{}"])
+def test_a_wrong_token_parameter_names_its_field(text: str, ssm: Any) -> None:
+    write(ssm, TOKEN, text)
 
     with pytest.raises(MissingSecretError) as refused:
-        secrets.refresh_token(PREFIX, ACCOUNT)
+        secrets.user_tokens(PREFIX, ACCOUNT)
 
     assert str(refused.value) == (
         f"The SecureString {TOKEN} is not a JSON object with refresh_token; "
-        "write it with ./soundlake app."
+        "write it with ./soundlake connect."
     )
 
 

@@ -4,7 +4,16 @@ import pytest
 from soundlake.settings import Settings, settings
 
 from tests.unit.conftest import ENVIRONMENT
-from tests.unit.helpers import ACCOUNT, ACCOUNTS, ANALYSES_PER_DAY, API, BUCKET, PREFIX
+from tests.unit.helpers import (
+    ACCOUNTS,
+    ACCOUNTS_TABLE,
+    ANALYSES_PER_DAY,
+    API,
+    BUCKET,
+    BUDGET_TABLE,
+    OWNER,
+    PREFIX,
+)
 
 NAMES = [name.upper() for name in Settings.__dataclass_fields__]
 
@@ -13,7 +22,9 @@ def test_settings_come_from_the_environment() -> None:
     assert settings() == Settings(
         data_bucket=BUCKET,
         parameter_prefix=PREFIX,
-        account=ACCOUNT,
+        accounts_table=ACCOUNTS_TABLE,
+        budget_table=BUDGET_TABLE,
+        quota_owner=OWNER,
         spotify_api_url=API,
         spotify_accounts_url=ACCOUNTS,
         analyses_per_day=str(ANALYSES_PER_DAY),
@@ -40,6 +51,6 @@ def test_a_missing_variable_is_named(
 def test_settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     before = settings()
 
-    monkeypatch.setenv("ACCOUNT", "other")
+    monkeypatch.setenv("QUOTA_OWNER", "other")
 
     assert settings() is before

@@ -1,6 +1,7 @@
-"""Wiring: this process's zones of the data bucket, and a function's result."""
+"""Wiring: this process's zones of the data bucket and its accounts, and a function's result."""
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from soundlake.spotify.errors import (
     SpotifyError,
     UnavailableError,
 )
+from soundlake.store.accounts import AccountsTable
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
@@ -32,6 +34,12 @@ def bucket() -> Bucket:
     return Bucket(settings().data_bucket)
 
 
+@cache
+def accounts_table() -> AccountsTable:
+    """The table of accounts."""
+    return AccountsTable(settings().accounts_table)
+
+
 def raw() -> Raw:
     """The raw zone."""
     return Raw(bucket())
@@ -42,7 +50,7 @@ def staging() -> Staging:
     return Staging(bucket())
 
 
-def counted(client: "Spotify | None", before: dict[str, int] | None = None) -> dict[str, Any]:
+def counted(client: "Spotify | None", before: Mapping[str, int] | None = None) -> dict[str, Any]:
     """A function's `requests` by endpoint, with those of its tries `before`, and its `counts`."""
     sent = client.requests if client else Counter[str]()
     return {

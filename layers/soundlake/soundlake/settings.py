@@ -11,7 +11,9 @@ class Settings:
 
     data_bucket: str
     parameter_prefix: str
-    account: str
+    accounts_table: str
+    budget_table: str
+    quota_owner: str
     spotify_api_url: str
     spotify_accounts_url: str
     analyses_per_day: str

@@ -24,7 +24,11 @@ from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,
     ExpiredTokenError,
+    InvalidClientError,
+    InvalidGrantError,
+    NoPremiumError,
     NotFoundError,
+    NotRegisteredError,
     RateLimitedError,
     RefusedError,
     SpotifyError,
@@ -35,7 +39,9 @@ from soundlake.spotify.models import (
     ARTISTS_PER_REQUEST,
     FEATURES_PER_REQUEST,
     Token,
+    User,
 )
+from soundlake.texts import shortened
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
@@ -45,12 +51,16 @@ _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.Conten
 # What a body that cannot be decoded raises: nested too deeply too, or a number of too many digits.
 _NO_JSON = (ValueError, RecursionError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
+_NO_REASON = "no reason given"
 LONG_WAIT_S = 300  # no run sits out a longer one, and asking during it lengthens it
 
 
 @dataclass(frozen=True, slots=True)
 class AppCredentials:
-    """The app's id and secret, from https://developer.spotify.com/dashboard."""
+    """The app's id and secret, from https://developer.spotify.com/dashboard.
+
+    Without a secret ("") it is a public client: it gets users' tokens by PKCE, and none of its own.
+    """
 
     client_id: str
     client_secret: str
@@ -85,7 +95,8 @@ def _endpoint(url: str, base: str) -> str:
 class Spotify:
     """One app's access to Spotify. `requests` counts what was sent, by endpoint.
 
-    `refused` says that Spotify has refused the app's or a user's credentials.
+    `refused` says that Spotify has refused the app's or a user's credentials. `told` is called
+    with every long wait that Spotify asks for: until when (UTC, by `clock`), and Spotify's reason.
     """
 
     def __init__(
@@ -96,12 +107,14 @@ class Spotify:
         accounts_url: str,
         clock: Callable[[], datetime] = _utc_now,
         backoff_s: float = 0.5,
+        told: Callable[[datetime, str | None], None] | None = None,
     ) -> None:
         self.requests: Counter[str] = Counter()
         self._credentials = credentials
         self._api_url = api_url.rstrip("/")
         self._accounts_url = accounts_url.rstrip("/")
         self._clock = clock
+        self._told = told
         self._offset = timedelta(0)
         self._token: tuple[str, datetime] | None = None
         self._blocked_until: datetime | None = None
@@ -133,6 +146,14 @@ class Spotify:
         """Spotify's time (UTC) as far as it is known: this machine's until the first answer."""
         return self._clock() + self._offset
 
+    def machine_time(self) -> datetime:
+        """This machine's time (UTC), which the ends of tokens and waits are kept in."""
+        return self._clock()
+
+    def hold_until(self, until: datetime) -> None:
+        """Send nothing before `until` (UTC): another process was told to wait so long."""
+        self._blocked_until = max(until, self._blocked_until or until)
+
     def app_token(self) -> str:
         """The app's own access token (client credentials), kept until it nears its end."""
         if self._token is not None and self._clock() < self._token[1]:
@@ -145,9 +166,22 @@ class Spotify:
     def user_token(self, refresh_token: str) -> Token:
         """A user's access token; `refresh_token` in it, where present, replaces the old one.
 
-        Raises CredentialsError when the consent has ended.
+        Raises InvalidGrantError when the consent has ended.
         """
         return self._grant({"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    def exchange(self, code: str, redirect_uri: str, verifier: str | None = None) -> Token:
+        """The tokens of a consent that was just given, for its code, which works once.
+
+        Raises InvalidGrantError when the code, the address or the verifier is not that of the
+        consent.
+        """
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        return self._grant(form | ({"code_verifier": verifier} if verifier else {}))
+
+    def me(self, access_token: str) -> User:
+        """The user whose token it is."""
+        return User.read(self._get(f"{self._api_url}/me", access_token).json, "/v1/me")
 
     def playlist(self, playlist_id: str) -> Answer:
         """A playlist with the first page of its entries."""
@@ -191,11 +225,15 @@ class Spotify:
 
     def _grant(self, form: Mapping[str, str]) -> Token:
         url = f"{self._accounts_url}/api/token"
-        auth = HTTPBasicAuth(self._credentials.client_id, self._credentials.client_secret)
-        response = self._send("POST", url, self._accounts_url, data=form, auth=auth)
-        if response.status_code == 400:
+        app = self._credentials
+        if app.client_secret:
+            options: dict[str, Any] = {"auth": HTTPBasicAuth(app.client_id, app.client_secret)}
+        else:
+            form, options = {**form, "client_id": app.client_id}, {}
+        response = self._send("POST", url, self._accounts_url, data=form, **options)
+        if response.status_code == 400 or _message(response) == "invalid_client":
             self.refused = True
-            raise CredentialsError(_credentials_sentence(response))
+            raise _refusal(response, form["grant_type"])
         answer = self._answer(response, url)
         return Token.read(answer.json, "Spotify's token")
 
@@ -239,6 +277,8 @@ class Spotify:
             self._offset = at - self._clock()
         if response.status_code == 429 and (wait := _retry_after(response)) > LONG_WAIT_S:
             self._blocked_until = self._clock() + timedelta(seconds=wait)
+            if self._told is not None:
+                self._told(self._blocked_until, _reason(response))
         return response
 
     def _whole(
@@ -269,7 +309,7 @@ class Spotify:
             case 429:
                 raise RateLimitedError(_retry_after(response))
             case 401 | 403 as status:
-                refused = ExpiredTokenError if status == 401 else RefusedError
+                refused = ExpiredTokenError if status == 401 else _forbidden(response)
                 raise refused(
                     f"Spotify refused {path} with {status}: {_message(response)}. "
                     "See what the app may do at https://developer.spotify.com/dashboard."
@@ -314,31 +354,55 @@ def _date(response: requests.Response) -> datetime | None:
 
 
 def _message(response: requests.Response) -> str:
-    """Spotify's own words for an error, from either of its two error shapes."""
+    """Spotify's own words for an error, from either of its two error shapes, or as plain text."""
     try:
         body = response.json()
     except _NO_JSON:
-        return "no reason given"
+        text = shortened(" ".join(response.text.split()))
+        plain = text and response.status_code == 403 and not text.startswith("<")
+        return text.rstrip(".") if plain else _NO_REASON
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, dict):
-        return str(error.get("message") or "no reason given").rstrip(".")
-    return str(error or "no reason given").rstrip(".")
+        return str(error.get("message") or _NO_REASON).rstrip(".")
+    return str(error or _NO_REASON).rstrip(".")
 
 
-def _credentials_sentence(response: requests.Response) -> str:
+def _reason(response: requests.Response) -> str | None:
+    """The reason in an error of the API, like QUOTA_EXCEEDED; None where it states none."""
+    with suppress(*_NO_JSON, AttributeError):
+        error = response.json().get("error")
+        reason = error.get("reason") if isinstance(error, dict) else None
+        return reason if isinstance(reason, str) else None
+    return None
+
+
+def _forbidden(response: requests.Response) -> type[RefusedError]:
+    """What a 403 is about: Spotify has no codes for it, only words."""
+    words = _message(response).lower()
+    if "registered" in words:
+        return NotRegisteredError
+    return NoPremiumError if "premium" in words else RefusedError
+
+
+def _refusal(response: requests.Response, grant: str) -> CredentialsError:
     match _message(response):
         case "invalid_client":
-            return (
+            return InvalidClientError(
                 "Spotify does not know this client id and secret; "
                 "write the right ones with ./soundlake app."
             )
+        case "invalid_grant" if grant == "authorization_code":
+            return InvalidGrantError(
+                "Spotify does not take this consent's code (it works once, within ten minutes); "
+                "agree again with ./soundlake connect."
+            )
         case "invalid_grant":
-            return (
+            return InvalidGrantError(
                 "Spotify no longer accepts this account's refresh token (consent ends after six "
-                "months, or was withdrawn); write a new one with ./soundlake app."
+                "months, or was withdrawn); agree again with ./soundlake connect."
             )
         case other:
-            return f"Spotify refused to give a token: {other}."
+            return CredentialsError(f"Spotify refused to give a token: {other}.")
 
 
 def _retry_after(response: requests.Response) -> int:

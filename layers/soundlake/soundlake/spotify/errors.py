@@ -28,8 +28,24 @@ class CredentialsError(SpotifyError):
     """Spotify refused the client id, the client secret, or the refresh token."""
 
 
+class InvalidClientError(CredentialsError):
+    """Spotify does not know the client id and secret."""
+
+
+class InvalidGrantError(CredentialsError):
+    """Spotify refused the refresh token, or the code of a consent."""
+
+
 class RefusedError(SpotifyError):
     """Spotify refused this request to this app or user (401 or 403)."""
+
+
+class NotRegisteredError(RefusedError):
+    """The user is not on the app's list of users (403)."""
+
+
+class NoPremiumError(RefusedError):
+    """The app's owner has no Premium (403)."""
 
 
 class ExpiredTokenError(RefusedError):

@@ -279,3 +279,10 @@ class Token(_Answer):
     access_token: str = Field(repr=False)
     expires_in: int
     refresh_token: str | None = Field(default=None, repr=False)
+
+
+class User(_Answer):
+    """A user's own profile; Spotify need not know a name."""
+
+    id: str = Field(min_length=1)
+    display_name: str | None = None

@@ -1,0 +1,232 @@
+"""The connected accounts: how each is doing, and its end."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from soundlake.accounts import (
+    Account,
+    AccountError,
+    State,
+    consent_days_left,
+    consent_ends,
+    consent_warning,
+    disconnected,
+)
+from soundlake.store.accounts import AccountsTable
+from soundlake.times import format_time
+
+from cli import athena
+from cli.errors import Misuse, Trouble
+from cli.target import Target
+from cli.world import has_parameter
+
+# Where an account's data may be: whole zones are looked through, for whatever is of the account.
+ZONES: Final = ("raw/", "lake/", "marts/")
+QUERY_RESULTS: Final = "athena/"
+_BATCH: Final = 1000  # objects that S3 deletes at once
+_ROUNDS: Final = 5
+
+Version = dict[str, str]
+
+
+def table(target: Target) -> AccountsTable:
+    """Return the stack's table of accounts."""
+    return AccountsTable(target.output("AccountsTable"), target.dynamodb)
+
+
+def listed(target: Target) -> list[Account]:
+    """Return every account; raise Trouble where one cannot be read."""
+    try:
+        return table(target).all()
+    except AccountError as error:
+        raise Trouble(str(error)) from error
+
+
+def _plays(target: Target) -> dict[str, int]:
+    """Count the plays kept of every account."""
+    prefix = "lake/plays/"
+    bucket = target.output("DataBucket")
+    found = target.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    if not found.get("KeyCount"):
+        return {}
+    result = athena.run(target, "SELECT account, count(*) AS plays FROM plays GROUP BY account")
+    return {str(account): int(plays or 0) for account, plays in result.rows}
+
+
+def show(target: Target, now: datetime, console: Console, *, as_json: bool) -> None:
+    """Print every account with its state, what to do about it, and how long its consent lasts."""
+    found = listed(target)
+    plays = _plays(target) if found else {}
+    if as_json:
+        json.dump([described(one, plays, now) for one in found], sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    if not found:
+        console.print("No account is connected yet; connect one with ./soundlake connect.")
+        return
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("Account", "Name", "State", "Last capture (UTC)", "Plays", "Consent"):
+        shown.add_column(name, justify="right" if name == "Plays" else "left")
+    for one in found:
+        last = f"{one.last_capture_at:%Y-%m-%d %H:%M}" if one.last_capture_at else "never"
+        days = f"{consent_days_left(one, now)} days left"
+        ended = one.state in {State.NEEDS_CONSENT, State.DISCONNECTED}
+        kept = f"{plays.get(one.account, 0):,}"
+        shown.add_row(
+            one.account, one.name, one.state.value, last, kept, "ended" if ended else days
+        )
+    console.print(shown)
+    for one in found:
+        for sentence in _sentences(one, now):
+            console.print(f"{one.account}: {sentence}", highlight=False, soft_wrap=True)
+
+
+def _sentences(account: Account, now: datetime) -> Iterator[str]:
+    yield account.what_to_do
+    if account.rejected_by and account.state is State.ACTIVE:
+        yield "Spotify refused its consent once, which may be in passing; the next run will tell."
+    if warning := consent_warning(account, now):
+        yield warning
+
+
+def described(account: Account, plays: dict[str, int], now: datetime) -> dict[str, Any]:
+    """Return an account as JSON has it; times in ISO 8601 (UTC)."""
+    last = account.last_capture_at
+    return {
+        "account": account.account,
+        "name": account.name,
+        "state": account.state.value,
+        "what_to_do": account.what_to_do,
+        "since": format_time(account.since),
+        "last_capture_at": format_time(last) if last else None,
+        "plays": plays.get(account.account, 0),
+        "consent_ends": format_time(consent_ends(account)),
+        "consent_days_left": consent_days_left(account, now),
+        "warning": consent_warning(account, now),
+    }
+
+
+#### THE END #######################################################################################
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left of an account: versions of objects (delete markers too), its item, its token."""
+
+    versions: Sequence[Version]
+    item: bool
+    token: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing is left."""
+        return not (self.versions or self.item or self.token)
+
+
+def find(target: Target, name: str) -> Account | None:
+    """Return an account; None where only data of that name is left. Raises Misuse for neither."""
+    found = next((one for one in listed(target) if one.account == name), None)
+    if found is None and left(target, name).nothing:
+        raise Misuse(f"There is no account {name!r}; ./soundlake accounts lists those there are.")
+    return found
+
+
+def stop(target: Target, account: Account, now: datetime) -> None:
+    """End an account's capture and delete its tokens; what was captured stays."""
+    accounts = table(target)
+    ended = disconnected(account, now)
+    while not accounts.replace(account, ended):
+        # A capture changed it meanwhile; it is ended all the same.
+        fresh = accounts.get(account.account)
+        if fresh is None:
+            break
+        account, ended = fresh, disconnected(fresh, now)
+    # A run that refreshes the token now must not write it again.
+    accounts.seize(account.account, "disconnect", datetime.now(now.tzinfo))
+    _delete_token(target, account.account)
+
+
+def _token(target: Target, name: str) -> str:
+    return f"{target.output('ParameterPrefix')}/accounts/{name}/token"
+
+
+def _delete_token(target: Target, name: str) -> None:
+    if has_parameter(target, _token(target, name)):
+        target.ssm.delete_parameter(Name=_token(target, name))
+
+
+def is_of(key: str, name: str) -> bool:
+    """Tell whether an object is an account's: a folder or a file of its name.
+
+    Names are random, so a part of a key that is the same is no coincidence.
+    """
+    *folders, file = key.split("/")
+    return file.partition(".")[0] == name or any(
+        part == name or part.endswith(f"={name}") for part in folders
+    )
+
+
+def _versions(target: Target, prefix: str) -> Iterator[Version]:
+    pages = target.s3.get_paginator("list_object_versions").paginate(
+        Bucket=target.output("DataBucket"), Prefix=prefix
+    )
+    for page in pages:
+        for version in page.get("Versions", []):
+            yield {"Key": version["Key"], "VersionId": version["VersionId"]}
+        for marker in page.get("DeleteMarkers", []):
+            yield {"Key": marker["Key"], "VersionId": marker["VersionId"]}
+
+
+def left(target: Target, name: str) -> Left:
+    """Look for everything that is left of an account, old versions and delete markers too."""
+    versions = [one for zone in ZONES for one in _versions(target, zone) if is_of(one["Key"], name)]
+    item = any(one.account == name for one in listed(target))
+    return Left(versions, item, has_parameter(target, _token(target, name)))
+
+
+def _delete(target: Target, versions: Sequence[Version]) -> None:
+    bucket = target.output("DataBucket")
+    for start in range(0, len(versions), _BATCH):
+        batch: Any = {"Objects": list(versions[start : start + _BATCH]), "Quiet": True}
+        refused = target.s3.delete_objects(Bucket=bucket, Delete=batch).get("Errors", [])
+        if refused:
+            first = refused[0]
+            raise Trouble(
+                f"S3 did not delete {len(refused)} objects, like {first.get('Key')} "
+                f"({first.get('Code')}); run this again."
+            )
+
+
+def erase(target: Target, name: str) -> int:
+    """Delete everything of an account, and what queries have answered; the number of versions.
+
+    A run that had begun before may write once more: so it is looked again until nothing is left.
+    Raises Trouble when something still is.
+    """
+    deleted = 0
+    results = list(_versions(target, QUERY_RESULTS))
+    _delete(target, results)
+    deleted += len(results)
+    for _ in range(_ROUNDS):
+        found = left(target, name)
+        if found.nothing:
+            return deleted
+        _delete(target, found.versions)
+        deleted += len(found.versions)
+        _delete_token(target, name)
+        if found.item:
+            table(target).delete(name)
+    remains = left(target, name)
+    if not remains.nothing:
+        raise Trouble(
+            f"Something still writes data of {name}; wait until no run is going "
+            "(./soundlake status) and run this again."
+        )
+    return deleted

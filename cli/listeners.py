@@ -1,0 +1,58 @@
+"""Who asks a listener for consent: the browser, a person, or on this machine nobody."""
+
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+from soundlake.accounts import Account, State
+
+from cli import accounts, connect
+from cli.home import read_json, write_json
+from cli.target import Target
+from cli.world import Facts, has_parameter
+
+_NOTE: Final = "accounts.json"
+
+
+def asked_by(target: Target, *, no_browser: bool) -> connect.Open:
+    """Return how the listener is asked: the local Spotify's agree at once."""
+    if no_browser:
+        return lambda address: click.echo(f"Open this address and agree:\n{address}")
+    return connect.visit if target.local else _browse
+
+
+def _browse(address: str) -> None:
+    click.echo(f"Agree in the browser; if none opens, go to\n{address}")
+    webbrowser.open(address)
+
+
+def connect_first(target: Target, world: Facts, folder: Path) -> None:
+    """Connect the world's first listener, unless they are, or somebody ended their capture.
+
+    The folder remembers their account: the embedded AWS may lose its tables, and the objects in
+    the lake, which stay, go by that name.
+    """
+    listener = world.listeners[0]["id"]
+    known = read_json(folder / _NOTE)
+    if _connected(target, accounts.listed(target), listener):
+        return
+    result = connect.connect(
+        target,
+        connect.visit,
+        port=0,
+        account=known.get(listener),
+        extra={"listener": listener},
+    )
+    write_json(folder / _NOTE, known | {listener: result["account"]})
+
+
+def _connected(target: Target, found: Sequence[Account], listener: str) -> bool:
+    one = next((each for each in found if each.spotify_id == listener), None)
+    if one is None or one.state is State.NEEDS_CONSENT:
+        return False
+    if one.state is State.DISCONNECTED:
+        return True
+    prefix = target.output("ParameterPrefix")
+    return has_parameter(target, f"{prefix}/accounts/{one.account}/token")

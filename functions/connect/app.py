@@ -1,0 +1,89 @@
+"""Connect: a listener's consent becomes an account whose plays are captured."""
+
+import secrets as chance
+from string import ascii_lowercase, digits
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, Field, ValidationError
+from soundlake import access, asking
+from soundlake.accounts import ACCOUNT, WHAT_TO_DO, Account, AccountError, State, connected
+from soundlake.observability import function
+from soundlake.settings import settings
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.errors import NoPremiumError, NotRegisteredError
+from soundlake.spotify.models import Token, User
+from soundlake.store import secrets
+from soundlake.tokens import received
+
+
+class Consent(BaseModel):
+    """What the listener's browser brought back, and what was asked with it.
+
+    `state` is checked by whoever sent the listener to Spotify. `account` is the one to make where
+    this listener has none: that of data which was kept without it.
+    """
+
+    code: str = Field(min_length=1)
+    redirect_uri: str = Field(min_length=1)
+    state: str | None = None
+    verifier: str | None = None
+    account: str | None = Field(default=None, pattern=f"^{ACCOUNT.pattern}$")
+
+
+@function("Connect")
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """`{code, redirect_uri, state?, verifier?, account?}` to `{status: connected, account, name}`.
+
+    Otherwise `{status: failed, error}`, or `rate_limited` or `unreachable` with `retry_after`. The
+    tokens are stored before the account is: an account is never without.
+    """
+    spotify: Spotify | None = None
+    try:
+        given = Consent.model_validate(event)
+        spotify = asking.spotify()
+        token = spotify.exchange(given.code, given.redirect_uri, given.verifier)
+        user = spotify.me(token.access_token)
+        account = _connect(spotify, token, user, given, context.aws_request_id)
+        result = {"status": "connected", "account": account.account, "name": account.name}
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "event"
+        result = {"status": "failed", "error": f"The consent's {field!r} is wrong: {first['msg']}."}
+    except AccountError as error:
+        result = {"status": "failed", "error": access.small(str(error))}
+    except NotRegisteredError:
+        result = {"status": "failed", "error": WHAT_TO_DO[State.NOT_ALLOWED]}
+    except NoPremiumError:
+        result = {"status": "failed", "error": WHAT_TO_DO[State.NEEDS_PREMIUM]}
+    except access.FORESEEN as error:
+        result = access.failure(error)
+    return result | asking.counted(spotify)
+
+
+def _connect(spotify: Spotify, token: Token, user: User, given: Consent, by: str) -> Account:
+    """Store the tokens, then the account: the listener's own, or a new one."""
+    if token.refresh_token is None:
+        raise AccountError("Spotify gave no refresh token; agree again with ./soundlake connect.")
+    table, prefix = access.accounts_table(), settings().parameter_prefix
+    before = table.of_listener(user.id)
+    ident = before.account if before else given.account or _new()
+    if before is None and table.get(ident) is not None:
+        raise AccountError(f"The account {ident} is another listener's; connect without naming it.")
+    name = user.display_name or user.id
+    after = connected(ident, user.id, name, spotify.known_time(), before)
+    # A capture that refreshes the old token now must not write it over the new one.
+    table.seize(ident, by, spotify.machine_time())
+    secrets.keep_user_tokens(prefix, ident, received(spotify, token, token.refresh_token))
+    written = table.replace(before, after) if before else table.create(after)
+    table.release(ident, by)
+    if not written:
+        raise AccountError(
+            f"The account {ident} was changed by somebody else at the same time; connect again."
+        )
+    return after
+
+
+def _new() -> str:
+    rest = (chance.choice(ascii_lowercase + digits) for _ in range(11))
+    return chance.choice(ascii_lowercase) + "".join(rest)

@@ -1,0 +1,214 @@
+"""The listeners' accounts: their states, what a user must do, and what Spotify's answers change.
+
+Nothing here asks AWS or Spotify, and nothing reads a clock. Times are aware UTC datetimes.
+"""
+
+import calendar
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from soundlake.times import TimeError, format_time, parse_time
+
+CONSENT_MONTHS = 6  # Spotify ends every consent so long after it was given, whatever is done
+WARN_DAYS = (30, 7)  # before that end
+RETRY = timedelta(hours=6)  # what mends without the user, Spotify says, takes a few hours
+ACCOUNT = re.compile(r"[a-z][a-z0-9]{11}")
+
+
+class AccountError(ValueError):
+    """An account's item cannot be read; the text names the account and the attribute."""
+
+
+class State(StrEnum):
+    """What an account's capture depends on."""
+
+    ACTIVE = "active"
+    NEEDS_CONSENT = "needs_consent"
+    NOT_ALLOWED = "not_allowed"
+    NEEDS_PREMIUM = "needs_premium"
+    WRONG_APP = "wrong_app"
+    DISCONNECTED = "disconnected"
+
+
+class Answer(StrEnum):
+    """What Spotify answered to an attempt to capture, as far as it concerns the account."""
+
+    PAGE = "page"
+    INVALID_GRANT = "invalid_grant"
+    NOT_REGISTERED = "not_registered"
+    NO_PREMIUM = "no_premium"
+    INVALID_CLIENT = "invalid_client"
+
+
+WHAT_TO_DO: Mapping[State, str] = {
+    State.ACTIVE: "Captured by every run; nothing is to be done.",
+    State.NEEDS_CONSENT: (
+        "Spotify no longer takes this account's consent (it ends after six months, or was "
+        "withdrawn): its listener must agree again with ./soundlake connect."
+    ),
+    State.NOT_ALLOWED: (
+        "Spotify does not list this user for the app: add them under User Management at "
+        "https://developer.spotify.com/dashboard; capture is tried again every six hours."
+    ),
+    State.NEEDS_PREMIUM: (
+        "Spotify wants the app's owner to have Premium: subscribe again; capture is tried again "
+        "every six hours."
+    ),
+    State.WRONG_APP: (
+        "Spotify does not know the app's client id and secret: write the right ones with "
+        "./soundlake app; capture is tried again every six hours."
+    ),
+    State.DISCONNECTED: "Capture was ended here; ./soundlake connect begins it again.",
+}
+
+# What is tried again without the user having to tell us.
+RETRIED = frozenset({State.NOT_ALLOWED, State.NEEDS_PREMIUM, State.WRONG_APP})
+_REFUSED: Mapping[Answer, State] = {
+    Answer.NOT_REGISTERED: State.NOT_ALLOWED,
+    Answer.NO_PREMIUM: State.NEEDS_PREMIUM,
+    Answer.INVALID_CLIENT: State.WRONG_APP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One listener's account; `name` is Spotify's display name, kept nowhere else.
+
+    `rejected_at` and `rejected_by` are the time and run of a first `invalid_grant`, which is not
+    believed yet; `retry_at` is when a state of `RETRIED` is tried again.
+    """
+
+    account: str
+    spotify_id: str
+    name: str
+    state: State
+    since: datetime
+    consented_at: datetime
+    rejected_at: datetime | None = None
+    rejected_by: str | None = None
+    retry_at: datetime | None = None
+    last_capture_at: datetime | None = None
+
+    @property
+    def what_to_do(self) -> str:
+        """One sentence on what the account's state asks of its user."""
+        return WHAT_TO_DO[self.state]
+
+
+def connected(
+    account: str, spotify_id: str, name: str, at: datetime, before: Account | None = None
+) -> Account:
+    """An account whose listener consented at `at`; of the one `before`, the last capture stays."""
+    last = before.last_capture_at if before else None
+    return Account(account, spotify_id, name, State.ACTIVE, at, at, last_capture_at=last)
+
+
+def disconnected(before: Account, at: datetime) -> Account:
+    """An account that is not captured from `at` on."""
+    quiet = replace(before, rejected_at=None, rejected_by=None, retry_at=None)
+    return _moved(quiet, State.DISCONNECTED, at)
+
+
+def is_due(account: Account, at: datetime) -> bool:
+    """Whether an account is to be captured at an instant."""
+    if account.state in RETRIED:
+        return account.retry_at is None or account.retry_at <= at
+    return account.state is State.ACTIVE
+
+
+def due(accounts: Iterable[Account], at: datetime) -> list[Account]:
+    """The accounts to capture at an instant, by name of the account."""
+    return sorted((one for one in accounts if is_due(one, at)), key=lambda one: one.account)
+
+
+def answered(before: Account, answer: Answer, at: datetime, run: str) -> Account:
+    """An account after Spotify's answer to the capture of `at` by the execution `run`.
+
+    A first `invalid_grant` is only noted, because Spotify has answered so in passing; one of
+    another run after it, with no success between, is believed. What a user ended stays ended.
+    """
+    if before.state in {State.DISCONNECTED, State.NEEDS_CONSENT}:
+        return before
+    if answer is Answer.PAGE:
+        quiet = replace(before, rejected_at=None, rejected_by=None, retry_at=None)
+        last = max(at, before.last_capture_at or at)
+        return replace(_moved(quiet, State.ACTIVE, at), last_capture_at=last)
+    if answer is Answer.INVALID_GRANT:
+        if before.rejected_by is None:
+            return replace(before, rejected_at=at, rejected_by=run)
+        if before.rejected_by == run:
+            return before
+        return _moved(replace(before, retry_at=None), State.NEEDS_CONSENT, at)
+    return _moved(replace(before, retry_at=at + RETRY), _REFUSED[answer], at)
+
+
+def _moved(before: Account, state: State, at: datetime) -> Account:
+    return before if before.state is state else replace(before, state=state, since=at)
+
+
+def consent_ends(account: Account) -> datetime:
+    """When Spotify ends the account's consent: six calendar months after it was given."""
+    given = account.consented_at
+    months = given.year * 12 + given.month - 1 + CONSENT_MONTHS
+    year, month = divmod(months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return given.replace(year=year, month=month + 1, day=min(given.day, last))
+
+
+def consent_days_left(account: Account, at: datetime) -> int:
+    """The whole days that are left of the account's consent; 0 once it has ended."""
+    return max((consent_ends(account) - at).days, 0)
+
+
+def consent_warning(account: Account, at: datetime) -> str | None:
+    """A sentence where consent ends within 30 days, another within 7; None before, or ended."""
+    if account.state in {State.NEEDS_CONSENT, State.DISCONNECTED}:
+        return None
+    left, end = consent_days_left(account, at), f"{consent_ends(account):%Y-%m-%d}"
+    soon, very_soon = WARN_DAYS
+    if left > soon:
+        return None
+    if left > very_soon:
+        return f"Consent ends on {end}, in {left} days; renew it with ./soundlake connect."
+    return (
+        f"Consent ends on {end}, in {left} day{'' if left == 1 else 's'}: without a new one "
+        "(./soundlake connect), capture ends that day and what is played then is lost."
+    )
+
+
+#### ITEMS #########################################################################################
+
+_TIMES = frozenset({"since", "consented_at", "rejected_at", "retry_at", "last_capture_at"})
+NAMES = tuple(field.name for field in fields(Account))
+
+
+def to_item(account: Account) -> dict[str, str]:
+    """An account as texts, times in ISO 8601 (UTC, ms); what is None is left out."""
+    values = {name: getattr(account, name) for name in NAMES}
+    return {
+        name: format_time(value) if name in _TIMES else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def from_item(item: Mapping[str, str]) -> Account:
+    """Read an account back; other attributes are ignored. Raises AccountError."""
+    name = item.get("account", "?")
+    try:
+        return Account(**{key: _value(key, item[key]) for key in NAMES if key in item})
+    except (TimeError, TypeError, ValueError) as error:
+        raise AccountError(
+            f"The item of the account {name} cannot be read ({error}); connect it again with "
+            "./soundlake connect."
+        ) from error
+
+
+def _value(name: str, text: str) -> Any:
+    if name in _TIMES:
+        return parse_time(text)
+    return State(text) if name == "state" else text

@@ -1,0 +1,533 @@
+"""Connecting, listing and ending accounts, against AWS in this process."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto import mock_aws
+from rich.console import Console
+from soundlake.accounts import Account, State, connected
+
+from cli import __main__ as cli
+from cli import accounts, athena, connect, listeners
+from cli.errors import Misuse, Trouble
+from cli.target import Target
+from cli.world import Facts
+from local.spotify.made_up import made_up_world
+from local.spotify.server import running
+from local.spotify.settings import CLIENT_ID, CLIENT_SECRET, Settings
+
+NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
+MINE, OTHER = "a12345678901", "b12345678901"
+BUCKET, TABLE, PREFIX = "the-bucket", "the-accounts", "/soundlake/test"
+TOKEN = f"{PREFIX}/accounts/{MINE}/token"
+CODE = "a code"
+
+
+class FakeConnect:
+    """The stack's Connect function: what it was handed, and what it answers."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.answer: Any = {"status": "connected", "account": MINE, "name": "Solveig"}
+        self.failed = False
+
+    def invoke(self, **given: Any) -> dict[str, Any]:
+        assert given["FunctionName"] == "the-connect-function"
+        self.events.append(json.loads(given["Payload"]))
+        error = {"FunctionError": "Unhandled"} if self.failed else {}
+        return {"Payload": BytesIO(json.dumps(self.answer).encode()), **error}
+
+
+@pytest.fixture
+def function() -> FakeConnect:
+    return FakeConnect()
+
+
+@pytest.fixture
+def target(function: FakeConnect) -> Iterator[Target]:
+    """A deployed stack with two accounts and their tokens."""
+    with mock_aws():
+        session = boto3.Session("testing", "testing", region_name="eu-north-1")
+        stack = Target(session, "soundlake-test")
+        stack.__dict__["outputs"] = {
+            "AccountsTable": TABLE,
+            "AuthorizeUrl": "https://accounts.spotify.test/authorize",
+            "ConnectFunction": "the-connect-function",
+            "DataBucket": BUCKET,
+            "ParameterPrefix": PREFIX,
+        }
+        stack.__dict__["functions"] = function
+        stack.s3.create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
+        )
+        stack.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        stack.dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "account", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "account", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for name, listener in ((MINE, "solveig"), (OTHER, "mateo")):
+            accounts.table(stack).create(connected(name, listener, listener.title(), NOW))
+            secret(stack, f"{PREFIX}/accounts/{name}/token", {"refresh_token": "x"})
+        secret(stack, f"{PREFIX}/spotify/app", {"client_id": CLIENT_ID, "client_secret": "s"})
+        yield stack
+
+
+def secret(stack: Target, name: str, value: Any) -> None:
+    text = value if isinstance(value, str) else json.dumps(value)
+    stack.ssm.put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
+
+
+def answer(address: str, **query: str) -> int:
+    """What a browser does that comes back with an answer; the status that it gets."""
+    try:
+        with urllib.request.urlopen(f"{address}?{urlencode(query)}", timeout=5) as page:
+            assert b"Soundlake" in page.read()
+            return int(page.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def agree(address: str, **changes: str) -> None:
+    """A listener who agrees in the browser."""
+    query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    answer(query["redirect_uri"], **{"code": CODE, "state": query["state"], **changes})
+
+
+def put(stack: Target, key: str, body: bytes = b"x") -> None:
+    stack.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def versions(stack: Target) -> set[str]:
+    """The keys of all versions and delete markers."""
+    found = stack.s3.list_object_versions(Bucket=BUCKET)
+    return {one["Key"] for one in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]}
+
+
+#### CONNECT #######################################################################################
+
+
+def test_what_the_browser_brings_back_is_handed_to_the_stack(
+    target: Target, function: FakeConnect
+) -> None:
+    seen: list[str] = []
+
+    result = connect.connect(target, lambda url: seen.append(url) or agree(url), port=0)
+
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(seen[0]).query).items()}
+    assert seen[0].startswith("https://accounts.spotify.test/authorize?")
+    assert result["account"] == MINE
+    assert asked["redirect_uri"].startswith("http://127.0.0.1:")
+    assert asked["redirect_uri"].endswith("/callback")
+    assert len(asked["state"]) >= 32
+    assert {name: asked[name] for name in asked if name not in {"redirect_uri", "state"}} == {
+        "client_id": CLIENT_ID,
+        "response_type": "code",
+        "scope": "user-read-recently-played user-read-private",
+    }
+    assert function.events == [
+        {"code": CODE, "redirect_uri": asked["redirect_uri"], "state": asked["state"]}
+    ]
+
+
+def test_without_a_secret_pkce_proves_who_asked(target: Target, function: FakeConnect) -> None:
+    secret(target, f"{PREFIX}/spotify/app", {"client_id": CLIENT_ID, "client_secret": ""})
+    seen: list[str] = []
+
+    connect.connect(target, lambda url: seen.append(url) or agree(url), port=0, account=OTHER)
+
+    asked = parse_qs(urlsplit(seen[0]).query)
+    (event,) = function.events
+    assert connect.challenge(event["verifier"]) == {
+        "code_challenge": asked["code_challenge"][0],
+        "code_challenge_method": "S256",
+    }
+    assert event["account"] == OTHER
+    assert event["verifier"] not in seen[0]
+
+
+def test_only_an_answer_to_our_own_question_counts(target: Target, function: FakeConnect) -> None:
+    statuses: list[int] = []
+
+    def forged_first(url: str) -> None:
+        back = parse_qs(urlsplit(url).query)["redirect_uri"][0]
+        statuses.append(answer(back, code="a stranger's", state="guessed"))
+        statuses.append(answer(back, code="a stranger's"))
+        statuses.append(answer(back.replace("callback", "elsewhere"), code="a stranger's"))
+        agree(url)
+        statuses.append(answer(back, code="another"))
+
+    connect.connect(target, forged_first, port=0)
+
+    assert statuses == [400, 400, 404, 404]
+    assert function.events[0]["code"] == CODE
+
+
+def test_every_consent_has_a_state_of_its_own(target: Target, function: FakeConnect) -> None:
+    for _ in range(2):
+        connect.connect(target, agree, port=0)
+
+    assert len({event["state"] for event in function.events}) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "says"), [("access_denied", "was not allowed"), ("invalid_scope", "'invalid_scope'")]
+)
+def test_a_refusal_is_one_sentence(
+    error: str, says: str, target: Target, function: FakeConnect
+) -> None:
+    def refuse(url: str) -> None:
+        query = parse_qs(urlsplit(url).query)
+        answer(query["redirect_uri"][0], error=error, state=query["state"][0])
+
+    with pytest.raises(Trouble, match=says):
+        connect.connect(target, refuse, port=0)
+
+    assert function.events == []
+
+
+def test_nobody_is_waited_for_for_ever(target: Target) -> None:
+    with pytest.raises(Trouble, match="Nobody agreed in time"):
+        connect.connect(target, lambda _: None, port=0, seconds=0.01)
+
+
+def test_nothing_listens_afterwards(target: Target) -> None:
+    seen: list[str] = []
+    connect.connect(target, lambda url: seen.append(url) or agree(url), port=0)
+
+    with pytest.raises(urllib.error.URLError):
+        answer(parse_qs(urlsplit(seen[0]).query)["redirect_uri"][0])
+    assert not [one for one in threading.enumerate() if "serve_forever" in one.name]
+
+
+def test_a_port_that_is_taken_is_named(target: Target) -> None:
+    with (
+        connect.listening(connect.Callback("x"), 0) as address,
+        pytest.raises(Misuse, match="is in use by another program; choose another with --port"),
+    ):
+        connect.connect(target, agree, port=int(address.split(":")[2].split("/")[0]))
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [(None, "There is no Spotify app yet"), ("{", "is damaged"), ("[]", "is damaged")],
+)
+def test_without_an_app_nobody_is_asked(stored: str | None, says: str, target: Target) -> None:
+    name = f"{PREFIX}/spotify/app"
+    if stored is None:
+        target.ssm.delete_parameter(Name=name)
+    else:
+        secret(target, name, stored)
+
+    with pytest.raises(Trouble, match=rf"{says}.*\./soundlake app"):
+        connect.connect(target, agree, port=0)
+
+
+@pytest.mark.parametrize(
+    ("answered", "failed", "says"),
+    [
+        ({"status": "failed", "error": "A sentence."}, False, "^A sentence.$"),
+        ({"status": "rate_limited", "error": "Wait 9 s."}, False, "^Wait 9 s.$"),
+        ({"errorMessage": "boom"}, True, "soundlake logs connect"),
+    ],
+)
+def test_what_the_stack_answers_is_told(
+    answered: Any, failed: bool, says: str, target: Target, function: FakeConnect
+) -> None:
+    function.answer, function.failed = answered, failed
+
+    with pytest.raises(Trouble, match=says):
+        connect.connect(target, agree, port=0)
+
+
+#### ON THIS MACHINE ###############################################################################
+
+
+@pytest.fixture
+def world(target: Target) -> Iterator[Facts]:
+    """The local Spotify, with the app that the stack has."""
+    with running(made_up_world(1), Settings()) as service:
+        target.__dict__["outputs"]["AuthorizeUrl"] = f"{service.url}/authorize"
+        client = {"id": CLIENT_ID, "secret": CLIENT_SECRET}
+        listed = service.control.describe()["listeners"]
+        yield Facts("made up", True, NOW, client, listed, [])
+
+
+@pytest.mark.parametrize("has_secret", [True, False])
+def test_the_local_listeners_agree_at_once(
+    has_secret: bool, world: Facts, target: Target, function: FakeConnect
+) -> None:
+    app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET if has_secret else ""}
+    secret(target, f"{PREFIX}/spotify/app", app)
+
+    connect.connect(target, connect.visit, port=0, extra={"listener": "madeup-aiko"})
+
+    assert function.events[0]["code"].startswith("local-code-")
+    with pytest.raises(Trouble, match="There is no listener 'nobody'"):
+        connect.connect(target, connect.visit, port=0, extra={"listener": "nobody"})
+    with pytest.raises(Trouble, match="was not allowed"):
+        connect.connect(target, connect.visit, port=0, extra={"deny": "1"})
+
+
+def test_the_first_listener_is_connected_once_and_by_the_same_name(
+    world: Facts, target: Target, function: FakeConnect, tmp_path: Any
+) -> None:
+    first = world.listeners[0]["id"]
+
+    listeners.connect_first(target, world, tmp_path)
+    accounts.table(target).delete(MINE)
+    accounts.table(target).create(connected(MINE, first, "Solveig", NOW))
+    listeners.connect_first(target, world, tmp_path)
+    assert len(function.events) == 1
+    assert "account" not in function.events[0]
+
+    accounts.table(target).delete(MINE)  # as an embedded AWS that lost its state
+    listeners.connect_first(target, world, tmp_path)
+    assert function.events[1]["account"] == MINE
+
+
+@pytest.mark.parametrize(
+    ("state", "token", "asked"),
+    [
+        (State.ACTIVE, True, 0),
+        (State.ACTIVE, False, 1),
+        (State.NOT_ALLOWED, True, 0),
+        (State.NEEDS_CONSENT, True, 1),
+        (State.DISCONNECTED, False, 0),
+    ],
+)
+def test_only_who_is_not_connected_is_asked(  # noqa: PLR0917
+    state: State,
+    token: bool,
+    asked: int,
+    world: Facts,
+    target: Target,
+    function: FakeConnect,
+    tmp_path: Any,
+) -> None:
+    accounts.table(target).delete(MINE)
+    first = world.listeners[0]["id"]
+    accounts.table(target).create(Account(MINE, first, "Solveig", state, NOW, NOW))
+    if not token:
+        target.ssm.delete_parameter(Name=TOKEN)
+
+    listeners.connect_first(target, world, tmp_path)
+
+    assert len(function.events) == asked
+
+
+#### LISTING #######################################################################################
+
+
+@pytest.fixture
+def run(target: Target, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run a verb on the stack, at a fixed time; Click's result."""
+    monkeypatch.setattr(cli, "choose", lambda *_: target)
+    monkeypatch.setattr(cli.machines, "now", lambda: NOW + timedelta(days=180))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments: str, answers: str = "") -> Any:
+        return CliRunner().invoke(cli.main, list(arguments), input=answers)
+
+    return invoke
+
+
+def test_accounts_are_listed_with_what_to_do(
+    run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(target, "lake/plays/month=2026-11/x.parquet")
+    result = athena.Result(["account", "plays"], [[MINE, "1234"]])
+    monkeypatch.setattr(accounts.athena, "run", lambda *_: result)
+
+    text = run("accounts").output
+    found = json.loads(run("accounts", "--json").output)
+
+    assert "1,234" in text
+    assert "1 days left" in text
+    assert f"{MINE}: Consent ends on 2027-05-21, in 1 day: without a new one" in text
+    assert [one["account"] for one in found] == [MINE, OTHER]
+    assert found[0] == {
+        "account": MINE,
+        "name": "Solveig",
+        "state": "active",
+        "what_to_do": "Captured by every run; nothing is to be done.",
+        "since": "2026-11-21T09:18:00.000Z",
+        "last_capture_at": None,
+        "plays": 1234,
+        "consent_ends": "2027-05-21T09:18:00.000Z",
+        "consent_days_left": 1,
+        "warning": found[0]["warning"],
+    }
+    assert found[1]["plays"] == 0
+
+
+def test_without_accounts_the_next_step_is_said(run: Any, target: Target) -> None:
+    for name in (MINE, OTHER):
+        accounts.table(target).delete(name)
+
+    assert "connect one with ./soundlake connect" in run("accounts").output
+    assert json.loads(run("accounts", "--json").output) == []
+
+
+def test_a_damaged_account_is_one_sentence(target: Target) -> None:
+    target.dynamodb.put_item(TableName=TABLE, Item={"account": {"S": "broken"}})
+
+    with pytest.raises(Trouble, match="the account broken cannot be read"):
+        accounts.show(target, NOW, Console(), as_json=True)
+
+
+#### THE END #######################################################################################
+
+KEPT = [
+    f"raw/recently-played/{OTHER}/month=2026-11/1.json.gz",
+    f"lake/plays/month=2026-11/{OTHER}.parquet",
+    f"lake/plays/month=2026-11/{MINE}b.parquet",
+    "lake/tracks/month=2026-11/tracks.parquet",
+    f"config/{MINE}.csv",
+]
+GONE = [
+    f"raw/recently-played/{MINE}/month=2026-11/1.json.gz",
+    f"raw/recently-played/{MINE}/month=2026-11/2.json.gz.asked.json",
+    f"lake/plays/month=2026-11/{MINE}.parquet",
+    f"lake/music_activity/month=2026-10/{MINE}.parquet",
+    f"marts/listening/account={MINE}/2026.parquet",
+    "athena/some-query.csv",
+]
+
+
+@pytest.fixture
+def full(target: Target) -> Target:
+    """A stack with data of both accounts: several versions, and one that is deleted already."""
+    for key in (*KEPT, *GONE):
+        put(target, key)
+        put(target, key, b"y")
+    target.s3.delete_object(Bucket=BUCKET, Key=GONE[2])
+    return target
+
+
+def test_disconnecting_ends_capture_and_keeps_the_data(run: Any, full: Target) -> None:
+    before = versions(full)
+
+    result = run("disconnect", MINE)
+
+    one = accounts.table(full).get(MINE)
+    assert result.exit_code == 0, result.output
+    assert "is no longer captured, and its tokens are deleted" in result.output
+    assert one is not None
+    assert one.state is State.DISCONNECTED
+    assert not accounts.has_parameter(full, TOKEN)
+    assert versions(full) == before
+    assert run("disconnect", MINE).exit_code == 0
+
+
+def test_a_refresh_that_runs_now_loses_its_right(run: Any, full: Target) -> None:
+    now = datetime.now(UTC)
+    assert accounts.table(full).lease(MINE, "run-1", now)
+
+    run("disconnect", MINE)
+
+    assert not accounts.table(full).renew(MINE, "run-1", now)
+
+
+def test_deleting_leaves_nothing_and_says_so(run: Any, full: Target) -> None:
+    result = run("disconnect", MINE, "--delete-data", answers="y\n")
+
+    assert result.exit_code == 0, result.output
+    assert f"Delete all data of {MINE} (Solveig) for good" in result.output
+    # Two versions of each, and one delete marker.
+    assert f"Deleted {2 * len(GONE) + 1} versions of objects" in result.output
+    assert f"no item and no token of {MINE} is left" in result.output
+    assert versions(full) == set(KEPT)
+    assert accounts.table(full).get(MINE) is None
+    assert accounts.left(full, MINE).nothing
+    assert not accounts.left(full, OTHER).nothing
+    assert accounts.table(full).get(OTHER) is not None
+
+
+def test_deleting_is_asked_for(run: Any, full: Target) -> None:
+    before = versions(full)
+
+    result = run("disconnect", MINE, "--delete-data", answers="n\n")
+
+    assert "Nothing was changed" in result.output
+    assert versions(full) == before
+    one = accounts.table(full).get(MINE)
+    assert one is not None
+    assert one.state is State.ACTIVE
+    assert run("disconnect", MINE, "--delete-data", "--yes").exit_code == 0
+
+
+def test_what_is_left_of_an_account_can_be_deleted_later(run: Any, full: Target) -> None:
+    accounts.table(full).delete(MINE)
+
+    assert run("disconnect", MINE, "--delete-data", "--yes").exit_code == 0
+    assert versions(full) == set(KEPT)
+
+    again = run("disconnect", MINE, "--delete-data", "--yes")
+    assert again.exit_code == 2
+    assert f"There is no account '{MINE}'" in again.output
+
+
+def test_a_run_that_still_writes_is_caught_up_with(
+    full: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete, late = accounts._delete, iter([GONE[0], GONE[2]])
+
+    def deleted(*given: Any) -> None:
+        delete(*given)
+        if (key := next(late, None)) is not None:
+            put(full, key)
+
+    monkeypatch.setattr(accounts, "_delete", deleted)
+    accounts.erase(full, MINE)
+    assert accounts.left(full, MINE).nothing
+
+    monkeypatch.setattr(accounts, "_delete", lambda *_: None)
+    put(full, GONE[0])
+    with pytest.raises(Trouble, match="Something still writes data"):
+        accounts.erase(full, MINE)
+
+
+def test_many_objects_are_deleted_in_batches(full: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "_BATCH", 2)
+
+    accounts.erase(full, MINE)
+
+    assert versions(full) == set(KEPT)
+
+
+def test_an_object_that_s3_does_not_delete_is_named(
+    full: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = {"Errors": [{"Key": GONE[0], "Code": "AccessDenied"}]}
+    monkeypatch.setattr(full.s3, "delete_objects", lambda **_: refused)
+
+    with pytest.raises(Trouble, match=r"did not delete 1 objects, like .*AccessDenied"):
+        accounts.erase(full, MINE)
+
+
+def test_a_capture_that_changes_the_account_meanwhile_does_not_save_it(
+    full: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = accounts.table(full)
+    stale = table.get(MINE)
+    assert stale is not None
+    fresh = Account(MINE, "solveig", "Solveig", State.NOT_ALLOWED, NOW, NOW, retry_at=NOW)
+    assert table.replace(stale, fresh)
+
+    accounts.stop(full, stale, NOW)
+
+    ended = table.get(MINE)
+    assert ended is not None
+    assert ended.state is State.DISCONNECTED

@@ -1,0 +1,187 @@
+"""The table of accounts: written on what was read, and a lease that one caller has."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from soundlake import access
+from soundlake.accounts import Account, AccountError, Answer, State, answered, connected
+from soundlake.store.accounts import LEASE, AccountsTable
+
+from tests.unit.helpers import ACCOUNT, ACCOUNTS_TABLE, CONSENTED_AT, NOW
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def table(tables: Any) -> AccountsTable:
+    return access.accounts_table()
+
+
+@pytest.fixture
+def mine(table: AccountsTable) -> Account:
+    found = table.get(ACCOUNT)
+    assert found is not None
+    return found
+
+
+def item(tables: Any) -> dict[str, str]:
+    found = tables.get_item(TableName=ACCOUNTS_TABLE, Key={"account": {"S": ACCOUNT}})["Item"]
+    return {name: value["S"] for name, value in found.items()}
+
+
+def test_accounts_are_read_and_listed_in_order(table: AccountsTable, mine: Account) -> None:
+    other = connected("a12345678901", "mateo", "Mateo", NOW)
+    assert table.create(other)
+
+    assert mine == connected(ACCOUNT, "solveig", "Solveig", CONSENTED_AT)
+    assert table.all() == [other, mine]
+    assert table.of_listener("mateo") == other
+    assert table.of_listener("nobody") is None
+    assert table.get("nobody") is None
+
+
+def test_an_account_is_created_once(table: AccountsTable, mine: Account) -> None:
+    assert not table.create(replace(mine, name="Somebody else"))
+    assert table.get(ACCOUNT) == mine
+
+
+def test_an_account_can_be_deleted_twice(table: AccountsTable) -> None:
+    table.delete(ACCOUNT)
+    table.delete(ACCOUNT)
+
+    assert table.all() == []
+
+
+def test_a_damaged_item_is_named(table: AccountsTable, tables: Any) -> None:
+    tables.put_item(
+        TableName=ACCOUNTS_TABLE, Item={"account": {"S": ACCOUNT}, "state": {"S": "active"}}
+    )
+
+    with pytest.raises(AccountError, match=f"the account {ACCOUNT} cannot be read"):
+        table.all()
+
+
+def test_a_change_is_written_on_what_was_read(table: AccountsTable, mine: Account) -> None:
+    noted = answered(mine, Answer.INVALID_GRANT, NOW, "run-1")
+    cleared = answered(noted, Answer.PAGE, NOW + SECOND, "run-2")
+
+    assert table.replace(mine, noted)
+    assert table.get(ACCOUNT) == noted
+    assert table.replace(noted, cleared)
+    assert table.get(ACCOUNT) == cleared
+
+
+def test_a_change_on_something_older_is_not_written(table: AccountsTable, mine: Account) -> None:
+    ended = replace(mine, state=State.DISCONNECTED, since=NOW)
+    assert table.replace(mine, ended)
+
+    assert not table.replace(mine, answered(mine, Answer.PAGE, NOW, "run-1"))
+    assert not table.replace(mine, answered(mine, Answer.NO_PREMIUM, NOW, "run-1"))
+    assert table.get(ACCOUNT) == ended
+
+
+def test_a_new_consent_is_not_taken_for_the_old_one(table: AccountsTable, mine: Account) -> None:
+    noted = answered(mine, Answer.INVALID_GRANT, NOW, "run-1")
+    again = connected(ACCOUNT, "solveig", "Solveig", NOW, mine)
+    assert table.replace(mine, noted)
+    assert table.replace(noted, again)
+
+    assert not table.replace(noted, answered(noted, Answer.INVALID_GRANT, NOW, "run-2"))
+    assert table.get(ACCOUNT) == again
+
+
+def test_two_captures_at_once_both_count(table: AccountsTable, mine: Account) -> None:
+    first = answered(mine, Answer.PAGE, NOW, "run-1")
+    second = answered(mine, Answer.PAGE, NOW + SECOND, "run-2")
+
+    assert table.replace(mine, first)
+    assert table.replace(mine, second)
+    assert table.get(ACCOUNT) == second
+
+
+def test_no_change_is_no_write(
+    table: AccountsTable, mine: Account, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise AssertionError("written")
+
+    monkeypatch.setattr(tables, "update_item", refuse)
+
+    assert table.replace(mine, mine)
+
+
+def test_another_error_is_not_taken_for_somebody_elses_change(
+    table: AccountsTable, mine: Account, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = ClientError({"Error": {"Code": "AccessDeniedException"}}, "UpdateItem")
+
+    def refuse(**_: Any) -> None:
+        raise denied
+
+    monkeypatch.setattr(tables, "update_item", refuse)
+
+    with pytest.raises(ClientError):
+        table.replace(mine, replace(mine, name="Other"))
+
+
+#### THE LEASE #####################################################################################
+
+
+def test_one_caller_has_the_lease(table: AccountsTable) -> None:
+    assert table.lease(ACCOUNT, "run-1", NOW)
+    assert not table.lease(ACCOUNT, "run-2", NOW + SECOND)
+
+    table.release(ACCOUNT, "run-1")
+
+    assert table.lease(ACCOUNT, "run-2", NOW + SECOND)
+
+
+def test_the_same_caller_takes_it_again(table: AccountsTable) -> None:
+    assert table.lease(ACCOUNT, "run-1", NOW)
+    assert table.lease(ACCOUNT, "run-1", NOW + SECOND)
+
+
+def test_a_lease_ends_by_itself(table: AccountsTable) -> None:
+    assert table.lease(ACCOUNT, "run-1", NOW)
+
+    assert not table.lease(ACCOUNT, "run-2", NOW + LEASE)
+    assert table.lease(ACCOUNT, "run-2", NOW + LEASE + SECOND)
+    assert not table.renew(ACCOUNT, "run-1", NOW + LEASE + SECOND)
+
+
+def test_a_lease_is_renewed_by_its_holder_alone(table: AccountsTable) -> None:
+    assert not table.renew(ACCOUNT, "run-1", NOW)
+    assert table.lease(ACCOUNT, "run-1", NOW)
+    assert table.renew(ACCOUNT, "run-1", NOW + LEASE)
+    assert not table.lease(ACCOUNT, "run-2", NOW + LEASE + SECOND)
+
+
+def test_a_seized_lease_is_lost(table: AccountsTable) -> None:
+    assert table.lease(ACCOUNT, "run-1", NOW)
+    assert table.seize(ACCOUNT, "connect", NOW)
+
+    assert not table.renew(ACCOUNT, "run-1", NOW)
+    table.release(ACCOUNT, "run-1")
+    assert not table.lease(ACCOUNT, "run-2", NOW)
+
+
+def test_there_is_no_lease_on_what_is_not_there(table: AccountsTable, tables: Any) -> None:
+    assert not table.lease("nobody", "run-1", NOW)
+    assert not table.seize("nobody", "run-1", NOW)
+    assert table.get("nobody") is None
+
+
+def test_a_lease_leaves_no_trace_in_the_account(
+    table: AccountsTable, mine: Account, tables: Any
+) -> None:
+    before = item(tables)
+    assert table.lease(ACCOUNT, "run-1", NOW)
+    assert table.replace(mine, answered(mine, Answer.INVALID_GRANT, NOW, "run-1"))
+    assert item(tables)["lease_by"] == "run-1"
+
+    table.release(ACCOUNT, "run-1")
+
+    assert set(item(tables)) == {*before, "rejected_at", "rejected_by"}
