@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         interval = timedelta(minutes=minutes) if minutes else None
         now = parse_time(event["now"])
         this = round_of(begin, interval, event["round"], now)
-        known = access.accounts().all()
+        known = access.accounts_table().all()
     except ValidationError as error:
         return {"status": "invalid", "error": _sentence(error)}
     except (TimeError, AccountError) as error:
