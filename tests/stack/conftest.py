@@ -23,6 +23,7 @@ from cli.athena import run as ask
 from cli.home import ROOT, World
 from cli.local_lake import Lake
 from cli.samconfig import local_region
+from cli.target import resources
 from tests.stack import trials
 from tests.stack.gate import Gate
 
@@ -95,6 +96,32 @@ class Stack:
         """An object's bytes."""
         return self.lake.target.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
+    def said(self) -> list[str]:
+        """Everything the stack wrote down: logs, histories, items of tables, objects."""
+        target, seen = self.lake.target, list[str]()
+        for output in ("CaptureStateMachineArn", "DailyStateMachineArn"):
+            arn = target.output(output)
+            for one in target.states.list_executions(stateMachineArn=arn)["executions"]:
+                seen.append(json.dumps(history(target, one["executionArn"]), default=str))
+        for group in target.logs.describe_log_groups()["logGroups"]:
+            pages = target.logs.get_paginator("filter_log_events")
+            for page in pages.paginate(logGroupName=group["logGroupName"]):
+                seen += [event["message"] for event in page["events"]]
+        for table in resources(target, "AWS::DynamoDB::Table").values():
+            seen += [json.dumps(item) for item in target.dynamodb.scan(TableName=table)["Items"]]
+        return seen + [self.body(key).decode("latin-1") for key in self.objects("")]
+
+    def secrets(self) -> set[str]:
+        """The app's secret, every token that is stored now, and how all that were given begin."""
+        prefix = self.lake.target.output("ParameterPrefix")
+        pages = self.lake.target.ssm.get_paginator("get_parameters_by_path").paginate(
+            Path=prefix, Recursive=True, WithDecryption=True
+        )
+        stored = [json.loads(one["Value"]) for page in pages for one in page["Parameters"]]
+        named = ("client_secret", "refresh_token", "previous", "access_token")
+        found = {str(each[name]) for each in stored for name in named if each.get(name)}
+        return found | {"local-access-", "local-refresh-", "local-code-", "Bearer "}
+
     def spotify(self, method: str, path: str, **options: Any) -> Any:
         """Talk to the local Spotify's controls."""
         url = f"{self.lake.state.spotify}/_control/{path}"
@@ -119,6 +146,18 @@ class Stack:
         self.lake.target.s3.put_object(
             Bucket=self.bucket, Key="config/charts.csv", Body="\n".join(lines).encode()
         )
+
+
+def history(target: Any, arn: str) -> list[Any]:
+    """All events of an execution."""
+    events: list[Any] = []
+    request = {"executionArn": arn, "maxResults": 1000}
+    while True:
+        page = target.states.get_execution_history(**request)
+        events += page["events"]
+        if not page.get("nextToken"):
+            return events
+        request["nextToken"] = page["nextToken"]
 
 
 def free_port() -> int:

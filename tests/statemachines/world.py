@@ -157,6 +157,9 @@ class World:
             stack.enter_context(self._watched())
             stack.callback(_forget)
             _forget()
+            # A wait lasts until the machine's clock says so: it goes with Spotify's here.
+            clock = {"clock": lambda: self.spotify.now}
+            stack.enter_context(patch.dict(Spotify.__init__.__kwdefaults__, clock))
             # Clients cost more time than what they do here; they keep nothing of a world.
             stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
             for module in (store_accounts, store_budget):
