@@ -195,6 +195,7 @@ def test_a_day_that_is_made_again_keeps_to_spotifys_wait() -> None:
 def test_a_chart_may_wait_three_times_where_the_charts_are_few() -> None:
     assert waits(0) == []
     assert [set(waits(charts)) for charts in (1, 72, 124)] == [{3}] * 3
+    assert {type(each) for each in waits(500)} == {int}
 
 
 @given(charts=st.integers(0, 1200))

@@ -196,6 +196,12 @@ def test_a_number_that_no_track_has_is_null(number: str) -> None:
     assert through_parquet(found)["loudness_sequence"] == [None, -9.0]
 
 
+def test_an_unknown_number_in_a_sounds_list_is_null_and_the_others_stay() -> None:
+    (heard,) = sounds(analysis() | {"segments": [segment(0.0, pitches=[None, 0.5])]})["segments"]
+
+    assert heard["pitches"] == [None, 0.5]
+
+
 def test_a_start_that_is_no_time_leaves_all_as_they_came() -> None:
     found = row(analysis(section(float("nan"), key=1), section(0.0, key=2)))
 
