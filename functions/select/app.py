@@ -1,6 +1,7 @@
 """Select: which accounts to capture now, for which time, and when again."""
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,8 +33,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{input, start_time, now, round}` to `{status: selected, accounts, captured_at, next_at}`.
 
     `accounts` are names of accounts; `waiting` those that wait for their user, with what to do.
-    `next_at` is when the next round is due, null where this was the last. Otherwise `{status:
-    invalid, error}`.
+    `next_at` is when the next round is due, in `next_in` seconds, both null where this was the
+    last. Otherwise `{status: invalid, error}`.
     """
     try:
         given = CaptureInput.model_validate(event["input"])
@@ -61,6 +62,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         "suffix": f"-{this.number}" if this.number else "",
         "next_round": this.next_number,
         "next_at": format_time(this.next_at) if this.next_at else None,
+        "next_in": ceil((this.next_at - now).total_seconds()) if this.next_at else None,
         "counts": {"accounts": len(chosen), "waiting": len(waiting)},
     }
 

@@ -11,7 +11,8 @@ from tests.statemachines.asl import State, edges, expressions, levels, states
 MANY_ATTEMPTS = 5  # more of them need a MaxDelaySeconds
 # Tasks that need no Catch, and why.
 UNCAUGHT = {
-    "Plan": "nothing has begun, so there is nothing to record: the run fails with its error"
+    "Plan": "nothing has begun, so there is nothing to record: the run fails with its error",
+    "Select": "as for Plan; what earlier rounds captured is kept and derived",
 }
 _PASCAL = re.compile(r"([A-Z][a-z]+)+")
 

@@ -23,6 +23,7 @@ from tests.statemachines.fake_spotify import (
     unavailable,
 )
 from tests.statemachines.world import (
+    ACCOUNT,
     CHARTS,
     DAY,
     MONTH,
@@ -114,7 +115,7 @@ def captured(world: World) -> None:
 
 @scenario
 def captured_by_an_unreplaced_schedule(world: World) -> None:
-    world.run("capture", event("schedule"))
+    world.run("capture", event("capture-schedule"))
 
 
 @scenario
@@ -126,6 +127,21 @@ def captured_without_input(world: World) -> None:
 def captured_twice(world: World) -> None:
     world.run("capture", HOURLY)
     world.run("capture", HOURLY)
+
+
+@scenario
+def captured_without_accounts(world: World) -> None:
+    world.disconnect(ACCOUNT)
+    world.run("capture", HOURLY)
+
+
+@scenario
+def two_accounts_one_without_consent(world: World) -> None:
+    """The first refusal is not believed, the second is, and then nobody asks any more."""
+    world.connect("other", "made-up-token-of-nobody")
+    world.run("capture", HOURLY)
+    world.run("capture", {"scheduled_time": "2025-03-05T13:07:00Z"})
+    world.run("capture", {"scheduled_time": "2025-03-05T14:07:00Z"})
 
 
 @scenario
@@ -177,6 +193,12 @@ def capture_limited_for_longer(world: World) -> None:
 @scenario
 def capture_limited_at_the_token(world: World) -> None:
     world.spotify.next_answers(TOKEN, too_many(11))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def select_throws_twice(world: World) -> None:
+    world.before("Select", raising(RuntimeError("made up"), times=2))
     world.run("capture", HOURLY)
 
 
@@ -238,18 +260,6 @@ def capture_refused(world: World) -> None:
 @scenario
 def capture_with_wrong_app(world: World) -> None:
     world.spotify.client_secret = "another"
-    world.run("capture", HOURLY)
-
-
-@scenario
-def capture_put_right(world: World) -> None:
-    """The app's secret was wrong and is corrected: the same functions notice."""
-    world.secret(world.app_parameter, {"client_id": "wrong", "client_secret": "wrong"})
-    world.run("capture", HOURLY)
-    world.secret(
-        world.app_parameter,
-        {"client_id": "made-up-client", "client_secret": world.spotify.client_secret},
-    )
     world.run("capture", HOURLY)
 
 

@@ -1,60 +1,141 @@
 """The capture machine, run: which way, what is kept, what the run says at its end."""
 
+import re
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from soundlake.store.lake import object_key
+from soundlake.times import parse_time
 
+from tests.statemachines.engine import Execution
 from tests.statemachines.fake_spotify import PLAYED, REFRESH_TOKEN, TOKEN
 from tests.statemachines.scenarios import story
 from tests.statemachines.world import BUCKET, MONTH, Story
 
-WELL = ["Capture", "CheckCapture", "Derive", "CheckOutcome", "Captured"]
-NOT_WELL = ["Capture", "CheckCapture", "Derive", "CheckOutcome", "NotCaptured"]
+TO_ACCOUNTS = ["Select", "CheckSelect", "CaptureAccounts", "CheckRound"]
+ENDS = {
+    "SUCCEEDED": [*TO_ACCOUNTS, "CheckOutcome", "Captured"],
+    "FAILED": [*TO_ACCOUNTS, "CheckOutcome", "NotCaptured"],
+}
+WELL = ["Capture", "CheckCapture", "Derive", "CheckDerive", "RecordCaptured"]
+NOT_WELL = ["Capture", "CheckCapture", "Derive", "CheckDerive", "RecordFailure"]
+WAITING = ["Capture", "CheckCapture", "Derive", "CheckDerive", "RecordWaiting"]
 LIMITED = ["Capture", "CheckCapture", "WaitForSpotify"]
-CAUGHT = ["Capture", "Derive", "CheckOutcome", "NotCaptured"]
+CAUGHT = ["Capture", "Derive", "CheckDerive", "RecordFailure"]
 RAW = f"raw/recently-played/main/month={MONTH}/20250305T120700000Z_run-1.json.gz"
 QUOTED = r'RuntimeError: {"errorMessage":"it broke: \"{a} $b\"","errorType":"RuntimeError"'
 
 
-def _only_capture(told: Story) -> dict[str, object]:
+def _only_capture(told: Story) -> dict[str, Any]:
     (row,) = told.rows("captures")
     return row
+
+
+def _went(run: Execution) -> tuple[str, list[str]]:
+    """How a run of one round ended, and the way of its one account."""
+    assert run.path == ENDS[run.status]
+    (branch,) = run.branches
+    return run.status, branch
+
+
+def _account(run: Execution) -> dict[str, Any]:
+    """What the run's one account ended with."""
+    (account,) = run.output["accounts"]
+    return dict(account)
+
+
+def _why(run: Execution) -> str:
+    """Why the run's one account could not be captured."""
+    assert run.error == "NotCaptured"
+    match = re.fullmatch(r"Not captured: main \((.*)\)", str(run.cause), re.S)
+    assert match is not None
+    return match[1]
 
 
 def test_captured() -> None:
     told = story("captured")
     run = told.run
-    assert (run.status, run.path) == ("SUCCEEDED", WELL)
+    assert _went(run) == ("SUCCEEDED", WELL)
     assert (run.waits, run.sleeps) == ([], [])
     assert run.requests == [TOKEN, PLAYED]
-    assert run.output["status"] == "captured"
-    assert (run.output["new"], run.output["late"], run.output["known"]) == (5, 0, 0)
+    assert _account(run)["status"] == "captured"
+    assert [_account(run)[each] for each in ("new", "late", "known")] == [5, 0, 0]
     assert told.keys("raw/") == [RAW]
     assert len(told.rows("plays")) == len(told.rows("observations")) == 5
     row = _only_capture(told)
     assert (row["outcome"], row["capture_id"], row["raw_key"]) == ("captured", "run-1", RAW)
 
 
-@pytest.mark.parametrize(
-    "scenario", ["captured_by_an_unreplaced_schedule", "captured_without_input"]
-)
-def test_without_a_time_the_runs_own_start_counts(scenario: str) -> None:
-    told = story(scenario)
+def test_without_a_time_the_runs_own_start_counts() -> None:
+    told = story("captured_without_input")
     run = told.run
-    (capture,) = run.invoked("Capture")
-    assert (run.status, run.path) == ("SUCCEEDED", WELL)
-    start = capture.event["start_time"]
-    assert run.output["captured_at"] == start
+    (select,) = run.invoked("Select")
+    assert _went(run) == ("SUCCEEDED", WELL)
+    start = select.event["start_time"]
+    assert _account(run)["captured_at"] == start
     month = start[:7]
     (key,) = told.keys("raw/")
     assert key.startswith(f"raw/recently-played/main/month={month}/")
     assert told.keys("lake/captures/") == [object_key("captures", month, "main")]
 
 
+def test_the_schedule_captures_three_times_within_its_hour() -> None:
+    told = story("captured_by_an_unreplaced_schedule")
+    run = told.run
+    again = ["WaitForRound", *TO_ACCOUNTS]
+    assert run.path == [*TO_ACCOUNTS, *again, *again, "CheckOutcome", "Captured"]
+    assert run.branches == [WELL * 3]
+    assert [state for state, _ in run.waits] == ["WaitForRound"] * 2
+    assert all(1100 < seconds <= 2400 for _, seconds in run.waits)
+    start, *_ = (parse_time(call.event["start_time"]) for call in run.invoked("Select"))
+    times = [parse_time(call.event["captured_at"]) for call in run.invoked("Capture")]
+    assert times == [start + timedelta(minutes=minutes) for minutes in (0, 20, 40)]
+    ids = [row["capture_id"] for row in told.rows("captures")]
+    assert ids == ["run-1", "run-1-1", "run-1-2"]
+    assert [row["new"] for row in told.rows("captures")] == [5, 0, 0]
+    assert len(told.keys("raw/")) == 3
+
+
+def test_an_account_that_waits_for_its_user_fails_no_run_and_delays_no_other() -> None:
+    told = story("two_accounts_one_without_consent")
+    first, second, third = told.runs
+    assert [run.status for run in told.runs] == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+    assert first.branches == [WELL, NOT_WELL]
+    assert second.branches == [WELL, WAITING]
+    assert third.branches == [WELL]
+    (waiting,) = third.output["select"]["waiting"]
+    assert waiting["state"] == "needs_consent"
+    assert "./soundlake connect" in waiting["error"]
+    outcomes = {(row["account"], row["outcome"]) for row in told.rows("captures")}
+    assert outcomes == {("main", "captured"), ("other", "failed"), ("other", "needs_consent")}
+
+
+def test_a_run_without_accounts_has_nothing_to_do() -> None:
+    run = story("captured_without_accounts").run
+    assert (run.status, run.path, run.branches) == ("SUCCEEDED", ENDS["SUCCEEDED"], [])
+
+
+@pytest.mark.parametrize(
+    ("scenario", "sentence"),
+    [
+        ("capture_with_a_wrong_field", "The input's 'when' is wrong"),
+        ("capture_with_a_wrong_time", "'12:07' is not a time"),
+    ],
+)
+def test_a_wrong_input_ends_the_run_with_one_sentence(scenario: str, sentence: str) -> None:
+    run = story(scenario).run
+    assert (run.status, run.error) == ("FAILED", "NotSelected")
+    assert run.path == ["Select", "CheckSelect", "NotSelected"]
+    assert sentence in str(run.cause)
+    assert run.requests == []
+
+
 def test_a_second_run_adds_nothing_twice() -> None:
     told = story("captured_twice")
     first, second = told.runs
     assert (first.status, second.status) == ("SUCCEEDED", "SUCCEEDED")
-    assert (second.output["new"], second.output["known"]) == (0, 5)
+    assert (_account(second)["new"], _account(second)["known"]) == (0, 5)
     assert len(told.rows("plays")) == 5
     for table in ("plays", "observations"):
         assert len(told.versions[object_key(table, MONTH, "main")]) == 1
@@ -63,8 +144,8 @@ def test_a_second_run_adds_nothing_twice() -> None:
 
 def test_an_empty_page_is_no_failure() -> None:
     told = story("empty")
-    assert (told.run.status, told.run.path) == ("SUCCEEDED", WELL)
-    assert told.run.output["status"] == "empty"
+    assert _went(told.run) == ("SUCCEEDED", WELL)
+    assert _account(told.run)["status"] == "empty"
     assert _only_capture(told)["outcome"] == "empty"
     assert told.keys("lake/plays/") == []
 
@@ -84,7 +165,7 @@ def test_an_empty_page_is_no_failure() -> None:
 def test_the_wait_is_exactly_as_long_as_spotify_asks(scenario: str, seconds: int) -> None:
     told = story(scenario)
     run = told.run
-    assert (run.status, run.path) == ("SUCCEEDED", LIMITED + WELL)
+    assert _went(run) == ("SUCCEEDED", LIMITED + WELL)
     assert run.waits == [("WaitForSpotify", seconds)]
     assert run.sleeps == []
     assert _only_capture(told)["outcome"] == "captured"
@@ -93,20 +174,20 @@ def test_the_wait_is_exactly_as_long_as_spotify_asks(scenario: str, seconds: int
 def test_after_three_waits_the_attempt_is_recorded_as_failed() -> None:
     told = story("capture_limited_always")
     run = told.run
-    assert (run.status, run.path) == ("FAILED", LIMITED * 3 + NOT_WELL)
+    assert _went(run) == ("FAILED", LIMITED * 3 + NOT_WELL)
     assert run.waits == [("WaitForSpotify", seconds) for seconds in (7, 8, 9)]
     assert run.requests.count(PLAYED) == 4
-    assert (run.error, run.cause) == ("NotCaptured", "Spotify's rate limit: wait 10 s.")
+    assert _why(run) == "Spotify's rate limit: wait 10 s."
     row = _only_capture(told)
-    assert (row["outcome"], row["error"]) == ("rate_limited", run.cause)
+    assert (row["outcome"], row["error"]) == ("rate_limited", _why(run))
     assert told.keys("raw/") == []
 
 
 def test_more_than_five_minutes_are_not_waited_for() -> None:
     told = story("capture_limited_for_longer")
     run = told.run
-    assert (run.status, run.path, run.waits) == ("FAILED", NOT_WELL, [])
-    assert run.cause == "Spotify's rate limit: wait 301 s."
+    assert (*_went(run), run.waits) == ("FAILED", NOT_WELL, [])
+    assert _why(run) == "Spotify's rate limit: wait 301 s."
     assert _only_capture(told)["outcome"] == "rate_limited"
 
 
@@ -117,10 +198,7 @@ def test_more_than_five_minutes_are_not_waited_for() -> None:
     ("scenario", "sentence", "requests"),
     [
         ("capture_refused", "Spotify refused /v1/me/player/recently-played with 403", 2),
-        ("capture_with_wrong_app", "does not know this client id and secret", 1),
-        ("capture_with_ended_consent", "no longer accepts this account's refresh token", 1),
-        ("capture_with_a_wrong_field", "The input's 'when' is wrong", 0),
-        ("capture_with_a_wrong_time", "'12:07' is not a time", 0),
+        ("capture_with_ended_consent", "the next run will tell", 1),
     ],
 )
 def test_a_foreseen_failure_is_recorded_and_said(
@@ -128,35 +206,38 @@ def test_a_foreseen_failure_is_recorded_and_said(
 ) -> None:
     told = story(scenario)
     run = told.run
-    assert (run.status, run.error, run.path) == ("FAILED", "NotCaptured", NOT_WELL)
+    assert _went(run) == ("FAILED", NOT_WELL)
     assert sentence in str(run.cause)
     assert (run.waits, run.sleeps) == ([], [])
     assert len(run.requests) == requests
     row = _only_capture(told)
-    assert (row["outcome"], row["error"]) == ("failed", run.cause)
+    assert (row["outcome"], row["error"]) == ("failed", _why(run))
     assert told.keys("raw/") == []
 
 
 def test_an_answer_of_something_else_is_kept_and_named() -> None:
     told = story("capture_of_something_else")
     run = told.run
-    assert (run.status, run.error, run.path) == ("FAILED", "NotCaptured", NOT_WELL)
+    assert _went(run) == ("FAILED", NOT_WELL)
     assert RAW in str(run.cause)
     assert "recently played: items" in str(run.cause)
     assert told.keys("raw/") == [RAW]
     assert told.keys("lake/plays/") == []
 
 
-def test_corrected_credentials_work_at_once() -> None:
-    told = story("capture_put_right")
-    assert [run.status for run in told.runs] == ["FAILED", "SUCCEEDED"]
+def test_a_wrong_app_is_said_and_fails_no_run() -> None:
+    told = story("capture_with_wrong_app")
+    assert _went(told.run) == ("SUCCEEDED", WAITING)
+    assert "./soundlake app" in _account(told.run)["error"]
+    assert _only_capture(told)["outcome"] == "wrong_app"
 
 
 def test_a_rotated_token_is_kept_and_used() -> None:
     told = story("capture_with_a_rotated_token")
     assert [run.status for run in told.runs] == ["SUCCEEDED", "SUCCEEDED"]
-    assert REFRESH_TOKEN not in str(told.secrets)
-    assert {"refresh_token": "made-up-second-token"} in told.secrets.values()
+    kept = [each for each in told.secrets.values() if "refresh_token" in each]
+    assert [each["refresh_token"] for each in kept] == ["made-up-second-token"]
+    assert [each["previous"] for each in kept] == [REFRESH_TOKEN]  # until the new one has worked
 
 
 @pytest.mark.parametrize("scenario", ["captured", "capture_with_a_rotated_token"])
@@ -173,7 +254,7 @@ def test_no_secret_passes_through_the_machine(scenario: str) -> None:
 def test_a_corrupt_object_of_the_lake_stays_as_it_is() -> None:
     told = story("derive_finds_a_corrupt_object")
     key = object_key("observations", MONTH, "main")
-    assert (told.run.status, told.run.path) == ("FAILED", NOT_WELL)
+    assert _went(told.run) == ("FAILED", NOT_WELL)
     assert f"{key} is not a whole Parquet file" in str(told.run.cause)
     assert told.versions[key] == [b"not Parquet"]
     assert told.keys("raw/") == [RAW]
@@ -184,38 +265,44 @@ def test_a_corrupt_object_of_the_lake_stays_as_it_is() -> None:
 
 def test_two_throws_are_tried_again() -> None:
     run = story("capture_throws_twice").run
-    assert (run.status, run.path) == ("SUCCEEDED", WELL)
+    assert _went(run) == ("SUCCEEDED", WELL)
     assert run.sleeps == [2, 4]
     assert len(run.invoked("Capture")) == 3
+
+
+def test_a_select_that_throws_is_tried_again() -> None:
+    run = story("select_throws_twice").run
+    assert _went(run) == ("SUCCEEDED", WELL)
+    assert run.sleeps == [2, 4]
 
 
 def test_throwing_always_is_recorded_as_failed() -> None:
     told = story("capture_throws")
     run = told.run
-    assert (run.status, run.error, run.path) == ("FAILED", "NotCaptured", CAUGHT)
+    assert _went(run) == ("FAILED", CAUGHT)
     assert run.sleeps == [2, 4]
-    assert str(run.cause).startswith(f"Capture: {QUOTED}")
+    assert _why(run).startswith(QUOTED)
     row = _only_capture(told)
-    assert (row["outcome"], row["error"]) == ("failed", run.cause)
+    assert (row["outcome"], row["error"]) == ("failed", _why(run))
 
 
 def test_a_long_text_is_cut() -> None:
     told = story("capture_throws_with_a_long_text")
-    assert len(str(told.run.cause)) == len("Capture: RuntimeError: ") + 500
-    assert _only_capture(told)["error"] == told.run.cause
+    assert len(_why(told.run)) == 240
+    assert _only_capture(told)["error"] == _why(told.run)
 
 
 def test_a_timeout_is_recorded_as_failed() -> None:
     """moto would wait the task's whole time, so the handler raises what a timeout is."""
     told = story("capture_times_out")
-    assert (told.run.status, told.run.path) == ("FAILED", CAUGHT)
-    assert told.run.cause == "Capture: States.Timeout: "
+    assert _went(told.run) == ("FAILED", CAUGHT)
+    assert _why(told.run) == "States.Timeout: "
     assert _only_capture(told)["outcome"] == "failed"
 
 
 def test_lambdas_own_errors_have_a_longer_retry() -> None:
     run = story("capture_is_throttled").run
-    assert (run.status, run.path) == ("SUCCEEDED", WELL)
+    assert _went(run) == ("SUCCEEDED", WELL)
     assert run.sleeps == [1, 2, 4, 8]
 
 
@@ -230,11 +317,11 @@ def test_a_retry_finds_the_page_that_was_kept() -> None:
 def test_a_kept_page_is_derived_whatever_became_of_its_run() -> None:
     told = story("capture_throws_always_after_it_kept_the_page")
     first, second = told.runs
-    assert (first.status, first.path) == ("FAILED", CAUGHT)
+    assert _went(first) == ("FAILED", CAUGHT)
     assert first.requests == [TOKEN, PLAYED]
     (derive,) = first.invoked("Derive")
     assert (derive.result["derived"], derive.result["counts"]) == (1, {"new": 5})
-    assert (second.status, second.output["new"]) == ("SUCCEEDED", 0)
+    assert (second.status, _account(second)["new"]) == ("SUCCEEDED", 0)
     assert len(told.rows("plays")) == 5
     assert {row["capture_id"] for row in told.rows("captures")} == {"run-1", "run-2"}
     assert {row["outcome"] for row in told.rows("captures")} == {"captured"}
@@ -243,11 +330,11 @@ def test_a_kept_page_is_derived_whatever_became_of_its_run() -> None:
 def test_derive_throwing_loses_nothing() -> None:
     told = story("derive_throws")
     first, second = told.runs
-    assert (first.status, first.error, first.path) == ("FAILED", "NotCaptured", NOT_WELL)
+    assert _went(first) == ("FAILED", ["Capture", "CheckCapture", "Derive", "RecordFailure"])
     assert first.sleeps == [2, 4]
-    assert str(first.cause).startswith(f"Derive: {QUOTED}")
-    assert str(first.cause).endswith("the next run derives what this one captured.")
-    assert (second.status, second.path) == ("SUCCEEDED", WELL)
+    assert _why(first).startswith(f"Derive: {QUOTED}")
+    assert _why(first).endswith("the next run derives what this one captured.")
+    assert _went(second) == ("SUCCEEDED", WELL)
     assert [row["capture_id"] for row in told.rows("captures")] == ["run-1", "run-2"]
     assert len(told.rows("plays")) == 5
 

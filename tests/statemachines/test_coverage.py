@@ -53,7 +53,9 @@ def test_every_task_was_retried() -> None:
 
 def test_an_edge_left_out_would_be_noticed() -> None:
     declared = edges(definition("capture"))
-    one = Edge("Derive", "Catch 0", "CheckOutcome")
+    one = Edge("CaptureAccounts.Derive", "Catch 0", "CaptureAccounts.RecordFailure")
     assert one in declared
-    seen = _seen("capture") - {Edge("Derive", "Catch", "CheckOutcome")}
+    seen = _seen("capture") - {
+        Edge("CaptureAccounts.Derive", "Catch", "CaptureAccounts.RecordFailure")
+    }
     assert declared - taken(declared, seen) == {one}

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from botocore.client import BaseClient
 from soundlake import access, asking
-from soundlake.accounts import connected
+from soundlake.accounts import connected, disconnected
 from soundlake.settings import settings
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import accounts as store_accounts
@@ -189,6 +189,17 @@ class World:
         client("ssm").put_parameter(
             Name=name, Value=json.dumps(value), Type="SecureString", Overwrite=True
         )
+
+    def connect(self, account: str, refresh_token: str) -> None:
+        """Another account, with this refresh token."""
+        access.accounts_table().create(connected(account, f"{account}-listener", "Other", NOW))
+        name = secrets.token_parameter(settings().parameter_prefix, account)
+        self.secret(name, {"refresh_token": refresh_token})
+
+    def disconnect(self, account: str) -> None:
+        before = access.accounts_table().get(account)
+        assert before is not None
+        assert access.accounts_table().replace(before, disconnected(before, NOW))
 
     def tomorrow(self) -> None:
         """Spotify's next day; its charts stay as they are."""

@@ -96,7 +96,8 @@ def test_a_schedule_that_fails_is_tried_again_and_kept(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_schedules_input_is_the_sample(machine: str) -> None:
-    sample = json.loads((REPO / "events" / "schedule.json").read_text(encoding="utf-8"))
+    name = {"capture": "capture-schedule", "daily": "schedule"}[machine]
+    sample = json.loads((REPO / "events" / f"{name}.json").read_text(encoding="utf-8"))
     assert json.loads(_schedule(machine)["Target"]["Input"]) == sample
 
 

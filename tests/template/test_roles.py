@@ -19,6 +19,7 @@ ACCOUNTS, BUDGET = f"{DYNAMODB}accounts", f"{DYNAMODB}budget"
 FILES: dict[str, dict[str, str]] = {
     "Capture": {"raw/recently-played/*": "rw"},
     "Connect": {},
+    "Select": {},
     "Derive": {
         "raw/recently-played/*": "r",
         "lake/observations/*": "rw",
