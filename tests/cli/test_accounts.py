@@ -296,6 +296,13 @@ def test_the_first_listener_is_connected_once_and_by_the_same_name(
     listeners.connect_first(target, world, tmp_path)
     assert function.events[1]["account"] == MINE
 
+    accounts.table(target).create(connected("c12345678901", first, "Solveig", NOW))
+    secret(target, f"{PREFIX}/accounts/c12345678901/token", {"refresh_token": "x"})
+    listeners.connect_first(target, world, tmp_path)  # a person connected them by another name
+    accounts.table(target).delete("c12345678901")
+    listeners.connect_first(target, world, tmp_path)
+    assert function.events[2]["account"] == "c12345678901"
+
 
 @pytest.mark.parametrize(
     ("state", "token", "asked"),
