@@ -272,3 +272,15 @@ def test_a_damaged_item_names_its_account(name: str, value: str | None) -> None:
 
     with pytest.raises(AccountError, match="account a12345678901 cannot be read"):
         from_item(item)
+
+
+def test_what_is_wrong_with_an_item_is_said_with_what_to_do() -> None:
+    with pytest.raises(AccountError) as refused:
+        from_item(to_item(MINE) | {"state": "asleep"})
+    with pytest.raises(AccountError, match=r"the account \? cannot be read"):
+        from_item({})
+
+    assert str(refused.value) == (
+        "The item of the account a12345678901 cannot be read ('asleep' is not a valid State); "
+        "correct or delete it in the table of accounts."
+    )

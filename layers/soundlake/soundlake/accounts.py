@@ -208,8 +208,8 @@ def from_item(item: Mapping[str, str]) -> Account:
         return Account(**{key: _value(key, item[key]) for key in NAMES if key in item})
     except (TimeError, TypeError, ValueError) as error:
         raise AccountError(
-            f"The item of the account {name} cannot be read ({error}); connect it again with "
-            "./soundlake connect."
+            f"The item of the account {name} cannot be read ({error}); correct or delete it in the "
+            "table of accounts."
         ) from error
 
 
