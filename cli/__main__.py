@@ -348,6 +348,7 @@ def app(
     target = _target(profile, region, stage)
     given = app_secrets.from_file(path) if path else app_secrets.prompted()
     click.echo(f"Stored {app_secrets.store(target, given, yes=yes)}.")
+    accounts.try_again(target)
     address = connecting.redirect_uri(connecting.PORT)
     click.echo(f"Next: list {address} among the app's redirect URIs at Spotify, and run")
     click.echo("./soundlake connect.")

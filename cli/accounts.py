@@ -18,6 +18,7 @@ from soundlake.accounts import (
     consent_ends,
     consent_warning,
     disconnected,
+    hopeful,
 )
 from soundlake.store.accounts import AccountsTable
 from soundlake.times import format_time
@@ -47,6 +48,12 @@ def listed(target: Target) -> list[Account]:
         return table(target).all()
     except AccountError as error:
         raise Trouble(str(error)) from error
+
+
+def try_again(target: Target) -> None:
+    """Let the next run capture what waits for something that a person has just mended."""
+    for one in listed(target):
+        table(target).replace(one, hopeful(one))
 
 
 def _plays(target: Target) -> dict[str, int]:

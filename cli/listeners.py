@@ -1,7 +1,6 @@
 """Who asks a listener for consent: the browser, a person, or on this machine nobody."""
 
 import webbrowser
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,23 +35,21 @@ def connect_first(target: Target, world: Facts, folder: Path) -> None:
     """
     listener = world.listeners[0]["id"]
     known = read_json(folder / _NOTE)
-    if _connected(target, accounts.listed(target), listener):
-        return
-    result = connect.connect(
-        target,
-        connect.visit,
-        port=0,
-        account=known.get(listener),
-        extra={"listener": listener},
-    )
-    write_json(folder / _NOTE, known | {listener: result["account"]})
+    found = next((one for one in accounts.listed(target) if one.spotify_id == listener), None)
+    if found is not None and _stays(target, found):
+        name = found.account
+    else:
+        extra = {"listener": listener}
+        given = known.get(listener)
+        result = connect.connect(target, connect.visit, port=0, account=given, extra=extra)
+        name = str(result["account"])
+    if known.get(listener) != name:
+        write_json(folder / _NOTE, known | {listener: name})
 
 
-def _connected(target: Target, found: Sequence[Account], listener: str) -> bool:
-    one = next((each for each in found if each.spotify_id == listener), None)
-    if one is None or one.state is State.NEEDS_CONSENT:
-        return False
-    if one.state is State.DISCONNECTED:
-        return True
+def _stays(target: Target, account: Account) -> bool:
+    """Tell whether an account needs no new consent, or was ended by a person."""
+    if account.state in {State.NEEDS_CONSENT, State.DISCONNECTED}:
+        return account.state is State.DISCONNECTED
     prefix = target.output("ParameterPrefix")
-    return has_parameter(target, f"{prefix}/accounts/{one.account}/token")
+    return has_parameter(target, f"{prefix}/accounts/{account.account}/token")

@@ -5,6 +5,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -296,6 +297,13 @@ def test_the_first_listener_is_connected_once_and_by_the_same_name(
     listeners.connect_first(target, world, tmp_path)
     assert function.events[1]["account"] == MINE
 
+    accounts.table(target).create(connected("c12345678901", first, "Solveig", NOW))
+    secret(target, f"{PREFIX}/accounts/c12345678901/token", {"refresh_token": "x"})
+    listeners.connect_first(target, world, tmp_path)  # a person connected them by another name
+    accounts.table(target).delete("c12345678901")
+    listeners.connect_first(target, world, tmp_path)
+    assert function.events[2]["account"] == "c12345678901"
+
 
 @pytest.mark.parametrize(
     ("state", "token", "asked"),
@@ -385,6 +393,31 @@ def test_a_damaged_account_is_one_sentence(target: Target) -> None:
 
     with pytest.raises(Trouble, match="the account broken cannot be read"):
         accounts.show(target, NOW, Console(), as_json=True)
+
+
+#### THE APP #######################################################################################
+
+
+def test_a_new_app_is_stored_and_tried_by_the_next_run(
+    run: Any, target: Target, tmp_path: Any
+) -> None:
+    (mine, _) = accounts.listed(target)
+    waiting = replace(mine, state=State.WRONG_APP, retry_at=NOW + timedelta(hours=6))
+    assert accounts.table(target).replace(mine, waiting)
+    path = tmp_path / "app.json"
+    path.write_text(json.dumps({"client_id": "another-app", "client_secret": "very-secret"}))
+
+    refused = run("app", "--file", str(path), answers="n\n")
+    assert "Nothing was changed" in refused.output
+    assert accounts.table(target).get(MINE) == waiting
+    result = run("app", "--file", str(path), "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert f"Stored {PREFIX}/spotify/app." in result.output
+    assert "http://127.0.0.1:4591/callback" in result.output
+    assert "very-secret" not in result.output
+    assert connect.stored_app(target) == connect.App("another-app", True)
+    assert accounts.table(target).get(MINE) == replace(waiting, retry_at=None)
 
 
 #### THE END #######################################################################################

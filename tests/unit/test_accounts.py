@@ -19,6 +19,7 @@ from soundlake.accounts import (
     disconnected,
     due,
     from_item,
+    hopeful,
     to_item,
 )
 
@@ -63,6 +64,16 @@ def test_what_mends_by_itself_is_tried_again_from_its_time_on(state: State) -> N
     assert due([waiting], NOW - timedelta(milliseconds=1)) == []
     assert due([waiting], NOW) == [waiting]
     assert due([in_state(state)], NOW) == [in_state(state)]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_what_was_mended_is_tried_again_at_once(state: State) -> None:
+    waiting = in_state(state, NOW + HOUR)
+
+    again = hopeful(waiting)
+
+    assert again == (replace(waiting, retry_at=None) if state in RETRIED else waiting)
+    assert bool(due([again], NOW)) == (state in RETRIED or state is State.ACTIVE)
 
 
 @pytest.mark.parametrize("state", [State.NEEDS_CONSENT, State.DISCONNECTED])
@@ -261,3 +272,15 @@ def test_a_damaged_item_names_its_account(name: str, value: str | None) -> None:
 
     with pytest.raises(AccountError, match="account a12345678901 cannot be read"):
         from_item(item)
+
+
+def test_what_is_wrong_with_an_item_is_said_with_what_to_do() -> None:
+    with pytest.raises(AccountError) as refused:
+        from_item(to_item(MINE) | {"state": "asleep"})
+    with pytest.raises(AccountError, match=r"the account \? cannot be read"):
+        from_item({})
+
+    assert str(refused.value) == (
+        "The item of the account a12345678901 cannot be read ('asleep' is not a valid State); "
+        "correct or delete it in the table of accounts."
+    )

@@ -60,7 +60,7 @@ WHAT_TO_DO: Mapping[State, str] = {
     ),
     State.WRONG_APP: (
         "Spotify does not know the app's client id and secret: write the right ones with "
-        "./soundlake app; capture is tried again every six hours."
+        "./soundlake app, and the next run captures again."
     ),
     State.DISCONNECTED: "Capture was ended here; ./soundlake connect begins it again.",
 }
@@ -111,6 +111,11 @@ def disconnected(before: Account, at: datetime) -> Account:
     """An account that is not captured from `at` on."""
     quiet = replace(before, rejected_at=None, rejected_by=None, retry_at=None)
     return _moved(quiet, State.DISCONNECTED, at)
+
+
+def hopeful(before: Account) -> Account:
+    """An account that is tried again by the next run: what stood in its way was mended."""
+    return replace(before, retry_at=None) if before.state in RETRIED else before
 
 
 def is_due(account: Account, at: datetime) -> bool:
@@ -203,8 +208,8 @@ def from_item(item: Mapping[str, str]) -> Account:
         return Account(**{key: _value(key, item[key]) for key in NAMES if key in item})
     except (TimeError, TypeError, ValueError) as error:
         raise AccountError(
-            f"The item of the account {name} cannot be read ({error}); connect it again with "
-            "./soundlake connect."
+            f"The item of the account {name} cannot be read ({error}); correct or delete it in the "
+            "table of accounts."
         ) from error
 
 
