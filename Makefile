@@ -67,6 +67,10 @@ branches: env ## Run every way through the machines on both engines and compare 
 bench: env ## Measure the daily machine here (ARGS=--json, or "--growth --write" for docs/bench.md)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.benchmarks $(ARGS)
 
+.PHONY: simulate
+simulate: env ## Prove what capture promises on made-up lives (ARGS="--weeks 50 --years 100")
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.simulation $(ARGS)
+
 .PHONY: clean
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)
 	@echo "Stopping the services and removing .soundlake with every local lake in it."

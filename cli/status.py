@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli import services
+from cli import days, services
 from cli.errors import Trouble
 from cli.lake import sizes
 from cli.target import MACHINES, Target, stack_state
@@ -21,6 +21,7 @@ def show(target: Target, console: Console) -> None:
     console.print()
     try:
         _show_tables(target, console)
+        days.show(target, console)
     except Trouble as error:
         console.print(f"The tables cannot be counted now: {error}", soft_wrap=True, markup=False)
     console.print(_next(executions), highlight=False)

@@ -4,6 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
+from soundlake.deriving.coverage import captures_from, publish_coverage
 from soundlake.observability import function, logger
 from soundlake.plays import (
     CapturedPage,
@@ -19,6 +20,7 @@ from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError
 from soundlake.times import month_of, parse_time, shift_month
 
+TRIES = 3  # against another run that records an attempt meanwhile
 DAMAGED = "damaged"  # the outcome of a capture whose kept answer cannot be read
 
 
@@ -37,7 +39,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         keys = _underived(lake, account, month_of(at))
         pages, damaged = _pages(account, keys)
-        rows = _derive(lake, account, pages, damaged)
+        later, _ = _pages(account, _later(lake, account, keys, month_of(at)))
+        counted = _derive(lake, account, pages + later, month_of(at))
+        rows = [row for row in counted if row["raw_key"] in keys] + damaged
+        attempts = counted + damaged
         if capture["status"] != "captured":
             failed = failed_capture_row(
                 account,
@@ -46,7 +51,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
                 outcome=capture["status"],
                 error=capture["error"],
             )
-            _keep_captures(lake, account, [failed])
+            attempts.append(failed)
+        _record(lake, account, attempts, month_of(at))
+        if capture["status"] != "captured":
             return _result(capture, rows) | {"status": "failed", "error": capture["error"]}
         own = _own_row(lake, account, month_of(at), event["execution"])
     except (*access.FORESEEN, SchemaError) as error:
@@ -85,7 +92,7 @@ def _underived(lake: Lake, account: str, month: str) -> list[str]:
     each, least = month, shift_month(month, -1)
     while True:
         keys = access.raw().keys(prefix(account, each))
-        rows = _rows(lake, "captures", account, each)
+        rows = lake.owned("captures", each, account)
         # A damaged page is tried again each time: its object may have been restored.
         named = {row["raw_key"] for row in rows if row["outcome"] != DAMAGED}
         missing = [key for key in keys if key not in named]
@@ -93,6 +100,17 @@ def _underived(lake: Lake, account: str, month: str) -> list[str]:
         if each <= least and not missing:
             return found
         each = shift_month(each, -1)
+
+
+def _later(lake: Lake, account: str, keys: list[str], month: str) -> list[str]:
+    """The pages after the first of these that were derived before it: what they showed first
+    is counted anew. There is one where a run was overtaken by the next.
+    """
+    if not keys:
+        return []
+    _, known = captures_from(lake, account, CaptureKey.month(min(keys)), month)
+    named = {row["raw_key"] for row in known if row["raw_key"] and row["outcome"] != DAMAGED}
+    return sorted(key for key in named.difference(keys) if key > min(keys))
 
 
 def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], list[Row]]:
@@ -129,26 +147,29 @@ def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], list[Row]
     return pages, damaged
 
 
-def _derive(lake: Lake, account: str, pages: list[CapturedPage], damaged: list[Row]) -> list[Row]:
-    """Merge pages into observations, derive the plays of the months touched, record captures."""
+def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> list[Row]:
+    """Merge pages into observations, derive the plays of the months touched; rows of `captures`."""
     seen = [row for page in pages for row in page.observations]
     months = sorted({month_of(row["time"]) for row in seen})
-    for month in months:
-        own = [row for row in seen if month_of(row["time"]) == month]
-        lake.replace("observations", month, account, lambda known, own=own: merge(known, own))
-    around = sorted({shift_month(month, by) for month in months for by in (-1, 0, 1)})
-    for month in around:
-        lake.replace("plays", month, account, lambda _, month=month: _plays(lake, account, month))
-    every = [row for month in around for row in _rows(lake, "observations", account, month)]
-    rows = [capture_row(page, account, every) for page in pages] + damaged
-    _keep_captures(lake, account, rows)
-    return rows
+    for each in months:
+        own = [row for row in seen if month_of(row["time"]) == each]
+        lake.replace("observations", each, account, lambda known, own=own: merge(known, own))
+    around = sorted({shift_month(each, by) for each in months for by in (-1, 0, 1)})
+    for each in around:
+        lake.replace("plays", each, account, lambda _, each=each: _plays(lake, account, each))
+    # A page of old plays alone is late beside what the run's own months have shown.
+    every = [
+        row
+        for each in sorted({*around, shift_month(month, -1), month})
+        for row in lake.owned("observations", each, account)
+    ]
+    return [capture_row(page, account, every) for page in pages]
 
 
 def _around(lake: Lake, account: str, month: str) -> list[Row]:
     """The observations of a month, the month before and the month after."""
     months = [shift_month(month, by) for by in (-1, 0, 1)]
-    return [row for each in months for row in _rows(lake, "observations", account, each)]
+    return [row for each in months for row in lake.owned("observations", each, account)]
 
 
 def _plays(lake: Lake, account: str, month: str) -> list[Row]:
@@ -160,26 +181,40 @@ def _plays(lake: Lake, account: str, month: str) -> list[Row]:
     return [row for row in plays if month_of(row["played_at"]) == month]
 
 
+def _record(lake: Lake, account: str, rows: list[Row], month: str) -> None:
+    """Derive gaps and days from all attempts, these included, and record these last.
+
+    An attempt that another run records meanwhile is part of neither's gaps: then once more.
+    """
+    earliest = min([month, *(month_of(row["captured_at"]) for row in rows)])
+    for _ in range(TRIES):
+        start, known = captures_from(lake, account, earliest, month)
+        captures = _with(known, rows)
+        if captures:
+            publish_coverage(lake, account, captures, start)
+        _keep_captures(lake, account, rows)
+        if captures_from(lake, account, earliest, month)[1] == captures:
+            return
+
+
+def _with(before: list[Row], rows: list[Row]) -> list[Row]:
+    """The rows of `captures` with those of this run, by time.
+
+    A failed attempt's row never takes the place of the row of its own page.
+    """
+    merged = {row["capture_id"]: row for row in before}
+    for row in sorted(rows, key=lambda row: row["raw_key"] is None):
+        if row["raw_key"] or row["capture_id"] not in merged:
+            merged[row["capture_id"]] = row
+    return sorted(merged.values(), key=lambda row: (row["captured_at"], row["capture_id"]))
+
+
 def _keep_captures(lake: Lake, account: str, rows: list[Row]) -> None:
     for month in sorted({month_of(row["captured_at"]) for row in rows}):
-        own = {row["capture_id"]: row for row in rows if month_of(row["captured_at"]) == month}
-
-        def with_own(before: list[Row], own: dict[str, Row] = own) -> list[Row]:
-            known = {row["capture_id"]: row for row in before}
-            # A failed attempt's row never takes the place of the row of its own page.
-            kept = {name: row for name, row in own.items() if row["raw_key"] or name not in known}
-            merged = known | kept
-            return sorted(merged.values(), key=lambda row: (row["captured_at"], row["capture_id"]))
-
-        lake.replace("captures", month, account, with_own)
+        own = [row for row in rows if month_of(row["captured_at"]) == month]
+        lake.replace("captures", month, account, lambda before, own=own: _with(before, own))
 
 
 def _own_row(lake: Lake, account: str, month: str, capture_id: str) -> Row | None:
-    rows = _rows(lake, "captures", account, month)
+    rows = lake.owned("captures", month, account)
     return next((row for row in rows if row["capture_id"] == capture_id), None)
-
-
-def _rows(lake: Lake, table: str, account: str, month: str) -> list[Row]:
-    key = f"lake/{table}/month={month}/{account}.parquet"
-    rows: list[Row] = lake.read(table, [key]).to_pylist()
-    return rows

@@ -28,11 +28,13 @@ _STATUS_MESSAGES = {
     "502": "Bad gateway",
     "503": "Service unavailable",
 }
-_BODIES = ("broken_json", "empty_body", "html")
+_BODIES = ("broken_json", "empty_body", "html", "error_inside")
 _CONTENTS = ("null_tracks", "missing_fields", "episode", "local_file")
 KINDS = (*_STATUS_MESSAGES, "slow", "drop", *_BODIES, *_CONTENTS)
 
 _HTML = "<!DOCTYPE html><html><head><title>Error</title></head><body>Upstream error</body></html>"
+
+_ERROR = '{"error":{"status":500,"message":"Internal server error"}}'
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class Faults:
 
 
 def spoil(fault: Fault, response: Response) -> None:
-    """Make the answer's body what the fault says: cut off, empty, or a web page."""
+    """Make the answer's body what the fault says: cut off, empty, a web page, or an error."""
     if fault.kind == "broken_json":
         data = response.get_data()
         response.set_data(data[: len(data) // 2])
@@ -148,6 +150,9 @@ def spoil(fault: Fault, response: Response) -> None:
     elif fault.kind == "html":
         response.set_data(_HTML)
         response.content_type = "text/html; charset=utf-8"
+    elif fault.kind == "error_inside":
+        response.set_data(_ERROR)
+        response.content_type = "application/json"
 
 
 def _change(fault: Fault, body: Any) -> bool:

@@ -341,6 +341,10 @@ def test_a_page_is_counted() -> None:
         "newest": minutes(4).replace(tzinfo=None),
         "error": "row 3: track: input should be a valid dictionary or instance of track",
         "raw_key": "raw/b",
+        "fresh_oldest": minutes(4).replace(tzinfo=None),
+        "late_oldest": None,
+        "late_newest": None,
+        "reached": "raw/a",
     }
 
 
@@ -421,6 +425,10 @@ def test_an_attempt_without_a_page_is_a_row() -> None:
         "newest": None,
         "error": "Wait.",
         "raw_key": None,
+        "fresh_oldest": None,
+        "late_oldest": None,
+        "late_newest": None,
+        "reached": None,
     }
     assert row.keys() == capture_row(read([]), "main", []).keys()
 

@@ -7,7 +7,7 @@ plays are derived from them, so a better rule or a late arrival never loses anyt
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from soundlake.spotify.errors import BadAnswerError
@@ -15,6 +15,7 @@ from soundlake.spotify.models import PlayedItem, RecentlyPlayed, Track
 from soundlake.times import TimeError, naive_ms, parse_time
 
 SOURCE = "spotify_recently_played"
+SHORTEST = timedelta(seconds=30)  # a shorter play is not listed
 
 Row = dict[str, Any]
 Identity = tuple[str, str, datetime, str]
@@ -122,39 +123,56 @@ def identity(observation: Mapping[str, Any]) -> Identity:
 def merge(known: Iterable[Row], seen: Iterable[Row]) -> list[Row]:
     """The known observations and the newly seen ones, each once, by time and URI.
 
-    An observation that is already known stays as it is: it names the first page that showed it,
-    so an overlap adds nothing.
+    An observation names the first page that showed it, in the order of the pages' keys and not
+    of their derivation: so an overlap adds nothing, and what order pages are derived in is all one.
     """
     merged = {identity(row): row for row in known}
     for row in seen:
-        merged.setdefault(identity(row), row)
+        earlier = merged.setdefault(identity(row), row)
+        if row["source"] == SOURCE and min(row["raw_keys"]) < min(earlier["raw_keys"]):
+            merged[identity(row)] = row
     return sorted(merged.values(), key=lambda row: (row["time"], row["uri"], row["source"]))
 
 
 def derive_plays(observations: Iterable[Row]) -> list[Row]:
-    """The plays that these observations are evidence of, by time and URI."""
-    plays = [
-        {
-            "account": row["account"],
-            "played_at": row["time"],
-            "uri": row["uri"],
-            "track_id": track_id(row["uri"]),
-            "track_name": row["track_name"],
-            "artist_names": row["artist_names"],
-            "artist_ids": row["artist_ids"],
-            "album_name": row["album_name"],
-            "album_id": row["album_id"],
-            "duration_ms": row["duration_ms"],
-            "explicit": row["explicit"],
-            "ms_played": row["ms_played"],
-            "context_type": row["context_type"],
-            "context_uri": row["context_uri"],
-            "sources": [row["source"]],
-            "evidence": row["raw_keys"],
-        }
-        for row in observations
-    ]
+    """The plays that these observations are evidence of, by time and URI.
+
+    Captured observations of one track less than 30 s apart are one play, at the earliest of their
+    times: Spotify lists no shorter play, so the second is the first one read again.
+    """
+    plays: list[Row] = []
+    latest: dict[tuple[str, str], Row] = {}
+    for row in sorted(observations, key=lambda row: (row["time"], row["uri"], row["source"])):
+        known = latest.get((row["account"], row["uri"]))
+        if known is None or row["source"] != SOURCE or row["time"] - known["played_at"] >= SHORTEST:
+            play = _play(row)
+            plays.append(play)
+            if row["source"] == SOURCE:
+                latest[row["account"], row["uri"]] = play
+        else:
+            known["evidence"] = sorted({*known["evidence"], *row["raw_keys"]})
     return sorted(plays, key=lambda play: (play["played_at"], play["uri"]))
+
+
+def _play(row: Row) -> Row:
+    return {
+        "account": row["account"],
+        "played_at": row["time"],
+        "uri": row["uri"],
+        "track_id": track_id(row["uri"]),
+        "track_name": row["track_name"],
+        "artist_names": row["artist_names"],
+        "artist_ids": row["artist_ids"],
+        "album_name": row["album_name"],
+        "album_id": row["album_id"],
+        "duration_ms": row["duration_ms"],
+        "explicit": row["explicit"],
+        "ms_played": row["ms_played"],
+        "context_type": row["context_type"],
+        "context_uri": row["context_uri"],
+        "sources": [row["source"]],
+        "evidence": row["raw_keys"],
+    }
 
 
 def track_id(uri: str) -> str | None:
@@ -167,16 +185,23 @@ def capture_row(page: CapturedPage, account: str, observations: Sequence[Row]) -
     """The row of `captures` for one page, given all observations around it.
 
     `new` counts the observations that this page showed first, `late` those of them that are older
-    than what an earlier page had shown already. It is a pure function of the page and of what
-    each observation names as its first page, so deriving it again gives the same row.
+    than what an earlier page had shown already; `fresh_oldest` is the earliest of the others.
+    `reached` is the earliest page that showed one of this page's plays first: null where it shares
+    none. All is a pure function of the page and of what each observation names as its first page,
+    so deriving it again gives the same row.
     """
-    own = [row for row in observations if page.raw_key in row["raw_keys"]]
-    before = [
-        row["time"]
+    first = {
+        identity(row): min(row["raw_keys"])
         for row in observations
-        if row["source"] == SOURCE and min(row["raw_keys"]) < page.raw_key
-    ]
-    late = [row for row in own if before and row["time"] < max(before)]
+        if row["account"] == account and row["source"] == SOURCE
+    }
+    shown = {identity(row) for row in page.observations}
+    own = [each for each, key in first.items() if key == page.raw_key]
+    before = [at for (_, _, at, _), key in first.items() if key < page.raw_key]
+    newest = max(before, default=None)
+    late = [at for _, _, at, _ in own if newest is not None and at < newest]
+    fresh = [at for _, _, at, _ in own if newest is None or at >= newest]
+    shared = [first[each] for each in shown if first.get(each, page.raw_key) < page.raw_key]
     times = [row["time"] for row in page.observations]
     rows = len(page.observations) + len(page.problems)
     return {
@@ -188,12 +213,16 @@ def capture_row(page: CapturedPage, account: str, observations: Sequence[Row]) -
         "page": rows,
         "new": len(own),
         "late": len(late),
-        "known": len({identity(row) for row in page.observations}) - len(own),
+        "known": len(shown) - len(own),
         "invalid": len(page.problems),
         "oldest": min(times, default=None),
         "newest": max(times, default=None),
         "error": "; ".join(page.problems) or None,
         "raw_key": page.raw_key,
+        "fresh_oldest": min(fresh, default=None),
+        "late_oldest": min(late, default=None),
+        "late_newest": max(late, default=None),
+        "reached": min(shared, default=None),
     }
 
 
@@ -216,4 +245,8 @@ def failed_capture_row(
         "newest": None,
         "error": error,
         "raw_key": None,
+        "fresh_oldest": None,
+        "late_oldest": None,
+        "late_newest": None,
+        "reached": None,
     }

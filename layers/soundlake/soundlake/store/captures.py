@@ -34,6 +34,11 @@ class CaptureKey:
         at = datetime.strptime(f"{stamp[:-1]}000", f"{_TIME}%f").replace(tzinfo=UTC)
         return cls(account, at, capture_id)
 
+    @staticmethod
+    def month(key: str) -> str:
+        """The month (`YYYY-MM`) of a captured page's key."""
+        return key.split("/")[3].removeprefix("month=")
+
 
 def prefix(account: str, month: str) -> str:
     """Where an account's captured pages of a month are."""

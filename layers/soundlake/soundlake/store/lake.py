@@ -110,6 +110,11 @@ class Lake:
             if key.endswith(f"/{name}.parquet")
         }
 
+    def owned(self, table: str, month: str, name: str) -> list[Row]:
+        """The rows of one owner's object of a month; none where there is no object."""
+        rows: list[Row] = self.read(table, [object_key(table, month, name)]).to_pylist()
+        return rows
+
     def paths(self, table: str) -> list[str]:
         """The `s3://` addresses of a table's objects, for readers that fetch them themselves."""
         return [f"s3://{self._bucket.name}/{key}" for key in self.keys(table)]

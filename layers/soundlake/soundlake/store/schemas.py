@@ -113,6 +113,30 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("newest", _TIME),
             ("error", _STRING),
             ("raw_key", _STRING),
+            ("fresh_oldest", _TIME),
+            ("late_oldest", _TIME),
+            ("late_newest", _TIME),
+            ("reached", _STRING),
+        ]
+    ),
+    "gaps": pa.schema(
+        [
+            ("account", _STRING),
+            ("from_time", _TIME),
+            ("to_time", _TIME),
+            ("reason", _STRING),
+            ("found_at", _TIME),
+            ("found_by", _STRING),
+            ("closed_by", _STRING),
+        ]
+    ),
+    "account_days": pa.schema(
+        [
+            ("account", _STRING),
+            ("day", _DATE),
+            ("certainty", _STRING),
+            ("plays", _INT),
+            ("reached_by", _STRING),
         ]
     ),
     "chart_entries": pa.schema(

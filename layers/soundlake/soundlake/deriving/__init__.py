@@ -1,0 +1,1 @@
+"""What Derive does beside observations and plays: gaps, and the certainty of every day."""

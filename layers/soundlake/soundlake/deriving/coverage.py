@@ -1,0 +1,151 @@
+"""Gaps and days of one account, derived from its attempts. Derive alone writes these tables."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from soundlake.coverage import CONFIRMED, UNSETTLED, Span, certainty, gaps, late_spans, settling
+from soundlake.store.lake import Lake, Row, month_of_key
+from soundlake.times import month_of, shift_month
+
+GAPS, DAYS = "gaps", "account_days"
+DAY = timedelta(days=1)
+WAITED = UNSETTLED + 7 * DAY  # a day is looked at until no late play is waited for, and a while on
+
+
+def captures_from(lake: Lake, account: str, first: str, last: str) -> tuple[str, list[Row]]:
+    """The attempts of some months and the one before, and on into the past until a page was seen.
+
+    Returns the first of these months and the rows of `captures` from it on.
+    """
+    with_any = _months_with(lake, "captures", account)
+    start = shift_month(first, -1)
+    found = [row for each in _months(start, last) for row in lake.owned("captures", each, account)]
+    for month in reversed([each for each in with_any if each < start]):
+        if any(row["newest"] for row in found):
+            break
+        start = month
+        found = lake.owned("captures", month, account) + found
+    return start, found
+
+
+def publish_coverage(lake: Lake, account: str, captures: Sequence[Row], start: str) -> None:
+    """Derive the gaps found from a month on (`YYYY-MM`), and the days that anything touches.
+
+    `captures` are all rows of `captures` from that month on, those not written yet included.
+    """
+    now = max(row["observed_at"] or row["captured_at"] for row in captures)
+    end = month_of(max([now, *(row["captured_at"] for row in captures)]))
+    first, newest = _before(lake, account, captures, start)
+    found = gaps(captures, newest)
+    for month in _months(start, end):
+        own = [gap for gap in found if month_of(gap["found_at"]) == month]
+        lake.replace(GAPS, month, account, _always(own))
+    if first is None:
+        return  # nothing was ever seen: no day can be told
+    spans = late_spans(captures)
+    touched = [gap["from_time"] for gap in found] + [begin for begin, _ in spans.values()]
+    months = _months(min([start, month_of(now - WAITED), *map(month_of, touched)]), end)
+    known = [gap for each in months if each < start for gap in lake.owned(GAPS, each, account)]
+    for month in months:
+        change = _days(
+            account,
+            _day_counts(lake, account, month),
+            days=_of_month(month, first, now),
+            now=now,
+            settles=settling(captures),
+            gaps=known + found,
+            spans=spans,
+        )
+        lake.replace(DAYS, month, account, change)
+
+
+def _always(rows: list[Row]) -> Callable[[list[Row]], list[Row]]:
+    return lambda _: rows
+
+
+def _days(
+    account: str,
+    plays: Mapping[date, int],
+    *,
+    days: Iterable[date],
+    now: datetime,
+    settles: timedelta,
+    gaps: Sequence[Row],
+    spans: Mapping[str, Span],
+) -> Callable[[list[Row]], list[Row]]:
+    days = list(days)
+
+    def change(before: list[Row]) -> list[Row]:
+        known = {row["day"]: row for row in before}
+        return [of_day(day, known.get(day)) for day in days]
+
+    def of_day(day: date, before: Row | None) -> Row:
+        reached = before["reached_by"] if before else None
+        for key, (first, last) in spans.items():
+            if first.date() <= day <= last.date():
+                reached = reached or key
+        sure = certainty(day, now=now, settles=settles, gaps=gaps, reached=reached is not None)
+        if before and before["certainty"] == CONFIRMED:
+            sure = CONFIRMED  # by an export, whose word no later page takes back
+        return {
+            "account": account,
+            "day": day,
+            "certainty": sure,
+            "plays": plays.get(day, 0),
+            "reached_by": reached,
+        }
+
+    return change
+
+
+def _day_counts(lake: Lake, account: str, month: str) -> Mapping[date, int]:
+    return Counter(row["played_at"].date() for row in lake.owned("plays", month, account))
+
+
+def _before(
+    lake: Lake, account: str, captures: Iterable[Row], start: str
+) -> tuple[date | None, datetime | None]:
+    """The first whole day after the first page, and the latest play known before a month.
+
+    Nothing is claimed of the days that the first page itself shows: where old plays had arrived
+    late, they had pushed out newer ones that nobody saw.
+    """
+    earlier = [each for each in _months_with(lake, "captures", account) if each < start]
+    newest: datetime | None = None
+    for month in reversed(earlier):
+        seen = [row["newest"] for row in lake.owned("captures", month, account) if row["newest"]]
+        if seen:
+            newest = max(seen)
+            break
+    rows: Iterable[Row] = captures
+    for month in earlier:
+        found = lake.owned("captures", month, account)
+        if any(row["newest"] for row in found):
+            rows = found
+            break
+    pages = sorted(
+        (row["captured_at"], row["capture_id"], row["observed_at"]) for row in rows if row["newest"]
+    )
+    return (pages[0][2].date() + DAY if pages else None), newest
+
+
+def _of_month(month: str, first: date, now: datetime) -> list[date]:
+    """The days of a month from the first one on until now."""
+    day = max(date.fromisoformat(f"{month}-01"), first)
+    days = []
+    while month_of(day) == month and day <= now.date():
+        days.append(day)
+        day += timedelta(days=1)
+    return days
+
+
+def _months(first: str, last: str) -> list[str]:
+    months = [first]
+    while months[-1] < last:
+        months.append(shift_month(months[-1], 1))
+    return months
+
+
+def _months_with(lake: Lake, table: str, account: str) -> list[str]:
+    return sorted(map(month_of_key, lake.written(table, account)))

@@ -1,0 +1,369 @@
+"""Coverage: what no capture could see, and how sure a day is."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from soundlake.coverage import (
+    CONFIRMED,
+    GAP,
+    OBSERVED,
+    PROVISIONAL,
+    certainty,
+    gaps,
+    late_spans,
+    settling,
+)
+from soundlake.plays import capture_row, failed_capture_row, merge, read_page
+
+from tests.unit.helpers import played, recently_played
+
+Row = dict[str, Any]
+NOON = datetime(2026, 11, 21, 12)  # noqa: DTZ001 - as tables keep times
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class Account:
+    """An account's attempts: pages of plays at minutes after noon, and failures."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self._known: list[Row] = []
+        self._number = count(1)
+
+    def page(self, at: float, *plays: float) -> Row:
+        """A page at a minute; `plays` are minutes too, each of a track of its own."""
+        number = next(self._number)
+        when = (NOON + at * MINUTE).replace(tzinfo=UTC)
+        items = [
+            played(round(minute * 100), (NOON + minute * MINUTE).replace(tzinfo=UTC))
+            for minute in sorted(plays, reverse=True)
+        ]
+        page = read_page(
+            recently_played(items),
+            account="main",
+            raw_key=f"raw/{number:04}",
+            capture_id=f"{number:04}",
+            captured_at=when,
+            observed_at=when,
+        )
+        self._known = merge(self._known, page.observations)
+        self.rows.append(capture_row(page, "main", self._known))
+        return self.rows[-1]
+
+    def failure(self, at: float, outcome: str = "unreachable") -> None:
+        when = (NOON + at * MINUTE).replace(tzinfo=UTC)
+        self.rows.append(
+            failed_capture_row(
+                "main",
+                capture_id=f"{next(self._number):04}",
+                captured_at=when,
+                outcome=outcome,
+                error="a sentence",
+            )
+        )
+
+    def gaps(self, newest: datetime | None = None) -> list[tuple[float, float | None, str, Any]]:
+        """Each gap's beginning and end in minutes after noon, its reason, and what closed it."""
+        return [
+            (
+                (gap["from_time"] - NOON) / MINUTE,
+                gap["to_time"] and (gap["to_time"] - NOON) / MINUTE,
+                gap["reason"],
+                gap["closed_by"],
+            )
+            for gap in gaps(self.rows, newest)
+        ]
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+FULL = [minute / 2 for minute in range(100, 200, 2)]  # 50 plays: minutes 50 to 99
+
+
+# Gaps.
+
+
+def test_pages_that_share_a_play_leave_no_gap(account: Account) -> None:
+    account.page(0, -9, -5, -1)
+    account.page(20, -1, 3, 7)
+    account.page(600, 7, 590)
+
+    assert account.gaps() == []
+
+
+def test_the_first_page_is_no_gap_and_nor_is_an_empty_account(account: Account) -> None:
+    account.page(0)
+    account.page(20)
+    account.page(40, 25, 30)
+
+    assert account.gaps() == []
+
+
+def test_a_full_page_that_shares_nothing_is_a_gap_from_the_last_play_known_to_it(
+    account: Account,
+) -> None:
+    account.page(0, -9, -5, -1)
+    account.page(100, *FULL)
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+
+def test_a_short_page_that_shares_nothing_is_a_gap_too(account: Account) -> None:
+    account.page(0, -9, -5, -1)
+    account.page(20, 15, 18)
+
+    assert account.gaps() == [(-1, 20, "short_page", None)]
+
+
+def test_a_gap_after_no_attempt_for_hours_was_missed(account: Account) -> None:
+    account.page(0, -1)
+    account.page(121, 115, 118)
+
+    assert account.gaps() == [(-1, 121, "missed", None)]
+
+
+def test_a_gap_after_failures_has_their_reason(account: Account) -> None:
+    account.page(0, -1)
+    account.failure(20, "failed")
+    account.failure(40, "rate_limited")
+    account.page(100, *FULL)
+
+    assert account.gaps() == [(-1, 100, "rate_limited", None)]
+
+
+def test_a_page_that_reaches_back_closes_a_gap(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(20, 15, 18)
+    account.page(40, -1, 5, 15, 18, 30)
+
+    assert account.gaps() == [(-1, 20, "short_page", "raw/0003")]
+
+
+def test_a_page_that_reaches_only_what_the_gap_ended_with_closes_nothing(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(20, 15, 18)
+    account.page(40, 15, 18, 30)
+
+    assert account.gaps() == [(-1, 20, "short_page", None)]
+
+
+def test_a_page_of_before_a_gap_shown_again_closes_nothing(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(100, *FULL)
+    account.page(105, -9, -1)
+    account.page(110, -1, 60)
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+    account.page(120, -1, *FULL, 119)
+
+    assert account.gaps() == [(-1, 100, "overflow", "raw/0005")]
+
+
+def test_a_page_with_the_newest_play_of_the_one_that_ends_a_gap_is_of_no_time_before(
+    account: Account,
+) -> None:
+    account.page(0, -9, -1)
+    account.page(20, 15, 18)
+    account.page(30, -1, 15)
+    account.page(40, -1, 15, 18)
+
+    assert account.gaps() == [(-1, 20, "short_page", "raw/0004")]
+
+
+def test_plays_that_surface_together_may_have_pushed_out_newer_ones(account: Account) -> None:
+    """The 50 that arrived last are a phone's from before what was heard on another one."""
+    account.page(0, -9, -1)
+    account.failure(20)
+    account.page(300, *FULL)
+
+    assert account.gaps() == [(-1, 300, "unreachable", None)]
+
+
+def test_a_late_run_spans_what_those_saw_that_overtook_it(account: Account) -> None:
+    account.page(0, -9, -1)
+    late = account.page(20, *FULL)
+    late["observed_at"] = NOON + 100 * MINUTE
+    account.page(40, 10, 39)
+    account.page(120, 99, 119)
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+
+def test_two_pages_of_one_time_are_in_the_order_of_their_keys(account: Account) -> None:
+    """As `-` comes before `.`, `run-1-again.json.gz` does before `run-1.json.gz`."""
+    account.page(0, -9, -1)
+    first = account.page(100, *FULL)
+    second = account.page(100, *FULL)
+    first["capture_id"], second["capture_id"] = "run-1-again", "run-1"
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+
+def test_a_late_play_older_than_a_gap_closes_nothing(account: Account) -> None:
+    """It was not known before the gap: that it is shown says nothing of what surfaced since."""
+    account.page(0, -9, -1)
+    account.page(20, -500, 15)
+    account.page(40, -500, 15, 30)
+
+    assert account.gaps() == [(-1, 20, "short_page", None)]
+
+
+def test_late_plays_alone_hide_all_that_surfaced_beside_them(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(20, -700, -650, -600)
+    account.page(40, 35)
+
+    assert account.gaps() == [(-1, 40, "short_page", None)]
+
+
+def test_a_late_play_beside_a_known_one_is_no_gap(account: Account) -> None:
+    account.page(0, -9, -1)
+    row = account.page(20, -700, -1, 5)
+
+    assert account.gaps() == []
+    assert (row["late"], row["late_oldest"]) == (1, NOON - 700 * MINUTE)
+
+
+def test_failures_for_longer_than_the_window_are_a_gap_that_lasts(account: Account) -> None:
+    account.page(0, -1)
+    account.failure(20)
+    account.failure(25)
+    assert account.gaps() == []
+
+    account.failure(26, "failed")
+
+    assert account.gaps() == [(-1, None, "failed", None)]
+    assert gaps(account.rows)[0]["found_by"] is None
+
+
+def test_an_outage_that_hid_nothing_is_a_closed_gap(account: Account) -> None:
+    account.page(0, -1)
+    account.failure(20)
+    account.page(26, -1, 20)
+
+    assert account.gaps() == [(-1, 26, "unreachable", "raw/0003")]
+
+
+def test_a_short_outage_that_hid_nothing_is_no_gap(account: Account) -> None:
+    account.page(0, -1)
+    account.failure(20)
+    account.page(25, -1, 20)
+
+    assert account.gaps() == []
+
+
+def test_an_empty_page_tells_nothing_of_an_account_that_has_plays(account: Account) -> None:
+    account.page(0, -1)
+    account.page(20)
+    account.page(40, -1, 30)
+    account.page(60)
+    account.page(100, *FULL)
+
+    assert [(start, end, why) for start, end, why, _ in account.gaps()] == [
+        (-1, 40, "empty"),
+        (30, 100, "empty"),
+    ]
+
+
+def test_what_was_known_before_the_first_attempt_given_counts(account: Account) -> None:
+    account.page(0, -1)
+
+    assert account.gaps(NOON - HOUR) == [(-60, 0, "short_page", None)]
+
+
+def test_attempts_are_taken_in_the_order_of_time(account: Account) -> None:
+    account.page(0, -1)
+    account.page(100, *FULL)
+    account.rows.reverse()
+
+    assert account.gaps() == [(-1, 100, "overflow", None)]
+
+
+# Late plays.
+
+
+def test_only_a_full_page_of_late_plays_may_hide_others(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(20, -1, -900)
+    account.page(200, *FULL[:-2], -5000, -4000)
+
+    assert late_spans(account.rows) == {"raw/0003": (NOON - 5000 * MINUTE, NOON - 4000 * MINUTE)}
+
+
+def test_days_settle_as_late_as_plays_were_seen_to_come(account: Account) -> None:
+    account.page(0, -9, -1)
+    assert settling(account.rows) == 2 * DAY
+
+    account.page(20, -1, -60)
+    assert settling(account.rows) == 2 * DAY
+
+    account.page(40, -1, 20 - 5 * 24 * 60)
+    assert settling(account.rows) == 5 * DAY + 20 * MINUTE
+
+    account.page(60, -1, -60 * 24 * 60)
+    assert settling(account.rows) == 30 * DAY
+
+
+# Certainty.
+
+DATE = date(2026, 11, 21)
+START = NOON - 12 * HOUR
+LATER = START + 3 * DAY
+
+
+def gap(first: datetime, last: datetime | None, closed_by: str | None = None) -> Row:
+    return {"from_time": first, "to_time": last, "closed_by": closed_by}
+
+
+def sure(*found: Row, now: datetime = LATER, reached: bool = False, **more: Any) -> str:
+    return certainty(DATE, now=now, settles=2 * DAY, gaps=found, reached=reached, **more)
+
+
+def test_a_day_is_observed_once_late_plays_are_no_longer_expected() -> None:
+    assert sure(now=LATER) == OBSERVED
+    assert sure(now=LATER - MINUTE) == PROVISIONAL
+
+
+def test_a_day_that_late_plays_on_a_full_page_reach_is_provisional() -> None:
+    assert sure(now=LATER + 300 * DAY, reached=True) == PROVISIONAL
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "touched"),
+    [
+        (START - HOUR, START + MINUTE, True),
+        (START + HOUR, START + 2 * HOUR, True),
+        (START + DAY - MINUTE, START + 2 * DAY, True),
+        (START - DAY, START + 3 * DAY, True),
+        (START + HOUR, None, True),
+        (START - HOUR, None, True),
+        (START - HOUR, START, False),
+        (START + DAY, START + 2 * DAY, False),
+        (START + DAY, None, False),
+    ],
+)
+def test_an_open_gap_makes_every_day_that_it_touches_one(
+    first: datetime, last: datetime | None, touched: bool
+) -> None:
+    assert sure(gap(first, last)) == (GAP if touched else OBSERVED)
+    assert sure(gap(first, last, "raw/a")) == OBSERVED
+
+
+def test_a_gap_counts_before_late_plays() -> None:
+    assert sure(gap(START, None), now=START + HOUR, reached=True) == GAP
+
+
+def test_what_an_export_covers_whole_is_confirmed_whatever_else_there_is() -> None:
+    whole = [(START, START + DAY)]
+
+    assert sure(gap(START, None), reached=True, exports=whole) == CONFIRMED
+    assert sure(exports=[(START + MINUTE, START + DAY)]) == OBSERVED
+    assert sure(exports=[(START, START + DAY - MINUTE)]) == OBSERVED
