@@ -123,6 +123,13 @@ def test_empty_body(made: Api) -> None:
     assert [answer.status_code, answer.content] == [200, b""]
 
 
+def test_error_inside(made: Api) -> None:
+    _fault(made, path="playlists", kind="error_inside", times=1)
+    answer = made.get(_playlist(made))
+    assert answer.status_code == 200
+    assert answer.json() == {"error": {"status": 500, "message": "Internal server error"}}
+
+
 def test_html(made: Api) -> None:
     _fault(made, path="playlists", kind="html", times=1)
     answer = made.get(_playlist(made))

@@ -244,7 +244,7 @@ def _offline(
     spells = []
     for _ in range(round(habits.offline * (last - first) / WEEK)):
         begin = rng.randrange(first, last)
-        length = rng.choice([2 * HOUR, 8 * HOUR, DAY, 3 * DAY, rng.randint(4, 25) * DAY])
+        length = rng.choice([2 * HOUR, 8 * HOUR, DAY, 3 * DAY, rng.randint(4, 45) * DAY])
         spells.append((begin, begin + rng.randint(length // 2, length), rng.choice([0.3, 0.7, 1])))
     return spells
 

@@ -167,6 +167,17 @@ def test_a_page_of_before_a_gap_shown_again_closes_nothing(account: Account) -> 
     assert account.gaps() == [(-1, 100, "overflow", "raw/0005")]
 
 
+def test_a_page_with_the_newest_play_of_the_one_that_ends_a_gap_is_of_no_time_before(
+    account: Account,
+) -> None:
+    account.page(0, -9, -1)
+    account.page(20, 15, 18)
+    account.page(30, -1, 15)
+    account.page(40, -1, 15, 18)
+
+    assert account.gaps() == [(-1, 20, "short_page", "raw/0004")]
+
+
 def test_plays_that_surface_together_may_have_pushed_out_newer_ones(account: Account) -> None:
     """The 50 that arrived last are a phone's from before what was heard on another one."""
     account.page(0, -9, -1)

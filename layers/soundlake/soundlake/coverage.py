@@ -33,6 +33,7 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
     `closed_by` being that page.
     """
     found: list[Row] = []
+    newest_on: dict[str, datetime] = {}  # the pages that end a gap
     missed: list[Row] = []  # attempts since the last page
     last = newest
     for row in sorted(captures, key=_order):
@@ -45,8 +46,9 @@ def gaps(captures: Iterable[Row], newest: datetime | None = None) -> list[Row]:
                 # that was late stands before those that overtook it, and spans what they saw.
                 if row["observed_at"] >= last:
                     found.append(_unseen(row, newest, last, missed))
+                    newest_on[row["raw_key"]] = row["newest"]
             else:
-                _close(found, row)
+                _close(found, row, newest_on)
                 if missed and row["observed_at"] - last > WINDOW:
                     gap = _gap(row, newest, row["observed_at"], missed[-1]["outcome"])
                     found.append(gap | {"closed_by": row["raw_key"]})
@@ -87,15 +89,17 @@ def _gap(row: Row, start: datetime, end: datetime | None, reason: str) -> Row:
     }
 
 
-def _close(found: Iterable[Row], row: Row) -> None:
+def _close(found: Iterable[Row], row: Row, newest_on: Mapping[str, datetime]) -> None:
     """Close the gaps that a page reaches across: it shows a play known before each, and one since.
 
-    A page of before the gap, shown again, shows none since.
+    A page of before a gap, shown again, shows none since: neither one that was heard after the
+    page that ends the gap, nor that page's own newest one.
     """
     for gap in found:
         if gap["closed_by"] is not None or not gap["found_by"]:
             continue
-        if row["reached"] < gap["found_by"] and row["newest"] >= gap["to_time"]:
+        since = row["newest"] >= gap["to_time"] or row["newest"] == newest_on[gap["found_by"]]
+        if since and row["reached"] < gap["found_by"]:
             gap["closed_by"] = row["raw_key"]
 
 

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from soundlake.coverage import CONFIRMED, Span, certainty, gaps, late_spans, settling
+from soundlake.coverage import CONFIRMED, UNSETTLED, Span, certainty, gaps, late_spans, settling
 from soundlake.store.lake import Lake, Row, month_of_key
 from soundlake.times import month_of, shift_month
 
 GAPS, DAYS = "gaps", "account_days"
+DAY = timedelta(days=1)
+WAITED = UNSETTLED + 7 * DAY  # a day is looked at until no late play is waited for, and a while on
 
 
 def captures_from(lake: Lake, account: str, first: str, last: str) -> tuple[str, list[Row]]:
@@ -43,7 +45,7 @@ def publish_coverage(lake: Lake, account: str, captures: Sequence[Row], start: s
         return  # nothing was ever seen: no day can be told
     spans = late_spans(captures)
     touched = [gap["from_time"] for gap in found] + [begin for begin, _ in spans.values()]
-    months = _months(min([start, *map(month_of, touched)]), end)
+    months = _months(min([start, month_of(now - WAITED), *map(month_of, touched)]), end)
     known = [gap for each in months if each < start for gap in lake.owned(GAPS, each, account)]
     for month in months:
         change = _days(
@@ -104,7 +106,11 @@ def _day_counts(lake: Lake, account: str, month: str) -> Mapping[date, int]:
 def _before(
     lake: Lake, account: str, captures: Iterable[Row], start: str
 ) -> tuple[date | None, datetime | None]:
-    """The first whole day that captures speak of, and the latest play known before a month."""
+    """The first whole day after the first page, and the latest play known before a month.
+
+    Nothing is claimed of the days that the first page itself shows: where old plays had arrived
+    late, they had pushed out newer ones that nobody saw.
+    """
     earlier = [each for each in _months_with(lake, "captures", account) if each < start]
     newest: datetime | None = None
     for month in reversed(earlier):
@@ -119,9 +125,9 @@ def _before(
             rows = found
             break
     pages = sorted(
-        (row["captured_at"], row["capture_id"], row["oldest"]) for row in rows if row["newest"]
+        (row["captured_at"], row["capture_id"], row["observed_at"]) for row in rows if row["newest"]
     )
-    return (pages[0][2].date() + timedelta(days=1) if pages else None), newest
+    return (pages[0][2].date() + DAY if pages else None), newest
 
 
 def _of_month(month: str, first: date, now: datetime) -> list[date]:
