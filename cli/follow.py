@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "capture": ("Capture", "Derive"),
+    "capture": ("Select", "CaptureAccounts"),
     "daily": ("Plan", "ProcessCharts", "Enrich", "Verify", "WithdrawCharts", "Publish"),
 }
 _RECORDS: Final[Mapping[str, str]] = {
@@ -38,6 +38,7 @@ class Outcome:
     planned: int = 0
     done_before: int = 0
     charts: list[dict[str, Any]] = field(default_factory=list)
+    accounts: list[dict[str, Any]] = field(default_factory=list)
     enrich: dict[str, Any] = field(default_factory=dict)
     verify: dict[str, Any] = field(default_factory=dict)
     publish: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +73,11 @@ class Outcome:
         """The days before this run's own of which no answer was kept, so that none can be made."""
         return [one for one in self.charts if _lost(one)]
 
+    def plays(self, name: str) -> int | None:
+        """A count of the captured pages' plays over all accounts; None where no page came."""
+        found = [int(one[name]) for one in self.accounts if one.get(name) is not None]
+        return sum(found) if found else None
+
     @property
     def why(self) -> str:
         """Why it did not succeed, as the machine says it; empty when it did."""
@@ -83,7 +89,7 @@ class Outcome:
     def requests(self) -> dict[str, int]:
         """Count the requests made to Spotify by endpoint."""
         counts: dict[str, int] = {}
-        for part in (self.output, self.enrich, *self.charts):
+        for part in (self.enrich, *self.charts, *self.accounts):
             for endpoint, count in (part.get("requests") or {}).items():
                 counts[endpoint] = counts.get(endpoint, 0) + int(count)
         return counts
@@ -158,6 +164,7 @@ def follow(
     outcome.cause = described.get("cause") or outcome.cause
     outcome.output = _object(described.get("output")) or outcome.output
     _missed(outcome, outcome.output)
+    outcome.accounts = outcome.accounts or list(outcome.output.get("accounts") or ())
     return outcome
 
 
@@ -187,7 +194,7 @@ def _entered(outcome: Outcome, event: Mapping[str, Any]) -> None:
 def _exited(outcome: Outcome, event: Mapping[str, Any]) -> None:
     details = event.get("stateExitedEventDetails", {})
     name, output = details.get("name"), _object(details.get("output"))
-    if name in _RECORDS:
+    if name in _RECORDS and outcome.machine == "daily":
         outcome.charts.append(output or {"chart": "a chart", "status": _RECORDS[name]})
     if name not in STAGES[outcome.machine]:
         return
@@ -208,9 +215,9 @@ def _results(outcome: Outcome, name: str, output: Mapping[str, Any]) -> None:
         kept = {"Enrich": outcome.enrich, "Verify": outcome.verify, "Publish": outcome.publish}
         _take(kept[name], found if isinstance(found, dict) else {})
         _missed(outcome, output)
-    elif outcome.machine == "capture":
-        found = output.get(name.lower(), output)
-        outcome.output.update(found if isinstance(found, dict) else {})
+    elif name == "CaptureAccounts":
+        listed = output.get("accounts")
+        outcome.accounts += listed if isinstance(listed, list) else []
 
 
 def _missed(outcome: Outcome, output: Mapping[str, Any]) -> None:

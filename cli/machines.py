@@ -117,11 +117,14 @@ def verdict(outcome: Outcome) -> str:
 
 
 def _captured(outcome: Outcome) -> str:
-    output = outcome.output
-    if output.get("status") == "empty":
-        return "nothing has been played yet"
-    new, page = output.get("new", 0), output.get("page", 0)
-    return f"{new} new play{'' if new == 1 else 's'} among the last {page}"
+    waiting = sum(one.get("status") == "waiting" for one in outcome.accounts)
+    waits = f", {waiting} account{'' if waiting == 1 else 's'} waiting for consent or the like"
+    new, page = outcome.plays("new"), outcome.plays("page")
+    if not outcome.accounts:
+        return "there is no account to capture; ./soundlake connect makes one"
+    if not page:
+        return "nothing has been played yet" + waits * bool(waiting)
+    return f"{new} new play{'' if new == 1 else 's'} among the last {page}" + waits * bool(waiting)
 
 
 def _charted(outcome: Outcome) -> str:

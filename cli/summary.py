@@ -106,10 +106,10 @@ def _show_capture(report: Report, console: Console) -> None:
     if not outcome.succeeded:
         console.print(f"[bold]Plays[/]   [red]failed[/]: {escape(outcome.why)}", soft_wrap=True)
         return
-    names = ("page", "new", "late", "known", "invalid")
-    parts = [f"{outcome.output[name]} {name}" for name in names if name in outcome.output]
-    if parts and "page" in outcome.output:
-        parts[0] = f"{outcome.output['page']} in the page"
+    counts = {name: outcome.plays(name) for name in ("page", "new", "late", "known", "invalid")}
+    parts = [f"{count} {name}" for name, count in counts.items() if count is not None]
+    if counts["page"] is not None:
+        parts[0] = f"{counts['page']} in the page"
     console.print(f"[bold]Plays[/]   {', '.join(parts) or 'none played yet'}", highlight=False)
 
 

@@ -209,7 +209,11 @@ def test_the_last_events_are_read_after_the_end_was_seen(
 
 def test_what_capture_answers() -> None:
     outcome = Outcome("capture", "arn")
-    said = {"status": "captured", "page": 50, "new": 3, "requests": {"me/player": 1}}
-    take(outcome, [entered(1, "Capture"), exited(2, "Capture", {"capture": said, "waits": 0})])
-    assert outcome.output["new"] == 3
-    assert outcome.requests() == {"me/player": 1}
+    one = {"status": "captured", "page": 50, "new": 3, "requests": {"me/player": 1}}
+    other = {"status": "waiting", "requests": {}}
+    said = {"select": {}, "accounts": [one, other], "failures": []}
+    take(outcome, [entered(1, "CaptureAccounts"), exited(2, "CaptureAccounts", said)])
+    take(outcome, [entered(3, "CaptureAccounts"), exited(4, "CaptureAccounts", said)])
+    assert (outcome.plays("new"), outcome.plays("page"), outcome.plays("late")) == (6, 100, None)
+    assert outcome.requests() == {"me/player": 2}
+    assert outcome.charts == []

@@ -37,7 +37,7 @@ def report(*, made_up: bool = True, failed: bool = False) -> Report:
     lost = {"chart": "daily-SE", "status": "failed", "stage": "Extract", "error": "503 [busy]"}
     good = {"chart": "daily-NO", "status": "loaded", "rows": 50, "requests": {"playlists/{id}": 2}}
     capture = Outcome("capture", "arn", "SUCCEEDED")
-    capture.output = {"page": 50, "new": 7, "requests": {"me/player/recently-played": 1}}
+    capture.accounts = [{"page": 50, "new": 7, "requests": {"me/player/recently-played": 1}}]
     daily = Outcome("daily", "arn", "FAILED" if failed else "SUCCEEDED", cause="Not done")
     daily.charts = [good, lost] if failed else [good]
     daily.stages = {"Plan": 0.5}

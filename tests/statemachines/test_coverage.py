@@ -8,6 +8,9 @@ from tests.statemachines.asl import MACHINES, Edge, definition, edges, states, t
 from tests.statemachines.engine import taken
 from tests.statemachines.scenarios import SCENARIOS, story
 
+# The first test plays every scenario.
+pytestmark = pytest.mark.timeout(300)
+
 
 def _seen(machine: str) -> set[Edge]:
     runs = [run for name in SCENARIOS for run in story(name).runs if run.machine == machine]

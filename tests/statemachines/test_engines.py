@@ -62,7 +62,7 @@ CHANGED = {
     "a condition": (
         "capture_limited_for_five_minutes",
         ("retry_after <= 300", "retry_after < 300"),
-        _ENDS | {"waits", "sleeps", "Capture's events", "Derive's events"},
+        _ENDS | {"waits", "sleeps", "branches", "Capture's events", "Derive's events"},
     ),
     "a wait": (
         "capture_limited_once",
@@ -77,12 +77,12 @@ CHANGED = {
     "the number of tries": (
         "capture_throws_twice",
         ('"MaxAttempts": 2', '"MaxAttempts": 1'),
-        _ENDS | {"sleeps", "Capture's events", "Derive's events"},
+        _ENDS | {"sleeps", "branches", "Capture's events", "Derive's events"},
     ),
     "what a function gets": (
         "captured",
-        ('"execution": "{% $states.context.Execution.Name %}"', '"execution": "another"'),
-        _ENDS | {"sleeps", "Capture's events", "Derive's events"},
+        ('"account": "{% $states.context.Map.Item.Value %}"', '"account": "another"'),
+        _ENDS | {"sleeps", "branches", "Capture's events", "Derive's events"},
     ),
     "a branch": (
         "chart_limited_twice",

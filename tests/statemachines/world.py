@@ -261,6 +261,7 @@ class World:
     def _process(self, verb: str) -> Iterator[None]:
         """Each function has a process of its own, and in it the secrets that it remembers."""
         self._inside = verb
+        asking.budgets.cache_clear()
         try:
             yield
         finally:
