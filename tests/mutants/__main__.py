@@ -26,6 +26,7 @@ MODULES = (
     "chart_days",
     "charts",
     "plays",
+    "coverage",
     "features",
     "entities",
     "activity",

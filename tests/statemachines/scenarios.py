@@ -129,6 +129,16 @@ def captured_twice(world: World) -> None:
 
 
 @scenario
+def captured_after_days_without(world: World) -> None:
+    """Spotify shows none of the plays that the first page showed."""
+    world.run("capture", HOURLY)
+    world.spotify.now += timedelta(days=4)
+    world.spotify.plays = [play(8, world.spotify.now - timedelta(hours=1))]
+    world.begin_anew()
+    world.run("capture", {"scheduled_time": "2025-03-09T12:07:00Z"})
+
+
+@scenario
 def empty(world: World) -> None:
     world.spotify.plays = []
     world.run("capture", HOURLY)

@@ -256,3 +256,13 @@ def test_it_all_happens_in_the_templates_bucket() -> None:
     resources = {call.resource for call in story("captured").calls if call.action[:2] == "s3"}
     assert resources
     assert all(each.startswith(f"arn:aws:s3:::{BUCKET}") for each in resources)
+
+
+def test_what_could_not_be_seen_is_a_gap_and_touches_its_days() -> None:
+    told = story("captured_after_days_without")
+    assert [run.status for run in told.runs] == ["SUCCEEDED", "SUCCEEDED"]
+    (gap,) = told.rows("gaps")
+    assert gap["from_time"] == max(row["time"] for row in told.rows("observations")[:-1])
+    assert (gap["reason"], gap["closed_by"]) == ("missed", None)
+    days = {str(row["day"]): row["certainty"] for row in told.rows("account_days")}
+    assert days["2025-03-07"] == "gap"

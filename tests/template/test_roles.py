@@ -21,6 +21,8 @@ FILES: dict[str, dict[str, str]] = {
         "lake/observations/*/main.parquet": "rw",
         "lake/plays/*/main.parquet": "rw",
         "lake/captures/*/main.parquet": "rw",
+        "lake/gaps/*/main.parquet": "rw",
+        "lake/account_days/*/main.parquet": "rw",
     },
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
     "Extract": {"raw/charts/*": "rw"},

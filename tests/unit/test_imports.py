@@ -16,6 +16,7 @@ from tests.unit.helpers import REPO
 DOMAIN = (
     "charts",
     "plays",
+    "coverage",
     "entities",
     "features",
     "sections",
