@@ -28,7 +28,13 @@ from local.spotify.made_up import made_up_world
 from local.spotify.world import Listener, Play, Track, World
 from tests.simulation.checks import Lived
 from tests.simulation.model import Life, Run, moment
-from tests.unit.conftest import ENVIRONMENT, NOT_SET, forget_clients, forget_values
+from tests.unit.conftest import (
+    ENVIRONMENT,
+    NOT_SET,
+    forget_clients,
+    forget_values,
+    make_tables,
+)
 from tests.unit.helpers import ACCOUNT, BUCKET, PREFIX, REGION, Row, Zones, invoke
 
 WAITS = 1  # how often a run that cannot reach Spotify waits and asks again
@@ -124,9 +130,9 @@ class Machine:
 def capture_event(run: Run, before: dict[str, int]) -> Row:
     """What the state machine gives Capture for a run."""
     return {
-        "input": {"scheduled_time": format_time(moment(run.scheduled))},
+        "account": ACCOUNT,
+        "captured_at": format_time(moment(run.scheduled)),
         "execution": run.name,
-        "start_time": format_time(moment(run.at)),
         "requests": before,
     }
 
@@ -164,6 +170,7 @@ def _aws(world: World, control: Control) -> Iterator[Zones]:
                 (f"{PREFIX}/accounts/{ACCOUNT}/token", token),
             ):
                 ssm.put_parameter(Name=name, Value=json.dumps(value), Type="SecureString")
+            make_tables()
             yield Zones(s3)
         forget_clients()
         forget_values()

@@ -115,7 +115,7 @@ def test_requests_that_the_machines_report_are_those_that_spotify_counted(
     first: FirstRun,
 ) -> None:
     output = first.daily["output"]
-    parts = [*output["charts"], output["enrich"], first.capture["output"]]
+    parts = [*output["charts"], output["enrich"], *first.capture["output"]["accounts"]]
 
     reported = sum((Counter(part["requests"]) for part in parts), Counter())
 
@@ -153,7 +153,7 @@ def test_profiles_are_the_means_of_the_file(stack: Stack, first: FirstRun) -> No
 
 
 def test_captured_plays_are_what_spotify_shows(stack: Stack, first: FirstRun) -> None:
-    output = first.capture["output"]
+    (output,) = first.capture["output"]["accounts"]
 
     plays = _table(stack, "plays")
 
@@ -209,8 +209,8 @@ def test_capturing_again_adds_an_attempt_and_what_is_new_alone(
 
     again = stack.run("capture", {"scheduled_time": f"{stack.date}T23:59:00Z"})
 
-    output = again["output"]
     assert again["status"] == "SUCCEEDED"
+    (output,) = again["output"]["accounts"]
     assert output["new"] + output["known"] == output["page"]
     assert len(_table(stack, "plays")) == plays + output["new"]
 

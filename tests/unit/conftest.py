@@ -141,9 +141,7 @@ def zones() -> Iterator[Zones]:
         yield Zones(s3)
 
 
-@pytest.fixture
-def tables(zones: Zones) -> object:
-    """DynamoDB with the account and no budget that is spent; its client."""
+def make_tables() -> object:
     client = items.dynamodb_client()
     for name, key in ((ACCOUNTS_TABLE, "account"), (BUDGET_TABLE, "holder")):
         client.create_table(
@@ -154,6 +152,12 @@ def tables(zones: Zones) -> object:
         )
     access.accounts_table().create(connected(ACCOUNT, "solveig", "Solveig", CONSENTED_AT))
     return client
+
+
+@pytest.fixture
+def tables(zones: Zones) -> object:
+    """DynamoDB with the account and no budget that is spent; its client."""
+    return make_tables()
 
 
 @pytest.fixture
