@@ -145,7 +145,8 @@ def live(life: Life) -> Lived:
     with _aws(world, control) as zones, _spotify(app, control):
         machine = Machine(life, world, control, zones)
         for run in life.runs:
-            machine.run(run)
+            if not run.refused:
+                machine.run(run)
         return machine.end()
 
 

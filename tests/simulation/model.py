@@ -18,6 +18,7 @@ DAY = 24 * HOUR
 WEEK = 7 * DAY
 
 WINDOW = 50
+AHEAD = 5 * MINUTE  # a logical time further in the future is refused
 SHORTEST = 30 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -89,6 +90,11 @@ class Run:
     shuffled: bool = False
     killed: bool = False  # after the capture, before anything is derived
     held: bool = False  # derived after the run that follows, which overtakes it
+
+    @property
+    def refused(self) -> bool:
+        """Whether Select refuses it, because its time lies in the future: nobody is asked."""
+        return self.scheduled > self.at + AHEAD
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,112 @@
+"""Select: the accounts of a round, and when the next one is."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from soundlake import access
+from soundlake.accounts import Account, Answer, answered, connected, disconnected
+
+from tests.unit.helpers import ACCOUNT, Row, invoke
+
+NOW = datetime.fromisoformat("2026-11-21T09:07:02+00:00")
+HOUR = timedelta(hours=1)
+
+
+def select(given: Any = None, *, number: int = 0, now: datetime = NOW) -> Row:
+    event = {
+        "input": {} if given is None else given,
+        "start_time": "2026-11-21T09:07:01.500Z",
+        "now": now.isoformat(),
+        "round": number,
+    }
+    return invoke("select", event)
+
+
+def add(name: str) -> Account:
+    account = connected(name, f"spotify-{name}", name.title(), NOW - HOUR)
+    assert access.accounts_table().create(account)
+    return account
+
+
+def change(before: Account, after: Account) -> None:
+    assert access.accounts_table().replace(before, after)
+
+
+@pytest.mark.parametrize("given", [{}, {"once": True}, {"once": True, "interval_minutes": 20}])
+def test_without_an_interval_all_accounts_are_captured_once(given: Row, tables: object) -> None:
+    add("another")
+
+    assert select(given) == {
+        "status": "selected",
+        "accounts": ["another", ACCOUNT],
+        "waiting": [],
+        "captured_at": "2026-11-21T09:07:01.500Z",
+        "suffix": "",
+        "next_round": None,
+        "next_at": None,
+        "next_in": None,
+        "counts": {"accounts": 2, "waiting": 0},
+    }
+
+
+def test_the_schedules_rounds_follow_each_other(tables: object) -> None:
+    given = {"scheduled_time": "2026-11-21T09:07:00Z", "interval_minutes": 20}
+
+    first = select(given)
+    second = select(given, number=first["next_round"], now=NOW + timedelta(minutes=20))
+    third = select(given, number=second["next_round"], now=NOW + timedelta(minutes=40))
+
+    rounds = [first, second, third]
+    assert [each["captured_at"][11:16] for each in rounds] == ["09:07", "09:27", "09:47"]
+    assert [each["suffix"] for each in rounds] == ["", "-1", "-2"]
+    assert first["next_at"] == second["captured_at"]
+    assert [each["next_in"] for each in rounds] == [1198, 1198, None]
+
+
+def test_who_waits_for_their_user_is_told_of_and_left_out(tables: object) -> None:
+    ended, refused = add("ended"), add("refused")
+    change(ended, disconnected(ended, NOW - HOUR))
+    change(refused, answered(refused, Answer.NO_PREMIUM, NOW - HOUR, "run-1"))
+
+    result = select()
+
+    assert result["accounts"] == [ACCOUNT]
+    assert {each["account"]: each["state"] for each in result["waiting"]} == {
+        "ended": "disconnected",
+        "refused": "needs_premium",
+    }
+    assert all(
+        "./soundlake" in each["error"] or "Premium" in each["error"] for each in result["waiting"]
+    )
+    assert select(now=NOW + 5 * HOUR)["accounts"] == [ACCOUNT, "refused"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"interval_minutes": 4}, "The input's 'interval_minutes' is wrong"),
+        ({"interval_minutes": 61}, "The input's 'interval_minutes' is wrong"),
+        ({"when": "now"}, "The input's 'when' is wrong"),
+        ([], "The input's 'input' is wrong"),
+        ({"scheduled_time": "9:07"}, "'9:07' is not a time"),
+        ({"scheduled_time": "2026-11-21T09:13:00Z"}, "2026-11-21T09:13:00.000Z lies in the future"),
+    ],
+)
+def test_a_wrong_input_is_one_sentence(given: Any, sentence: str, tables: object) -> None:
+    result = select(given)
+
+    assert result["status"] == "invalid"
+    assert result["error"].startswith(sentence)
+
+
+def test_an_account_that_cannot_be_read_is_named(tables: Any) -> None:
+    tables.put_item(
+        TableName=access.accounts_table().name,
+        Item={"account": {"S": "broken"}, "state": {"S": "asleep"}},
+    )
+
+    result = select()
+
+    assert result["status"] == "invalid"
+    assert "broken" in result["error"]
