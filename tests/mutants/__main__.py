@@ -28,6 +28,7 @@ MODULES = (
     "charts",
     "plays",
     "coverage",
+    "rounds",
     "features",
     "entities",
     "activity",

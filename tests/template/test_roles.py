@@ -89,10 +89,11 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "UpdateItem")},
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
+    "Select": {("dynamodb:Scan", ACCOUNTS)},
     "Extract": USE_BUDGET,
     "Enrich": USE_BUDGET,
 }
-WITHOUT_THE_BUCKET = {"Connect"}
+WITHOUT_THE_BUCKET = {"Select", "Connect"}
 ACTIONS = {"r": ("s3:GetObject",), "w": ("s3:PutObject",), "rw": ("s3:GetObject", "s3:PutObject")}
 
 # The one statement on every resource: deliveries of logs have no resource that could be named.
