@@ -16,6 +16,7 @@ from tests.unit.helpers import (
     TODAY,
     FakeSpotify,
     Killed,
+    Row,
     Zones,
     album,
     analysis,
@@ -67,6 +68,21 @@ def know(spotify: FakeSpotify, number: int, **changes: Any) -> None:
 
 
 # Entities.
+
+
+def killed_at(write: int, chart: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish in a process that ends before its nth write."""
+    put, writes = Bucket.put, iter(range(1, 100))
+
+    def dying(*args: Any, **options: Any) -> None:
+        if next(writes) == write:
+            raise Killed
+        put(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "put", dying)
+        with pytest.raises(Killed):
+            publish(chart)
 
 
 def test_what_the_charts_showed_is_published(zones: Zones) -> None:
@@ -659,17 +675,7 @@ def test_killed_before_any_write_all_months_that_features_touch_are_derived_by_t
     spotify.analyses[track_id(1)] = analysis()
     chart = load(zones, [track(1)])
     enrich()
-    put, writes = Bucket.put, iter(range(1, 100))
-
-    def dying(*args: Any, **options: Any) -> None:
-        if next(writes) == write:
-            raise Killed
-        put(*args, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Bucket, "put", dying)
-        with pytest.raises(Killed):
-            publish(chart)
+    killed_at(write, chart, monkeypatch)
 
     assert publish(day="2026-11-22")["status"] == "published"
 
@@ -781,17 +787,7 @@ def test_killed_before_any_write_the_next_run_makes_it_whole(
     play_tracks(zones, NOON, track(2))
     chart = load(zones, [track(1)])
     enrich()
-    put, writes = Bucket.put, iter(range(1, 100))
-
-    def dying(*args: Any, **options: Any) -> None:
-        if next(writes) == write:
-            raise Killed
-        put(*args, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Bucket, "put", dying)
-        with pytest.raises(Killed):
-            publish(chart)
+    killed_at(write, chart, monkeypatch)
     assert zones.keys("lake/chart_days/") == []
 
     assert publish(chart)["status"] == "published"
