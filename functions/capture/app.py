@@ -9,7 +9,9 @@ from soundlake.accounts import Account, AccountError, Answer, State, answered, i
 from soundlake.observability import function
 from soundlake.settings import settings
 from soundlake.spotify import client, errors
+from soundlake.spotify.models import RecentlyPlayed
 from soundlake.store.captures import CaptureKey
+from soundlake.store.objects import NotJsonError
 from soundlake.times import format_time, parse_time
 from soundlake.tokens import BusyError, UserAccess
 
@@ -30,9 +32,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{account, captured_at, execution, requests}` to `{status: captured, raw_key}`.
 
     The key carries `captured_at` and the execution's name: tried again, it finds its own answer
-    and asks nothing. Otherwise `{status: rate_limited, unreachable or busy, retry_after}`;
-    `{status: waiting, state}` where the account waits for its user, which is no failure; or
-    `{status: failed, error}`, also where Spotify refuses the consent for the first time.
+    and asks nothing. An answer that is no page is kept too, for Derive to name. Otherwise
+    `{status: rate_limited, unreachable or busy, retry_after}`; `{status: waiting, state}` where
+    the account waits for its user, which is no failure; or `{status: failed, error}`, also where
+    Spotify refuses the consent for the first time.
     `requests` adds up over the tries that a wait makes of one.
     """
     account, at, run = event["account"], parse_time(event["captured_at"]), event["execution"]
@@ -41,12 +44,16 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     spotify: client.Spotify | None = None
     try:
         found = _account(account)
-        if access.raw().read(key) is None:
+        kept, readable = _kept(key)
+        if not kept:
             if not is_due(found, at):
                 return result | _waiting(found) | asking.counted(None, event.get("requests"))
             spotify = asking.spotify()
-            access.raw().write(key, _page(spotify, account, run))
-        _note(found, Answer.PAGE, at, run)
+            page = _page(spotify, account, run)
+            access.raw().write(key, page)
+            readable = _is_page(page.json)
+        if readable:
+            _note(found, Answer.PAGE, at, run)
         result |= {"status": "captured", "raw_key": key}
     except BusyError as error:
         result |= {"status": "busy", "retry_after": error.retry_after, "error": str(error)}
@@ -70,6 +77,24 @@ def _account(account: str) -> Account:
             f"There is no account {account}; ./soundlake accounts lists those there are."
         )
     return found
+
+
+def _kept(key: str) -> tuple[bool, bool]:
+    """Whether an answer was kept under a key, and whether it is a page."""
+    try:
+        answer = access.raw().read(key)
+    except NotJsonError:
+        return True, False
+    return answer is not None, answer is not None and _is_page(answer.json)
+
+
+def _is_page(answer: Any) -> bool:
+    """Whether an answer says that this account is captured; what is no page, Derive tells of."""
+    try:
+        RecentlyPlayed.read(answer, "recently played")
+    except errors.BadAnswerError:
+        return False
+    return True
 
 
 def _page(spotify: client.Spotify, account: str, run: str) -> client.Answer:

@@ -7,6 +7,7 @@ from soundlake import access
 from soundlake.deriving.coverage import captures_from, publish_coverage
 from soundlake.observability import function, logger
 from soundlake.plays import (
+    UNREADABLE,
     CapturedPage,
     capture_row,
     derive_plays,
@@ -17,11 +18,11 @@ from soundlake.plays import (
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.captures import CaptureKey, prefix
 from soundlake.store.lake import Lake, Row, SchemaError
-from soundlake.store.objects import CorruptObjectError
+from soundlake.store.objects import CorruptObjectError, NotJsonError
 from soundlake.times import month_of, parse_time, shift_month
 
 TRIES = 3  # against another run that records an attempt meanwhile
-DAMAGED = "damaged"  # the outcome of a capture whose kept answer cannot be read
+DAMAGED = "damaged"  # the outcome of a capture whose kept answer is no longer whole
 
 
 @function("Derive")
@@ -64,7 +65,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             "status": "failed",
             "error": f"{capture['raw_key']} is gone; nothing could be derived of it.",
         }
-    if own["outcome"] == DAMAGED:
+    if own["outcome"] in {DAMAGED, UNREADABLE}:
         return _result(capture, rows) | {"status": "failed", "error": own["error"]}
     return _result(capture, rows) | {
         "status": own["outcome"],
@@ -135,11 +136,13 @@ def _pages(account: str, keys: list[str]) -> tuple[list[CapturedPage], list[Row]
                 observed_at=answer.at,
             )
         except (CorruptObjectError, BadAnswerError) as error:
+            # Spotify's own words, kept as they came, will not be read better the next time.
+            ours = isinstance(error, CorruptObjectError) and not isinstance(error, NotJsonError)
             row = failed_capture_row(
                 account,
                 capture_id=parsed.capture_id,
                 captured_at=parsed.captured_at,
-                outcome=DAMAGED,
+                outcome=DAMAGED if ours else UNREADABLE,
                 error=str(error) if isinstance(error, CorruptObjectError) else f"{key}: {error}",
             )
             damaged.append(row | {"raw_key": key})
@@ -158,10 +161,12 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     around = sorted({shift_month(each, by) for each in months for by in (-1, 0, 1)})
     for each in around:
         lake.replace("plays", each, account, lambda _, each=each: _plays(lake, account, each))
-    # A page of old plays alone is late beside what the run's own months have shown.
+    # A page of old plays alone is late beside what the run's own months have shown, and a row
+    # that cannot be read may be of a play that is known.
+    unread = {month_of(newest) for page in pages for _, newest in page.unread}
     every = [
         row
-        for each in sorted({*around, shift_month(month, -1), month})
+        for each in sorted({*around, shift_month(month, -1), month, *unread})
         for row in lake.owned("observations", each, account)
     ]
     return [capture_row(page, account, every) for page in pages]

@@ -6,7 +6,7 @@ gap, or leaves no trace, and those are counted apart. Weeks without faults repor
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -15,7 +15,9 @@ from typing import Any
 from soundlake.coverage import GAP, OBSERVED, PROVISIONAL, SETTLED, UNSETTLED
 
 from tests.simulation.model import DAY, HOUR, WINDOW, Heard, Life, Week, millis, moment
+from tests.simulation.oddities import TIMED
 
+UNREADABLE = "on rows that cannot be read"
 ENOUGH = 0.95  # of the settled days of weeks without faults become observed
 
 Row = dict[str, Any]
@@ -28,6 +30,7 @@ class Lived:
     life: Life
     uri: Callable[[int], str]  # of a track
     shown: dict[int, int] = field(default_factory=dict)  # by play: the earliest reading shown
+    hidden: dict[int, set[str]] = field(default_factory=dict)  # by play: rows that no one can read
     first: int | None = None  # the state that the first page with a play showed
     plays: list[Row] = field(default_factory=list)
     captures: list[Row] = field(default_factory=list)
@@ -35,8 +38,10 @@ class Lived:
     days: dict[date, Row] = field(default_factory=dict)
     requests: int = 0
 
-    def see(self, state: int, rows: Iterable[tuple[Heard, int]]) -> None:
-        """A page was captured, and its answer can be read."""
+    def see(self, state: int, rows: Iterable[tuple[Heard, int]], hidden: Mapping[int, str]) -> None:
+        """A page was captured; of its rows, some may be `hidden`: garbled, each in a way."""
+        for number, how in hidden.items():
+            self.hidden.setdefault(number, set()).add(how)
         for play, reading in rows:
             if self.first is None:
                 self.first = state
@@ -103,7 +108,7 @@ def _lost(lived: Lived, count: Counter[str]) -> Iterator[Finding]:
         if play.number in lived.shown or play.surfaced > lived.now or lived.first is None:
             continue
         observed = _certainty(lived, play) == OBSERVED
-        inside = [gap for gap in gaps if gap.start <= play.at <= gap.end]
+        inside = [gap for gap in gaps if gap.start <= play.at <= gap.end and not play.private]
         kind = _kind(lived, play, inside)
         if kind is None:
             if play.surfaced > lived.first or observed:
@@ -112,11 +117,10 @@ def _lost(lived: Lived, count: Counter[str]) -> Iterator[Finding]:
             continue
         count[f"lost {kind}"] += 1
         count[f"lost {kind}, day observed"] += observed
-        if kind == "inside a gap":
-            for gap in inside:
-                gap.lost.append(play)
-            if observed:
-                yield Finding("days", f"{_at(play.at)} lies in an open gap and is called observed.")
+        for gap in inside:
+            gap.lost.append(play)
+        if observed and (inside or lived.hidden.get(play.number, set()).intersection(TIMED)):
+            yield Finding("days", f"the play of {_at(play.at)} is lost: {kind}; its day, observed.")
     for gap in gaps:
         count["gaps open"] += 1
         count["gaps false"] += not gap.lost
@@ -148,6 +152,8 @@ def _kind(lived: Lived, play: Heard, inside: list[_Span]) -> str | None:
         return "private"
     if inside:
         return "inside a gap"
+    if play.number in lived.hidden:
+        return UNREADABLE
     if not play.late:
         return None
     return "late, pushed through" if lived.life.ever_listed(play) else "late, too old"

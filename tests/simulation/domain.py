@@ -6,7 +6,7 @@ a row of `captures` asks only for plays as new as its page's oldest one.
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from soundlake import plays as product
@@ -15,13 +15,22 @@ from soundlake.plays import CapturedPage, failed_capture_row
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import PlayedItem
 from soundlake.store.captures import CaptureKey
-from soundlake.times import month_of, shift_month
+from soundlake.times import month_of, naive_ms, shift_month
 
 from tests.simulation.checks import Lived
-from tests.simulation.model import DAY, Heard, Life, Run, moment
+from tests.simulation.model import DAY, Life, Run, moment
+from tests.simulation.oddities import as_shown, garbled, odd_uri, readable
 from tests.unit.helpers import ACCOUNT, played, recently_played, track
 
 FOLDED = 14 * DAY  # gaps, plays and days are derived from the months' rows this often
+# What is answered in the place of a page, with the status of one; None is no JSON.
+NO_PAGE: dict[str | None, Any] = {
+    "empty_body": None,
+    "html": None,
+    "error_inside": {"error": {"status": 500, "message": "Server error"}},
+}
+MENDED = {"error_500_once", "error_401"}  # by asking again, the latter with another token
+AROUND = timedelta(days=30)  # before a page, as Derive looks at the month before it
 REMEMBERED = 400  # pages that an overtaken run may come before
 
 Row = dict[str, Any]
@@ -96,7 +105,7 @@ class Account:
                 observed_at=moment(run.at),
             )
         except BadAnswerError as error:
-            self.failed(run.name, at, "damaged", str(error), key)
+            self.failed(run.name, at, product.UNREADABLE, str(error), key)
             return None
         finally:
             product.PlayedItem = kept
@@ -135,9 +144,12 @@ class Account:
             self._observations[first:] = merged
 
     def _row(self, page: CapturedPage) -> Row:
-        oldest = min((row["time"] for row in page.observations), default=None)
         known = self._observations
-        around = known[bisect_left(known, oldest, key=_time) :] if oldest else []
+        times = [row["time"] for row in page.observations] + [last for _, last in page.unread]
+        oldest = min([*times, naive_ms(page.observed_at)])
+        # What could not be read may be known from before; else nothing is looked for there.
+        since = oldest - (AROUND if page.problems else product.SHORTEST)
+        around = known[bisect_left(known, since, key=_time) :]
         return product.capture_row(page, ACCOUNT, around)
 
     def _record(self, rows: list[Row]) -> None:
@@ -194,14 +206,14 @@ def _place(row: Row) -> tuple[datetime, str]:
 
 def uri(number: int) -> str:
     """The URI of a track of this driver."""
-    return str(track(number)["uri"])
+    return odd_uri(str(track(number)["uri"]), number)
 
 
 def live(life: Life) -> Lived:
     """Drive the domain through a life."""
     lived = Lived(life, uri)
     account = Account(_Items())
-    row = _rows()
+    pages = _pages()
     waiting: list[CapturedPage] = []  # captured, and killed before anything was derived
     held: list[CapturedPage] = []  # captured, and overtaken
     folded = life.start
@@ -211,7 +223,7 @@ def live(life: Life) -> Lived:
         if run.at - folded >= FOLDED:
             account.fold()
             folded = run.at
-        page = _captured(account, lived, run, row)
+        page = _captured(account, lived, run, pages)
         if page is not None:
             (held if run.held else waiting).append(page)
         if run.killed or (run.held and page is not None):
@@ -227,29 +239,33 @@ def live(life: Life) -> Lived:
     return lived
 
 
-def _rows() -> Callable[[Heard, int], Row]:
-    """The row of recently played of a play, the same object every time."""
-    rows: dict[tuple[int, int], Row] = {}
+def _pages() -> Callable[[Life, Run], Row]:
+    """A run's page of recently played; the same row is the same object every time."""
+    rows: dict[tuple[int, int, bool, str | None], Any] = {}
 
-    def row(play: Heard, reading: int) -> Row:
-        place = play.number, reading
-        if place not in rows:
-            rows[place] = played(play.track, moment(reading))
-        return rows[place]
+    def page(life: Life, run: Run) -> Row:
+        wrong, shown = garbled(life, run), []
+        for place, (play, reading) in enumerate(life.page(run)):
+            key = play.number, reading, run.seconds, wrong.get(place)
+            if key not in rows:
+                plain = played(play.track, moment(reading))
+                rows[key] = as_shown(plain, play.track, seconds=run.seconds, how=wrong.get(place))
+            shown.append(rows[key])
+        return recently_played(shown)
 
-    return row
+    return page
 
 
 def _captured(
-    account: Account, lived: Lived, run: Run, row: Callable[[Heard, int], Row]
+    account: Account, lived: Lived, run: Run, pages: Callable[[Life, Run], Row]
 ) -> CapturedPage | None:
     lived.requests += 1
-    if run.error == "error_inside":
-        return account.page(run, {"error": {"status": 500, "message": "Server error"}})
-    if run.error is not None and run.error != "error_500_once":
+    if run.error in NO_PAGE:
+        return account.page(run, NO_PAGE[run.error])
+    if run.error is not None and run.error not in MENDED:
         outcome = "unreachable" if run.error in {"unreachable", "error_500"} else "failed"
         account.failed(run.name, moment(run.scheduled), outcome, run.error)
         return None
-    shown = lived.life.page(run)
-    lived.see(run.state, shown)
-    return account.page(run, recently_played([row(*each) for each in shown]))
+    good, hidden = readable(lived.life, run)
+    lived.see(run.state, good, hidden)
+    return account.page(run, pages(lived.life, run))

@@ -28,6 +28,7 @@ from local.spotify.made_up import made_up_world
 from local.spotify.world import Listener, Play, Track, World
 from tests.simulation.checks import Lived
 from tests.simulation.model import Life, Run, moment
+from tests.simulation.oddities import as_shown, garbled, odd_uri, readable
 from tests.unit.conftest import (
     ENVIRONMENT,
     NOT_SET,
@@ -37,6 +38,7 @@ from tests.unit.conftest import (
 )
 from tests.unit.helpers import ACCOUNT, BUCKET, PREFIX, REGION, Row, Zones, invoke
 
+NO_PAGE = {"empty_body", "html", "error_inside"}  # kept, and no page
 WAITS = 1  # how often a run that cannot reach Spotify waits and asks again
 PLAYED = r"/v1/me/player/recently-played"
 
@@ -58,9 +60,11 @@ class Shown:
     def __init__(self, tracks: list[Track]) -> None:
         self._tracks = tracks
         self.page: list[Play] = []
+        self._now: tuple[Life, Run] | None = None
 
     def show(self, life: Life, run: Run) -> None:
         """Show a run its page."""
+        self._now = life, run
         self.page = [
             Play(moment(reading), self._tracks[play.track]) for play, reading in life.page(run)
         ]
@@ -68,6 +72,19 @@ class Shown:
     def newest(self, _listener: Listener, _now: datetime, count: int) -> list[Play]:
         """As History has it."""
         return self.page[:count]
+
+    def spoil(self, body: bytes) -> bytes:
+        """The local Spotify's answer, with the rows that are odd and those that are garbled."""
+        if self._now is None or b'"items"' not in body:
+            return body
+        (life, run), answer = self._now, json.loads(body)
+        wrong, page = garbled(life, run), life.page(run)
+        rows = enumerate(zip(answer["items"], page, strict=True))
+        answer["items"] = [
+            as_shown(row, play.track, seconds=run.seconds, how=wrong.get(place))
+            for place, (row, (play, _)) in rows
+        ]
+        return json.dumps(answer).encode()
 
 
 class Machine:
@@ -79,8 +96,11 @@ class Machine:
         self._shown = Shown(self._tracks)
         control.history = self._shown
         self.zones = zones
-        self.lived = Lived(life, lambda number: f"spotify:track:{self._tracks[number].id}")
+        self.lived = Lived(life, self._uri)
         self._held: list[Row] = []
+
+    def _uri(self, number: int) -> str:
+        return odd_uri(f"spotify:track:{self._tracks[number].id}", number)
 
     def run(self, run: Run) -> None:
         """One run, which may be killed or overtaken after its capture."""
@@ -107,8 +127,8 @@ class Machine:
                 break
             capture = invoke("capture", capture_event(run, capture["requests"]))
         self.lived.requests += capture["requests"].get("me/player/recently-played", 0)
-        if capture["status"] == "captured" and run.error != "error_inside":
-            self.lived.see(run.state, self.lived.life.page(run))
+        if capture["status"] == "captured" and run.error not in NO_PAGE:
+            self.lived.see(run.state, *readable(self.lived.life, run))
         return capture
 
     def end(self) -> Lived:
@@ -203,7 +223,10 @@ def _spotify(app: Any, control: Control) -> Iterator[None]:
             data=body.encode() if isinstance(body, str) else body,
         )
         headers = {k: v for k, v in got.headers if k.lower() != "content-length"}
-        return got.status_code, headers, got.get_data()
+        shown, data = control.history, got.get_data()
+        if isinstance(shown, Shown) and re.search(PLAYED, str(request.url)):
+            data = shown.spoil(data)
+        return got.status_code, headers, data
 
     defaults = Spotify.__init__.__kwdefaults__
     with (

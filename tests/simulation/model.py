@@ -23,9 +23,17 @@ SHORTEST = 30 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 ERRORS = ("error_500", "error_500_once", "error_401", "empty_body", "html", "error_inside")
-PAGES = ("shuffled", "short", "empty")  # what a page may be beside whole
+PAGES = ("shuffled", "short", "empty", "garbled")  # what a page may be beside whole
 RUNS = ("missed", "doubled", "late_run", "killed")
-SPELLS = ("outage_hours", "outage_days", "stale", "flicker", "clock_jump", "reread")
+SPELLS = (
+    "outage_hours",
+    "outage_days",
+    "stale",
+    "flicker",
+    "clock_jump",
+    "reread",
+    "whole_seconds",
+)
 FAULTS = (*SPELLS, *PAGES, *ERRORS, *RUNS)
 
 NEWEST, ARRIVED = "newest", "arrived"
@@ -88,6 +96,8 @@ class Run:
     error: str | None = None  # in the place of a page
     rows: int = WINDOW  # a short page shows the newest of them alone
     shuffled: bool = False
+    garbled: bool = False  # some of its rows cannot be read
+    seconds: bool = False  # `played_at` comes without its milliseconds
     killed: bool = False  # after the capture, before anything is derived
     held: bool = False  # derived after the run that follows, which overtakes it
 
@@ -168,6 +178,8 @@ class Life:
         """The rows that a run is shown: newest first, each with what `played_at` says."""
         rows = [(play, play.reading(run.state)) for play in reversed(self.window(run.state))]
         rows = rows[: run.rows]
+        if run.seconds:
+            rows = [(play, reading // SECOND * SECOND) for play, reading in rows]
         if run.shuffled:
             random.Random(f"{self.seed}|{run.name}").shuffle(rows)
         return rows
@@ -348,6 +360,8 @@ def _in_spell(rng: random.Random, runs: list[Run], kind: str, begin: int, end: i
     def changed(run: Run) -> Run:
         if kind.startswith("outage"):
             return replace(run, error=error)
+        if kind == "whole_seconds":
+            return replace(run, seconds=True)
         if kind == "clock_jump":
             return replace(run, scheduled=run.scheduled + offset)
         stale = kind == "stale" or rng.random() < 0.5
@@ -398,6 +412,8 @@ def _spoiled_answer(rng: random.Random, run: Run, kind: str) -> Run:
     match kind:
         case "shuffled":
             return replace(run, shuffled=True)
+        case "garbled":
+            return replace(run, garbled=True)
         case "short":
             return replace(run, rows=rng.choice([1, 3, 10, 20, 49]))
         case "empty":

@@ -7,11 +7,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.simulation.checks import ENOUGH, Finding, Report
+from tests.simulation.checks import ENOUGH, UNREADABLE, Finding, Report
 from tests.simulation.model import FAULTS
 from tests.simulation.runs import Chunk
 
 INSIDE, OTHERWISE = "lost inside a gap", "lost otherwise"
+UNREADABLE_ROWS = f"lost {UNREADABLE}"
 TRACELESS = ("lost private", "lost late, pushed through", "lost late, too old")
 
 
@@ -84,7 +85,7 @@ def show(totals: dict[str, Total], console: Console) -> None:
     for kind in FAULTS:
         line(f"fault: {kind.replace('_', ' ')}", f"fault {kind}")
     line("lost inside a reported gap", INSIDE)
-    for kind in TRACELESS:
+    for kind in (UNREADABLE_ROWS, *TRACELESS):
         line(f"{kind}", kind)
         line("  of these in days called observed", f"{kind}, day observed")
     line("lost otherwise (must be 0)", OTHERWISE)

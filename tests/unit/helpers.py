@@ -158,6 +158,7 @@ def episode() -> Row:
         "uri": "spotify:episode:episode000000000000001",
         "duration_ms": 1_800_000,
         "explicit": False,
+        "show": {"id": "show000000000000000001", "name": "Show 1", "publisher": "Publisher 1"},
     }
 
 

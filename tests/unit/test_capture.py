@@ -14,7 +14,7 @@ from soundlake import access, asking
 from soundlake.accounts import WHAT_TO_DO, Account, State
 from soundlake.store import secrets
 from soundlake.store.budget import Budget
-from soundlake.store.objects import Bucket
+from soundlake.store.objects import Bucket, unpack
 from soundlake.store.secrets import UserTokens
 from soundlake.times import format_time, parse_time
 
@@ -436,7 +436,6 @@ def test_a_rate_limit_is_returned_and_not_slept(
     [
         (403, {"error": {"message": "No"}}, f"Spotify refused {PLAYS} with 403: No. "),
         (404, {}, f"Spotify answers 404 for {PLAYS}: "),
-        (200, b"{", f"{PLAYS}: the answer is not JSON"),
     ],
 )
 def test_a_refusal_is_a_sentence_and_nothing_is_kept(
@@ -490,6 +489,33 @@ def test_a_missing_secret_is_a_sentence(
     assert result["error"] == (f"There is no SecureString {name}; write it with ./soundlake {how}.")
     assert listener.asked == []
     assert mine().state is State.ACTIVE
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Sorry</html>", b'{"items": ['])
+def test_an_answer_that_is_no_json_is_kept_as_it_came_and_asked_for_once(
+    body: bytes, listener: FakeSpotify, zones: Zones
+) -> None:
+    before = mine()
+    listener.reply(PLAYS, 200, body)
+
+    first = capture()
+    again = capture()
+
+    assert (first["status"], again["status"]) == ("captured", "captured")
+    assert unpack(zones.body(KEY), KEY) == body
+    assert listener.asked.count(f"GET {PLAYS}") == 1
+    assert mine() == before
+
+
+def test_an_error_in_a_pages_place_is_kept_and_the_account_not_called_captured(
+    listener: FakeSpotify, zones: Zones
+) -> None:
+    before = mine()
+    listener.reply(PLAYS, 200, {"error": {"status": 500, "message": "Server error"}})
+
+    assert capture()["status"] == "captured"
+    assert b"Server error" in unpack(zones.body(KEY), KEY)
+    assert mine() == before
 
 
 def test_its_own_damaged_answer_is_named_and_not_overwritten(

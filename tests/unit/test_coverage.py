@@ -12,8 +12,8 @@ from soundlake.coverage import (
     PROVISIONAL,
     certainty,
     gaps,
-    late_spans,
     settling,
+    uncertain_spans,
 )
 from soundlake.plays import capture_row, failed_capture_row, merge, read_page
 
@@ -34,8 +34,11 @@ class Account:
         self._known: list[Row] = []
         self._number = count(1)
 
-    def page(self, at: float, *plays: float) -> Row:
-        """A page at a minute; `plays` are minutes too, each of a track of its own."""
+    def page(self, at: float, *plays: float, late: float = 0) -> Row:
+        """A page at a minute; `plays` are minutes too, each of a track of its own.
+
+        A run that is `late` asks so many minutes after the time that it stands for.
+        """
         number = next(self._number)
         when = (NOON + at * MINUTE).replace(tzinfo=UTC)
         items = [
@@ -48,7 +51,7 @@ class Account:
             raw_key=f"raw/{number:04}",
             capture_id=f"{number:04}",
             captured_at=when,
-            observed_at=when,
+            observed_at=when + late * MINUTE,
         )
         self._known = merge(self._known, page.observations)
         self.rows.append(capture_row(page, "main", self._known))
@@ -189,8 +192,7 @@ def test_plays_that_surface_together_may_have_pushed_out_newer_ones(account: Acc
 
 def test_a_late_run_spans_what_those_saw_that_overtook_it(account: Account) -> None:
     account.page(0, -9, -1)
-    late = account.page(20, *FULL)
-    late["observed_at"] = NOON + 100 * MINUTE
+    account.page(20, *FULL, late=80)
     account.page(40, 10, 39)
     account.page(120, 99, 119)
 
@@ -290,12 +292,91 @@ def test_attempts_are_taken_in_the_order_of_time(account: Account) -> None:
 # Late plays.
 
 
+def spans(account: Account) -> list[tuple[str, float, float]]:
+    """Each uncertain span: the page, and its ends in minutes after noon."""
+    return [
+        (key, (first - NOON) / MINUTE, (last - NOON) / MINUTE)
+        for key, (first, last) in uncertain_spans(account.rows)
+    ]
+
+
 def test_only_a_full_page_of_late_plays_may_hide_others(account: Account) -> None:
     account.page(0, -9, -1)
     account.page(20, -1, -900)
     account.page(200, *FULL[:-2], -5000, -4000)
 
-    assert late_spans(account.rows) == {"raw/0003": (NOON - 5000 * MINUTE, NOON - 4000 * MINUTE)}
+    assert spans(account) == [("raw/0003", -5000, -4000)]
+
+
+def test_late_plays_at_a_full_pages_end_may_hide_older_ones(account: Account) -> None:
+    """What surfaced is shown from the oldest of the page on; before it, older ones may have."""
+    account.page(0, -9, -1)
+    account.page(200, -1, *FULL[:-3], -5000, -4000)
+
+    assert spans(account) == [("raw/0002", -5000, -5000)]
+
+
+def test_late_plays_after_known_ones_on_a_full_page_hide_nothing(account: Account) -> None:
+    account.page(0, -5001, -1)
+    account.page(200, -5001, -1, *FULL[:-4], -5000, -4000)
+
+    assert spans(account) == []
+
+
+def unread(account: Account, at: float, *plays: float) -> None:
+    """A page with a row that cannot be read, of the time from -8 to 2."""
+    row = account.page(at, *plays)
+    row["unread_oldest"], row["unread_newest"] = NOON - 8 * MINUTE, NOON + 2 * MINUTE
+
+
+def test_rows_that_cannot_be_read_leave_their_time_uncertain(account: Account) -> None:
+    account.page(0, -9, -1)
+    unread(account, 20, -1, 5)
+
+    assert spans(account) == [("raw/0002", -8, 2)]
+
+
+def test_a_later_page_that_shows_all_since_shows_what_could_not_be_read(account: Account) -> None:
+    account.page(0, -9, -1)
+    unread(account, 20, -9, -1, 5)
+    account.page(40, -9, -1, 1, 5, 20)
+
+    assert spans(account) == []
+
+
+@pytest.mark.parametrize(
+    "plays",
+    [
+        pytest.param((-9, -1, 5, 19), id="it may be of an earlier state"),
+        pytest.param((-8, -1, 5, 20), id="it ends where the row may be"),
+        pytest.param((-10, 5, 20), id="all it shares surfaced with the row or after it"),
+        pytest.param((-10, 20), id="it shares nothing"),
+    ],
+)
+def test_a_later_page_that_shows_less_leaves_it_uncertain(
+    plays: tuple[float, ...], account: Account
+) -> None:
+    account.page(0, -9, -8, -1)
+    unread(account, 20, -9, -8, -1, 5)
+    account.page(40, *plays)
+
+    assert ("raw/0002", -8, 2) in spans(account)
+
+
+def test_a_later_page_with_unread_rows_of_its_own_settles_nothing(account: Account) -> None:
+    account.page(0, -9, -1)
+    unread(account, 20, -9, -1, 5)
+    unread(account, 40, -9, -1, 5, 20)
+
+    assert spans(account) == [("raw/0002", -8, 2), ("raw/0003", -8, 2)]
+
+
+def test_a_page_without_plays_settles_nothing(account: Account) -> None:
+    account.page(0, -9, -1)
+    unread(account, 20, -9, -1, 5)
+    account.page(40)
+
+    assert spans(account) == [("raw/0002", -8, 2)]
 
 
 def test_days_settle_as_late_as_plays_were_seen_to_come(account: Account) -> None:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from soundlake.store.objects import Bucket
+from soundlake.store.objects import Bucket, pack
+from soundlake.store.raw import Raw
+from soundlake.times import format_time
 
 from tests.unit.helpers import (
     ACCOUNT,
@@ -25,6 +27,8 @@ from tests.unit.helpers import (
 
 START = "2026-11-21T09:18:00.000Z"
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 def derive(event: Row) -> Row:
@@ -501,7 +505,52 @@ def test_an_answer_that_is_no_page_is_named(answer: Any, zones: Zones) -> None:
 
     assert result["status"] == "failed"
     assert result["error"].startswith(f"{key}: recently played: ")
-    assert attempts(zones) == [("run-1", "damaged")]
+    assert attempts(zones) == [("run-1", "unreadable")]
+
+
+def test_an_error_in_a_pages_place_is_told_in_spotifys_words(zones: Zones) -> None:
+    event = keep_page(zones, "run-1", NOW, [])
+    error = {"error": {"status": 502, "message": "Bad gateway."}}
+    key = keep_raw(zones, event["capture"]["raw_key"], error)
+
+    assert derive(event)["error"] == (
+        f"{key}: recently played: Spotify answered an error in the place of a page: Bad gateway"
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Sorry</html>", b'{"items": ['])
+def test_an_answer_that_is_no_json_is_recorded_once_and_not_read_again(
+    body: bytes, zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = keep_page(zones, "run-1", NOW, [])
+    key = event["capture"]["raw_key"]
+    zones.put(key, pack(body), {"at": format_time(NOW)})
+
+    result = derive(event)
+
+    assert (result["status"], result["error"]) == ("failed", f"{key} does not hold JSON.")
+    assert attempts(zones) == [("run-1", "unreadable")]
+    read: list[str] = []
+    need = Raw.need
+    monkeypatch.setattr(Raw, "need", lambda raw, key: [read.append(key), need(raw, key)][1])
+    derive(keep_page(zones, "run-2", NOW + HOUR, page(1)))
+    assert key not in read
+    assert attempts(zones) == [("run-1", "unreadable"), ("run-2", "captured")]
+
+
+def test_rows_that_cannot_be_read_are_counted_and_their_day_is_not_sure(zones: Zones) -> None:
+    derive(keep_page(zones, "run-1", NOW - 5 * DAY, [played(1, NOW - 5 * DAY - HOUR)]))
+    at = NOW - 3 * DAY
+    shown = [played(1, NOW - 5 * DAY - HOUR), played(2, at - HOUR, track=None)]
+
+    result = derive(keep_page(zones, "run-2", at, shown))
+
+    assert (result["status"], result["new"], result["invalid"]) == ("captured", 0, 1)
+    assert result["problems"].startswith("row 2: track: ")
+    derive(keep_page(zones, "run-3", NOW, shown[:1]))
+    sure = {row["day"]: row["certainty"] for row in rows(zones, "account_days")}
+    assert sure[at.date()] == "provisional"
+    assert sure[at.date() - DAY] == "observed"
 
 
 def test_a_stray_object_does_not_stop_the_pages(zones: Zones) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from soundlake.plays import (
+    EARLIEST,
     CapturedPage,
     capture_row,
     derive_plays,
@@ -16,6 +17,7 @@ from soundlake.plays import (
     merge,
     read_page,
     read_tracks,
+    same_play,
     track_id,
 )
 from soundlake.spotify.errors import BadAnswerError
@@ -24,6 +26,7 @@ from tests.unit import helpers
 from tests.unit.helpers import NOW, played, recently_played, without
 
 Row = dict[str, Any]
+MS = timedelta(milliseconds=1)
 KEYS = ("raw/a", "raw/b", "raw/c", "raw/d")
 
 
@@ -120,7 +123,7 @@ def test_a_row_that_cannot_be_read_is_named_and_the_others_stay() -> None:
     rows = [
         played(1, NOW),
         without(played(2, NOW), "played_at"),
-        played(3, NOW, track=without(helpers.track(3), "uri")),
+        played(3, NOW, track=without(helpers.track(3), "uri", "id")),
         None,
         played(5, NOW),
     ]
@@ -130,8 +133,183 @@ def test_a_row_that_cannot_be_read_is_named_and_the_others_stay() -> None:
     assert [row["track_name"] for row in page.observations] == ["Track 1", "Track 5"]
     assert len(page.problems) == 3
     assert page.problems[0] == "row 2: played_at: field required"
-    assert page.problems[1] == "row 3: track.uri: field required"
+    assert page.problems[1] == "row 3: track: value error, neither its uri nor its id is there"
     assert page.problems[2].startswith("row 4: the answer: input should be a valid dictionary")
+
+
+def test_a_local_file_is_a_play_without_ids() -> None:
+    local = helpers.local_file()
+
+    page = read([played(1, NOW, track=local)])
+
+    (row,) = page.observations
+    assert (row["uri"], row["track_name"]) == (local["uri"], "Track 1")
+    assert (row["artist_names"], row["artist_ids"]) == (["Artist 1"], [None])
+    assert (row["album_name"], row["album_id"]) == ("Album 1", None)
+    assert derive_plays([row])[0]["track_id"] is None
+    assert page.unread == []
+
+
+def test_an_episode_is_a_play_of_its_show() -> None:
+    (row,) = read([played(1, NOW, track=helpers.episode())]).observations
+
+    assert row["uri"] == helpers.episode()["uri"]
+    assert (row["track_name"], row["album_name"]) == ("Episode 1", "Show 1")
+    assert (row["artist_names"], row["artist_ids"], row["album_id"]) == ([], [], None)
+
+
+def test_what_is_said_of_a_play_beside_its_uri_may_be_missing() -> None:
+    bare = {"uri": f"spotify:track:{helpers.track_id(1)}"}
+    partly = helpers.track(2, name=None, album=None, artists=[None, {"id": "a"}], duration_ms=None)
+
+    page = read([played(1, minutes(1), track=bare), played(2, minutes(2), track=partly)])
+
+    assert page.problems == []
+    assert [row["uri"] for row in page.observations] == [bare["uri"], partly["uri"]]
+    assert page.observations[0]["track_name"] is None
+    assert (page.observations[1]["artist_ids"], page.observations[1]["album_name"]) == (["a"], None)
+
+
+def test_a_tracks_id_stands_for_its_uri_and_unknown_fields_for_nothing() -> None:
+    row = played(1, NOW, track=without(helpers.track(1), "uri") | {"surprise": [1]}, more={})
+
+    (observation,) = read([row]).observations
+
+    assert observation["uri"] == helpers.track(1)["uri"]
+
+
+def test_an_episode_without_uri_is_not_taken_for_a_track() -> None:
+    page = read([played(1, NOW, track=without(helpers.episode(), "uri"))])
+
+    assert page.problems == ["row 1: track: value error, neither its uri nor its id is there"]
+
+
+@pytest.mark.parametrize(
+    ("text", "microsecond", "precision"),
+    [
+        ("2026-11-21T09:00:00Z", 0, "s"),
+        ("2026-11-21T09:00:00+00:00", 0, "s"),
+        ("2026-11-21T09:00:00.7Z", 700_000, "ms"),
+        ("2026-11-21T09:00:00.123456789Z", 123_000, "ms"),
+    ],
+)
+def test_a_time_of_another_precision_is_kept_in_ms(
+    text: str, microsecond: int, precision: str
+) -> None:
+    (row,) = read([played(1, text)]).observations
+
+    assert row["time"] == datetime(2026, 11, 21, 9, 0, 0, microsecond)  # noqa: DTZ001
+    assert row["time_precision"] == precision
+
+
+@pytest.mark.parametrize(
+    ("by", "taken"),
+    [
+        (timedelta(minutes=5, seconds=1), True),
+        (timedelta(minutes=5, seconds=1, milliseconds=1), False),
+    ],
+)
+def test_nothing_was_played_after_the_answer_that_shows_it(by: timedelta, taken: bool) -> None:
+    """Such a time would make everything that follows late."""
+    page = read([played(1, NOW + by)])
+
+    assert bool(page.observations) is taken
+    assert bool(page.problems) is not taken
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"), [("2006-01-01T00:00:00Z", True), ("2005-12-31T23:59:59.999Z", False)]
+)
+def test_nothing_was_played_before_there_was_spotify(text: str, taken: bool) -> None:
+    assert bool(read([played(1, text)]).observations) is taken
+
+
+def naive(number: int) -> datetime:
+    return minutes(number).replace(tzinfo=None)
+
+
+ANSWERED = (NOW + timedelta(seconds=1)).replace(tzinfo=None)
+UNREAD = [None, [], {"track": None}, played(2, "then"), played(2, "", track=None)]
+
+
+def test_an_unread_row_lies_at_its_time_where_that_is_known() -> None:
+    rows = [played(1, minutes(9)), played(2, minutes(5), track=None), played(3, minutes(1))]
+
+    assert read(rows[::2]).unread == []
+    assert read(rows).unread == [(naive(5), naive(5))]
+
+
+@pytest.mark.parametrize("row", [*UNREAD, {"played_at": 1}])
+def test_an_unread_row_without_a_time_lies_between_its_neighbours(row: Any) -> None:
+    page = read([row, played(1, minutes(9)), row, row, played(3, minutes(1)), row])
+
+    assert page.unread == [
+        (naive(9), ANSWERED),
+        (naive(1), naive(9)),
+        (naive(1), naive(9)),
+        (EARLIEST, naive(1)),
+    ]
+    assert read([row]).unread == [(EARLIEST, ANSWERED)]
+
+
+def test_a_row_whose_time_alone_can_be_read_is_a_neighbour() -> None:
+    page = read([played(1, minutes(9)), None, played(2, minutes(5), track=None), None])
+
+    assert page.unread == [(naive(5), naive(9)), (naive(5), naive(5)), (EARLIEST, naive(5))]
+
+
+def test_on_a_page_without_order_an_unread_row_may_lie_anywhere() -> None:
+    page = read([played(1, minutes(1)), None, played(2, minutes(9))])
+
+    assert page.unread == [(naive(1), ANSWERED)]
+
+
+def unread_of(rows: Sequence[Any], *before: Sequence[Any]) -> tuple[Any, Any]:
+    """Where the row of `captures` of a page says that plays may be hidden, pages being known."""
+    pages = [read(each, key) for each, key in zip(before, KEYS, strict=False)]
+    page = read(rows, "raw/z")
+    row = capture_row(page, "main", merged([*pages, page]))
+    return row["unread_oldest"], row["unread_newest"]
+
+
+def test_an_unread_row_of_a_known_play_hides_nothing() -> None:
+    known = [played(n, minutes(n)) for n in (9, 5, 3, 1)]
+    timed = [known[0], played(7, minutes(5), track=None), *known[2:]]
+    second = [known[0], played(7, f"{minutes(5):%Y-%m-%dT%H:%M:%SZ}", track=None), *known[2:]]
+    later = [known[0], played(7, minutes(6), track=None), *known[1:]]
+
+    assert unread_of(timed, known) == (None, None)
+    assert unread_of(second, [*known[:1], played(5, minutes(5) + MS), *known[2:]]) == (None, None)
+    assert unread_of(later, known) == (naive(6), naive(6))
+    assert unread_of(timed) == (naive(5), naive(5))
+
+
+def test_unread_rows_without_a_time_are_those_known_between_their_neighbours() -> None:
+    known = [played(n, minutes(n)) for n in (9, 5, 3, 1)]
+
+    assert unread_of([known[0], None, *known[2:]], known) == (None, None)
+    assert unread_of([known[0], None, None, known[3]], known) == (None, None)
+    assert unread_of([known[0], None, None, None, known[3]], known) == (naive(1), naive(9))
+    assert unread_of([known[0], None, *known[1:]], known) == (naive(5), naive(9))
+
+
+def test_unread_rows_at_a_pages_end_are_known_ones_of_before() -> None:
+    known = [played(n, minutes(n)) for n in (9, 5, 3, 1)]
+
+    assert unread_of([*known[:2], None, None], known) == (None, None)
+    assert unread_of([*known[:2], None, None, None], known) == (naive(5), naive(5))
+
+
+def test_an_unread_row_of_a_later_pages_play_may_hide_one() -> None:
+    """What a page says is told from those before it alone; later ones are weighed beside it."""
+    page, later = (
+        read([None, played(1, minutes(1))], "raw/a"),
+        read([played(9, minutes(9))], "raw/b"),
+    )
+
+    row = capture_row(page, "main", merged([page, later]))
+
+    assert (row["unread_oldest"], row["unread_newest"]) == (naive(1), ANSWERED)
 
 
 @pytest.mark.parametrize("time", ["2026-11-21T09:00:00", "this morning", ""])
@@ -288,6 +466,43 @@ def test_plays_follow_from_the_set_of_observations(
     assert times == sorted(times)
 
 
+def at(text: str) -> Row:
+    (row,) = read([played(1, f"2026-11-21T09:{text}Z")]).observations
+    return row
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("00:00.000", "00:29.999", True),
+        ("00:00.000", "00:30.000", False),
+        ("00:00.900", "00:30.899", True),
+        # Whole seconds beside milliseconds: the next play of the track is 30 s away, not 29.1.
+        ("00:00.900", "00:30", False),
+        ("00:00.900", "00:00", True),
+        ("00:00", "00:29.999", True),
+        ("00:00", "00:30.000", False),
+    ],
+)
+def test_two_readings_of_a_track_are_one_play_within_30_seconds(
+    one: str, other: str, same: bool
+) -> None:
+    assert same_play(at(one), at(other)) is same
+    assert same_play(at(other), at(one)) is same
+    assert len(derive_plays([at(one), at(other)])) == 2 - same
+
+
+def test_a_page_of_another_precision_shares_what_is_known() -> None:
+    """It would seem a gap otherwise, and every play on it late."""
+    first = read([played(n, minutes(n) + timedelta(milliseconds=700)) for n in (1, 2)], "raw/a")
+    second = read([played(n, f"{minutes(n):%Y-%m-%dT%H:%M:%SZ}") for n in (3, 2, 1)], "raw/b")
+
+    row = capture_row(second, "main", merged([first, second]))
+
+    assert (row["new"], row["late"], row["known"], row["reached"]) == (1, 0, 2, "raw/a")
+    assert len(derive_plays(merged([first, second]))) == 3
+
+
 # Attempts.
 
 
@@ -339,12 +554,14 @@ def test_a_page_is_counted() -> None:
         "invalid": 1,
         "oldest": minutes(2).replace(tzinfo=None),
         "newest": minutes(4).replace(tzinfo=None),
-        "error": "row 3: track: input should be a valid dictionary or instance of track",
+        "error": "row 3: track: input should be a valid dictionary or instance of played",
         "raw_key": "raw/b",
         "fresh_oldest": minutes(4).replace(tzinfo=None),
         "late_oldest": None,
         "late_newest": None,
         "reached": "raw/a",
+        "unread_oldest": None,
+        "unread_newest": None,
     }
 
 
@@ -393,7 +610,7 @@ def test_an_empty_page_is_recorded_as_empty() -> None:
 def test_a_page_of_invalid_rows_only_is_not_empty() -> None:
     row = capture_row(read([None, None]), "main", [])
 
-    assert (row["outcome"], row["page"], row["invalid"]) == ("captured", 2, 2)
+    assert (row["outcome"], row["page"], row["invalid"]) == ("unreadable", 2, 2)
     assert str(row["error"]).count(";") == 1
 
 
@@ -429,6 +646,8 @@ def test_an_attempt_without_a_page_is_a_row() -> None:
         "late_oldest": None,
         "late_newest": None,
         "reached": None,
+        "unread_oldest": None,
+        "unread_newest": None,
     }
     assert row.keys() == capture_row(read([]), "main", []).keys()
 

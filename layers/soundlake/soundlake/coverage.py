@@ -115,13 +115,43 @@ def _joined(found: Iterable[Row]) -> list[Row]:
     return [joined[start] for start in sorted(joined)]
 
 
-def late_spans(captures: Iterable[Row]) -> dict[str, Span]:
-    """The spans of late plays on full pages, by page: older ones may have gone past the window."""
-    return {
-        row["raw_key"]: (row["late_oldest"], row["late_newest"])
-        for row in captures
-        if row["late_oldest"] is not None and row["page"] >= WINDOW_PLAYS
-    }
+def uncertain_spans(captures: Iterable[Row]) -> list[tuple[str, Span]]:
+    """The spans of which pages tell that they may not have shown all, each with its page.
+
+    Late plays at the end of a full page: older ones may have gone past the window, so their day
+    is not sure; all of them, where the page shares nothing with what is known and newer ones may
+    have been pushed out by them. And rows that could not be read, until a page shows them.
+    """
+    found: list[tuple[str, Span]] = []
+    unread: list[Row] = []
+    for row in sorted(captures, key=_order):
+        if row["newest"] is not None and row["unread_oldest"] is None:
+            unread = [one for one in unread if not _shows(row, one)]
+        if row["unread_oldest"] is not None:
+            unread.append(row)
+        late = row["late_oldest"], row["late_newest"]
+        if late[0] is not None and row["page"] >= WINDOW_PLAYS:
+            if row["reached"] is None:
+                found.append((row["raw_key"], late))
+            elif late[0] == row["oldest"]:
+                found.append((row["raw_key"], (late[0], late[0])))
+    return found + [
+        (one["raw_key"], (one["unread_oldest"], one["unread_newest"])) for one in unread
+    ]
+
+
+def _shows(row: Row, unread: Row) -> bool:
+    """Whether a page whose rows can all be read shows every play that an earlier one garbled.
+
+    It was asked after that one, reaches back beyond those plays, and shows one that surfaced
+    before them: so it shows all that surfaced since.
+    """
+    return (
+        row["newest"] >= unread["observed_at"]
+        and row["oldest"] < unread["unread_oldest"]
+        and row["reached"] is not None
+        and row["reached"] < unread["raw_key"]
+    )
 
 
 def settling(captures: Iterable[Row]) -> timedelta:

@@ -4,26 +4,36 @@ An observation is one row that one source gave about one play. Observations are 
 plays are derived from them, so a better rule or a late arrival never loses anything.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import PlayedItem, RecentlyPlayed, Track
+from soundlake.texts import shortened
 from soundlake.times import TimeError, naive_ms, parse_time
 
 SOURCE = "spotify_recently_played"
 SHORTEST = timedelta(seconds=30)  # a shorter play is not listed
+EARLIEST = datetime(2006, 1, 1)  # noqa: DTZ001 - as tables keep times; there was no Spotify before
+UNREADABLE = "unreadable"  # the outcome of a capture whose answer holds no play that can be read
+AHEAD = timedelta(minutes=5)  # of the answer's own time: further on, nothing can have been played
 
 Row = dict[str, Any]
+Span = tuple[datetime, datetime]
 Identity = tuple[str, str, datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
 class CapturedPage:
-    """One page of recently played tracks: its observations, and the rows that could not be read."""
+    """One page of recently played tracks: its observations, and the rows that could not be read.
+
+    `unread` is where the play of each of the latter may lie (UTC, without zone).
+    """
 
     raw_key: str
     capture_id: str
@@ -31,6 +41,7 @@ class CapturedPage:
     observed_at: datetime
     observations: list[Row]
     problems: list[str]
+    unread: list[Span]
 
 
 def read_page(
@@ -47,17 +58,22 @@ def read_page(
     A row that cannot be read is named in `problems` and does not disturb the others. Raises
     BadAnswerError when the answer is not a page at all.
     """
-    page = RecentlyPlayed.read(answer, "recently played")
+    page = _page(answer)
     observations: list[Row] = []
     problems: list[str] = []
+    times: list[tuple[datetime | None, bool]] = []
+    answered = naive_ms(observed_at)
     for place, item in enumerate(page.items, 1):
         try:
             played = PlayedItem.read(item, f"row {place}")
-            observations.append(_observation(played, account, raw_key))
+            observations.append(_observation(played, account, raw_key, answered))
+            times.append((observations[-1]["time"], True))
         except BadAnswerError as error:
             problems.append(str(error))
+            times.append((_time_of(item, answered), False))
         except TimeError as error:
             problems.append(f"row {place}: played_at: {error}")
+            times.append((None, False))
     return CapturedPage(
         raw_key=raw_key,
         capture_id=capture_id,
@@ -65,7 +81,50 @@ def read_page(
         observed_at=observed_at,
         observations=observations,
         problems=problems,
+        unread=_unread(times, answered),
     )
+
+
+def _page(answer: Any) -> RecentlyPlayed:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if error and "items" not in answer:
+        said = error.get("message") if isinstance(error, dict) else error
+        raise BadAnswerError(
+            "recently played: Spotify answered an error in the place of a page: "
+            + shortened(str(said).rstrip("."))
+        )
+    return RecentlyPlayed.read(answer, "recently played")
+
+
+def _time_of(item: Any, answered: datetime) -> datetime | None:
+    """When a row that cannot be read was played, where at least that can be told."""
+    with suppress(TimeError, TypeError, AttributeError):
+        return _played_at(item.get("played_at"), answered)
+    return None
+
+
+def _unread(times: Sequence[tuple[datetime | None, bool]], answered: datetime) -> list[Span]:
+    """Where the play of each unreadable row may lie, given every row's time and readability.
+
+    A row without a time lies between those beside it, where the page is in order, newest first;
+    one at the end, anywhere before.
+    """
+    known = [at for at, _ in times if at is not None]
+    ordered = all(newer >= older for newer, older in pairwise(known))
+    least = min(known, default=answered)
+    spans: list[Span] = []
+    for place, (at, readable) in enumerate(times):
+        if readable:
+            continue
+        if at is not None:
+            spans.append((at, at))
+        elif ordered:
+            older = next((one for one, _ in times[place:] if one), EARLIEST)
+            newer = next((one for one, _ in reversed(times[:place]) if one), answered)
+            spans.append((older, newer))
+        else:
+            spans.append((least, answered))
+    return spans
 
 
 def read_tracks(answer: Any) -> list[Track]:
@@ -75,25 +134,36 @@ def read_tracks(answer: Any) -> list[Track]:
     """
     tracks = []
     for place, item in enumerate(RecentlyPlayed.read(answer, "recently played").items, 1):
-        with suppress(BadAnswerError):
-            tracks.append(PlayedItem.read(item, f"row {place}").track)
+        with suppress(BadAnswerError, TypeError, KeyError):
+            tracks.append(Track.read(item["track"], f"row {place}"))
     return tracks
 
 
-def _observation(played: PlayedItem, account: str, raw_key: str) -> Row:
+def _played_at(text: str, answered: datetime) -> datetime:
+    """The time of a play (UTC, without zone); raises TimeError where it cannot be one."""
+    at = naive_ms(parse_time(text))
+    if not EARLIEST <= at <= answered + AHEAD:
+        raise TimeError(f"{text!r} is no time at which this answer can show a play.")
+    return at
+
+
+def _observation(played: PlayedItem, account: str, raw_key: str, answered: datetime) -> Row:
     track = played.track
+    artists = [artist for artist in track.artists or () if artist is not None]
+    # An episode's show stands where a track's album does; its id is no album's.
+    album = track.album or track.show
     return {
         "account": account,
         "source": SOURCE,
-        "time": naive_ms(parse_time(played.played_at)),
+        "time": _played_at(played.played_at, answered),
         "time_meaning": "unknown",  # Spotify does not say whether a play's start or its end
-        "time_precision": "ms",
-        "uri": track.uri,
+        "time_precision": "ms" if "." in played.played_at else "s",
+        "uri": track.uri or f"spotify:track:{track.id}",
         "track_name": track.name,
-        "artist_names": [artist.name for artist in track.artists],
-        "artist_ids": [artist.id for artist in track.artists],
-        "album_name": track.album.name,
-        "album_id": track.album.id,
+        "artist_names": [artist.name for artist in artists],
+        "artist_ids": [artist.id for artist in artists],
+        "album_name": album.name if album else None,
+        "album_id": track.album.id if track.album else None,
         "duration_ms": track.duration_ms,
         "explicit": track.explicit,
         "ms_played": None,
@@ -141,17 +211,30 @@ def derive_plays(observations: Iterable[Row]) -> list[Row]:
     times: Spotify lists no shorter play, so the second is the first one read again.
     """
     plays: list[Row] = []
-    latest: dict[tuple[str, str], Row] = {}
+    latest: dict[tuple[str, str], tuple[Row, Row]] = {}
     for row in sorted(observations, key=lambda row: (row["time"], row["uri"], row["source"])):
-        known = latest.get((row["account"], row["uri"]))
-        if known is None or row["source"] != SOURCE or row["time"] - known["played_at"] >= SHORTEST:
+        first, play = latest.get((row["account"], row["uri"]), (None, {}))
+        if first is None or row["source"] != SOURCE or not same_play(first, row):
             play = _play(row)
             plays.append(play)
             if row["source"] == SOURCE:
-                latest[row["account"], row["uri"]] = play
+                latest[row["account"], row["uri"]] = row, play
         else:
-            known["evidence"] = sorted({*known["evidence"], *row["raw_keys"]})
+            play["evidence"] = sorted({*play["evidence"], *row["raw_keys"]})
     return sorted(plays, key=lambda play: (play["played_at"], play["uri"]))
+
+
+def same_play(one: Row, other: Row) -> bool:
+    """Whether two captured observations of one URI are the same play: less than 30 s apart.
+
+    Where one of them knows whole seconds only, both are compared in these: the tenths that the
+    other has would make two plays, 30 s apart, one.
+    """
+    times = [one["time"], other["time"]]
+    if "s" in {one["time_precision"], other["time_precision"]}:
+        times = [at.replace(microsecond=0) for at in times]
+    apart: timedelta = abs(times[1] - times[0])
+    return apart < SHORTEST
 
 
 def _play(row: Row) -> Row:
@@ -178,42 +261,39 @@ def _play(row: Row) -> Row:
 def track_id(uri: str) -> str | None:
     """The id in `spotify:track:<id>`; null for local files, episodes and anything else."""
     prefix = "spotify:track:"
-    return uri.removeprefix(prefix) if uri.startswith(prefix) else None
+    return (uri.removeprefix(prefix) or None) if uri.startswith(prefix) else None
 
 
 def capture_row(page: CapturedPage, account: str, observations: Sequence[Row]) -> Row:
     """The row of `captures` for one page, given all observations around it.
 
-    `new` counts the observations that this page showed first, `late` those of them that are older
-    than what an earlier page had shown already; `fresh_oldest` is the earliest of the others.
-    `reached` is the earliest page that showed one of this page's plays first: null where it shares
-    none. All is a pure function of the page and of what each observation names as its first page,
-    so deriving it again gives the same row.
+    `new` counts the plays that this page showed first, `late` those of them that are older than
+    what an earlier page had shown already; `fresh_oldest` is the earliest of the others. A play
+    that an earlier page gave another time, a little off, is known. `reached` is the earliest page
+    that showed one of this page's plays first: null where it shares none. All is a pure function
+    of the page and of what each observation names as its first page, so deriving it again gives
+    the same row.
     """
-    first = {
-        identity(row): min(row["raw_keys"])
-        for row in observations
-        if row["account"] == account and row["source"] == SOURCE
-    }
-    shown = {identity(row) for row in page.observations}
-    own = [each for each, key in first.items() if key == page.raw_key]
-    before = [at for (_, _, at, _), key in first.items() if key < page.raw_key]
-    newest = max(before, default=None)
-    late = [at for _, _, at, _ in own if newest is not None and at < newest]
-    fresh = [at for _, _, at, _ in own if newest is None or at >= newest]
-    shared = [first[each] for each in shown if first.get(each, page.raw_key) < page.raw_key]
+    earlier = _earlier(page, account, observations)
+    shown = {identity(row): row for row in page.observations}.values()
+    first = [_first_page(row, earlier.get(row["uri"], ())) for row in shown]
+    own = [row["time"] for row, key in zip(shown, first, strict=True) if key is None]
+    shared = [key for key in first if key is not None]
+    newest = max((row["time"] for rows in earlier.values() for row in rows), default=None)
+    late = [at for at in own if newest is not None and at < newest]
+    fresh = [at for at in own if newest is None or at >= newest]
     times = [row["time"] for row in page.observations]
-    rows = len(page.observations) + len(page.problems)
+    unread = _unexplained(page, [row for rows in earlier.values() for row in rows])
     return {
         "account": account,
         "capture_id": page.capture_id,
         "captured_at": naive_ms(page.captured_at),
         "observed_at": naive_ms(page.observed_at),
-        "outcome": "captured" if rows else "empty",
-        "page": rows,
+        "outcome": "captured" if times else UNREADABLE if page.problems else "empty",
+        "page": len(page.observations) + len(page.problems),
         "new": len(own),
         "late": len(late),
-        "known": len(shown) - len(own),
+        "known": len(shared),
         "invalid": len(page.problems),
         "oldest": min(times, default=None),
         "newest": max(times, default=None),
@@ -223,7 +303,41 @@ def capture_row(page: CapturedPage, account: str, observations: Sequence[Row]) -
         "late_oldest": min(late, default=None),
         "late_newest": max(late, default=None),
         "reached": min(shared, default=None),
+        "unread_oldest": min((oldest for oldest, _ in unread), default=None),
+        "unread_newest": max((newest for _, newest in unread), default=None),
     }
+
+
+def _earlier(page: CapturedPage, account: str, observations: Iterable[Row]) -> dict[str, list[Row]]:
+    """The captured observations that pages before this one showed first, by URI."""
+    earlier: dict[str, list[Row]] = {}
+    for row in observations:
+        own = row["account"] == account and row["source"] == SOURCE
+        if own and min(row["raw_keys"]) < page.raw_key:
+            earlier.setdefault(row["uri"], []).append(row)
+    return earlier
+
+
+def _unexplained(page: CapturedPage, earlier: Iterable[Row]) -> list[Span]:
+    """Where the unreadable rows lie that are not of plays which an earlier page showed.
+
+    One with a time is, where a play of that second is known; those without, where as many are
+    known between their neighbours as there are such rows. How long before a page's last readable
+    row those after it were played is not told: they are looked for there.
+    """
+    seconds = {row["time"].replace(microsecond=0) for row in page.observations}
+    hidden = {row["time"].replace(microsecond=0) for row in earlier} - seconds
+    left: list[Span] = []
+    for (oldest, newest), rows in Counter(page.unread).items():
+        first, last = oldest.replace(microsecond=0), newest.replace(microsecond=0)
+        if sum(first <= at <= last for at in hidden) < rows:
+            left.append((newest if oldest == EARLIEST else oldest, newest))
+    return left
+
+
+def _first_page(row: Row, earlier: Iterable[Row]) -> str | None:
+    """The earliest page that showed a play first; None where no page before had."""
+    return min((min(one["raw_keys"]) for one in earlier if same_play(one, row)), default=None)
 
 
 def failed_capture_row(
@@ -249,4 +363,6 @@ def failed_capture_row(
         "late_oldest": None,
         "late_newest": None,
         "reached": None,
+        "unread_oldest": None,
+        "unread_newest": None,
     }

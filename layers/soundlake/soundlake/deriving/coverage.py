@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from soundlake.coverage import CONFIRMED, UNSETTLED, Span, certainty, gaps, late_spans, settling
+from soundlake.coverage import (
+    CONFIRMED,
+    UNSETTLED,
+    Span,
+    certainty,
+    gaps,
+    settling,
+    uncertain_spans,
+)
 from soundlake.store.lake import Lake, Row, month_of_key
 from soundlake.times import month_of, shift_month
 
@@ -43,8 +51,8 @@ def publish_coverage(lake: Lake, account: str, captures: Sequence[Row], start: s
         lake.replace(GAPS, month, account, _always(own))
     if first is None:
         return  # nothing was ever seen: no day can be told
-    spans = late_spans(captures)
-    touched = [gap["from_time"] for gap in found] + [begin for begin, _ in spans.values()]
+    spans = uncertain_spans(captures)
+    touched = [gap["from_time"] for gap in found] + [begin for _, (begin, _) in spans]
     months = _months(min([start, month_of(now - WAITED), *map(month_of, touched)]), end)
     known = [gap for each in months if each < start for gap in lake.owned(GAPS, each, account)]
     for month in months:
@@ -56,6 +64,7 @@ def publish_coverage(lake: Lake, account: str, captures: Sequence[Row], start: s
             settles=settling(captures),
             gaps=known + found,
             spans=spans,
+            told=date.fromisoformat(f"{start}-01") + DAY,
         )
         lake.replace(DAYS, month, account, change)
 
@@ -72,7 +81,8 @@ def _days(
     now: datetime,
     settles: timedelta,
     gaps: Sequence[Row],
-    spans: Mapping[str, Span],
+    spans: Sequence[tuple[str, Span]],
+    told: date,
 ) -> Callable[[list[Row]], list[Row]]:
     days = list(days)
 
@@ -81,8 +91,9 @@ def _days(
         return [of_day(day, known.get(day)) for day in days]
 
     def of_day(day: date, before: Row | None) -> Row:
-        reached = before["reached_by"] if before else None
-        for key, (first, last) in spans.items():
+        # Of days before these captures, earlier ones may have told; that day's edge, too.
+        reached = before["reached_by"] if before and day <= told else None
+        for key, (first, last) in spans:
             if first.date() <= day <= last.date():
                 reached = reached or key
         sure = certainty(day, now=now, settles=settles, gaps=gaps, reached=reached is not None)

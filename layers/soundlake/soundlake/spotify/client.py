@@ -214,9 +214,12 @@ class Spotify:
         return self._get_as_app(f"{self._api_url}/audio-analysis/{track_id}")
 
     def recently_played(self, access_token: str) -> Answer:
-        """The whole page of a user's recently played tracks, newest first, without a cursor."""
+        """The whole page of a user's recently played tracks, newest first, without a cursor.
+
+        What is no JSON is given all the same, its `json` None: whatever Spotify said is kept.
+        """
         url = f"{self._api_url}/me/player/recently-played"
-        return self._get(url, access_token, {"limit": str(PLAYS_PER_PAGE)})
+        return self._get(url, access_token, {"limit": str(PLAYS_PER_PAGE)}, whatever=True)
 
     def _several(self, endpoint: str, ids: Sequence[str], most: int) -> Answer:
         if not 1 <= len(ids) <= most:
@@ -245,10 +248,17 @@ class Spotify:
             self._token = None
             return self._get(url, self.app_token(), params)
 
-    def _get(self, url: str, token: str, params: Mapping[str, str] | None = None) -> Answer:
+    def _get(
+        self,
+        url: str,
+        token: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        whatever: bool = False,
+    ) -> Answer:
         headers = {"Authorization": f"Bearer {token}"}
         response = self._send("GET", url, self._api_url, params=params, headers=headers)
-        return self._answer(response, url)
+        return self._answer(response, url, whatever=whatever)
 
     def _check_block(self) -> None:
         """Send nothing while a long wait, which this process was told of, lasts."""
@@ -301,7 +311,7 @@ class Spotify:
                 if tries == TRIES:
                     raise
 
-    def _answer(self, response: requests.Response, url: str) -> Answer:
+    def _answer(self, response: requests.Response, url: str, *, whatever: bool = False) -> Answer:
         path = urlsplit(url).path
         match response.status_code:
             case 200:
@@ -327,16 +337,20 @@ class Spotify:
             case status:
                 raise SpotifyError(f"Spotify answered {status} for {path}: {_message(response)}.")
         answer = self._decoded(response)
-        if answer is None:
-            raise BadAnswerError(f"{path}: the answer is not JSON")
-        return answer
+        if answer is not None:
+            return answer
+        if whatever:
+            return self._as_it_came(response, None)
+        raise BadAnswerError(f"{path}: the answer is not JSON")
 
     def _decoded(self, response: requests.Response) -> Answer | None:
         """The answer with its JSON; None where it holds none."""
         try:
-            decoded = response.json()
+            return self._as_it_came(response, response.json())
         except _NO_JSON:
             return None
+
+    def _as_it_came(self, response: requests.Response, decoded: Any) -> Answer:
         request = urlsplit(response.url)
         return Answer(
             body=response.content,

@@ -183,10 +183,47 @@ class Context(_Answer):
     uri: str | None = None
 
 
+class PlayedArtist(_Answer):
+    """An artist of what was played; those of a local file have no id."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+class PlayedFrom(_Answer):
+    """The album, or the show, of what was played."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+class Played(_Answer):
+    """What was played: a track, an episode, or a local file, which has no ids.
+
+    Little has to be there: that something was played is worth more than what else is said of it.
+    """
+
+    id: str | None = None
+    uri: str | None = None
+    type: str = "track"
+    name: str | None = None
+    duration_ms: _Long | None = None
+    explicit: bool | None = None
+    artists: tuple[PlayedArtist | None, ...] | None = None
+    album: PlayedFrom | None = None
+    show: PlayedFrom | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if not self.uri and not (self.id and self.type == "track"):
+            raise ValueError("neither its uri nor its id is there")
+        return self
+
+
 class PlayedItem(_Answer):
     """One row of recently played; `played_at` is ISO 8601 UTC, start or end of the play."""
 
-    track: Track
+    track: Played
     played_at: str
     context: Context | None = None
 

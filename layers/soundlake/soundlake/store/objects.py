@@ -29,6 +29,10 @@ class CorruptObjectError(Exception):
     """An object that cannot be decoded; the text names its key."""
 
 
+class NotJsonError(CorruptObjectError):
+    """An object that is whole and does not hold JSON: so it was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """An object's bytes, its ETag, and its user metadata."""
@@ -128,7 +132,7 @@ def unpack(body: bytes, key: str) -> bytes:
 
 
 def decode(body: bytes, key: str) -> Any:
-    """Read JSON; raises CorruptObjectError naming the key.
+    """Read JSON; raises NotJsonError naming the key.
 
     Half a surrogate pair (`"\\ud800"`) is good JSON and no text: it becomes U+FFFD.
     """
@@ -136,7 +140,7 @@ def decode(body: bytes, key: str) -> Any:
         value = json.loads(body)
         return _as_text(value) if _SURROGATE.search(body) else value
     except (ValueError, RecursionError) as error:
-        raise CorruptObjectError(f"{key} does not hold JSON.") from error
+        raise NotJsonError(f"{key} does not hold JSON.") from error
 
 
 # A surrogate as an escape, or as the bytes that some write for one.

@@ -117,6 +117,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("late_oldest", _TIME),
             ("late_newest", _TIME),
             ("reached", _STRING),
+            ("unread_oldest", _TIME),
+            ("unread_newest", _TIME),
         ]
     ),
     "gaps": pa.schema(
