@@ -111,6 +111,10 @@ def _show_capture(report: Report, console: Console) -> None:
     if counts["page"] is not None:
         parts[0] = f"{counts['page']} in the page"
     console.print(f"[bold]Plays[/]   {', '.join(parts) or 'none played yet'}", highlight=False)
+    for one in outcome.accounts:
+        if one.get("problems"):
+            text = f"{one['account']}: {one['problems']}"
+            console.print(f"  [yellow]![/] {escape(text)}", soft_wrap=True, highlight=False)
 
 
 def _show_charts(report: Report, console: Console) -> None:

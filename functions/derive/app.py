@@ -70,7 +70,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return _result(capture, rows) | {
         "status": own["outcome"],
         **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
-        "problems": own["error"],
+        "problems": access.small(own["error"]) if own["error"] else None,
     }
 
 

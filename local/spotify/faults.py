@@ -41,7 +41,7 @@ _GRANTS = {
     "invalid_client": "Invalid client",
 }
 _BODIES = ("broken_json", "empty_body", "html", "error_inside")
-_CONTENTS = ("null_tracks", "missing_fields", "episode", "local_file")
+_CONTENTS = ("null_tracks", "missing_fields", "episode", "local_file", "whole_seconds")
 KINDS = (*_STATUS_MESSAGES, *_REFUSALS, *_GRANTS, "slow", "drop", *_BODIES, *_CONTENTS)
 
 _HTML = "<!DOCTYPE html><html><head><title>Error</title></head><body>Upstream error</body></html>"
@@ -60,7 +60,7 @@ class Fault:
         retry_after: seconds for the Retry-After header of an error status; None for no header.
             1 for kind 429 unless set.
         delay_ms: how long "slow" waits before the ordinary answer.
-        count: how many playlist entries change.
+        count: how many entries of a playlist, or rows of recently played, change.
         fields: what the first track of the answer loses.
         reason: the error body's "reason", e.g. QUOTA_EXCEEDED.
     """
@@ -180,13 +180,18 @@ def _change(fault: Fault, body: Any) -> bool:
         changed = [name for name in fault.fields if track.pop(name, _Missing) is not _Missing]
         return bool(changed)
     entries = [e for e in _entries(body) if _is_track(e[0][e[1]])][: fault.count]
+    if fault.kind == "whole_seconds":
+        entries = [e for e in entries if "." in e[0].get("played_at", "")]
     for entry, key in entries:
         if fault.kind == "null_tracks":
             entry[key] = None
+        elif fault.kind == "whole_seconds":
+            entry["played_at"] = entry["played_at"].partition(".")[0] + "Z"
         elif fault.kind == "episode":
             entry[key] = _episode(entry[key])
         else:
-            entry["is_local"] = True
+            if "added_at" in entry:
+                entry["is_local"] = True
             entry[key] = _local_file(entry[key])
     return bool(entries)
 
@@ -212,12 +217,12 @@ def _tracks(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _entries(body: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """A playlist's entries and the name of the field that holds each one's track."""
+    """The entries of a playlist or of recently played, each with the field of its track."""
     page = body.get("tracks") or body.get("items") if isinstance(body, dict) else None
     if isinstance(page, dict):
         page = page.get("items")
     for entry in page if isinstance(page, list) else ():
-        if isinstance(entry, dict) and "added_at" in entry:
+        if isinstance(entry, dict) and ("added_at" in entry or "played_at" in entry):
             yield entry, "item" if "item" in entry else "track"
 
 

@@ -128,3 +128,14 @@ def test_the_chart_list_of_a_world() -> None:
     lines = chart_list(facts(made_up=False)).splitlines()
     assert all(line.endswith("true") for line in lines[1:])
     assert lines[3] == f'weekly-SE,SE,"Sweden, kingdom",weekly,{"s" * 22},true'
+
+
+def test_rows_that_could_not_be_read_are_named_with_their_account() -> None:
+    one = report()
+    assert one.capture
+    one.capture.accounts[0] |= {"account": "abc", "invalid": 1, "problems": "row 3: track: null"}
+
+    text = printed(one)
+
+    assert "1 invalid" in text
+    assert "! abc: row 3: track: null" in text

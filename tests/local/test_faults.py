@@ -220,6 +220,22 @@ def test_episode_and_local_file(made: Api) -> None:
     assert ordinary["id"]
 
 
+def test_rows_of_recently_played_change_too(made: Api) -> None:
+    path = "recently-played"
+    _fault(made, path=path, kind="episode")
+    _fault(made, path=path, kind="local_file")
+    _fault(made, path=path, kind="null_tracks")
+    seconds = _fault(made, path=path, kind="whole_seconds", count=2)
+    episode, local, gone, *others = made.json("me/player/recently-played", listener=ME)["items"]
+
+    assert episode["track"]["type"] == "episode"
+    assert local["track"]["uri"].startswith("spotify:local:")
+    assert "is_local" not in local
+    assert gone["track"] is None
+    assert ["." in row["played_at"] for row in others[:3]] == [False, False, True]
+    assert _fired(made, seconds) == 1
+
+
 def test_the_first_matching_fault_answers_and_the_query_is_searched(made: Api) -> None:
     _fault(made, path=r"market=NO$", kind="500", times=1)
     _fault(made, path="playlists", kind="503")

@@ -214,6 +214,59 @@ def test_wrong_credentials_are_one_sentence_and_right_ones_help_at_once(stack: S
     assert len(outcomes) == 1
 
 
+PLAYED = "recently-played"
+
+
+def test_what_can_be_read_of_an_odd_page_is_merged_and_the_rest_is_named(stack: Stack) -> None:
+    for kind, count in (
+        ("episode", 1),
+        ("local_file", 1),
+        ("null_tracks", 1),
+        ("whole_seconds", 9),
+    ):
+        _fault(stack, path=PLAYED, kind=kind, count=count, times=1)
+    _fault(stack, path=PLAYED, kind="missing_fields", fields=["album", "explicit"], times=1)
+    before = stack.ask("SELECT count(*) AS n FROM plays")[0]["n"]
+
+    run = stack.run("capture", {})
+
+    (account,) = run["output"]["accounts"]
+    assert run["status"] == "SUCCEEDED"
+    assert (account["status"], account["page"], account["invalid"]) == ("captured", 50, 1)
+    assert account["problems"].startswith("row 3: track: ")
+    (attempt,) = stack.ask("SELECT error, reached FROM captures WHERE invalid = 1")
+    assert attempt["error"] == account["problems"]
+    assert attempt["reached"]
+    kinds = stack.ask(
+        "SELECT track_name, artist_names FROM plays WHERE uri LIKE 'spotify:episode%'"
+    )
+    assert len(kinds) == 1
+    local = stack.ask("SELECT track_name FROM plays WHERE uri LIKE 'spotify:local%'")
+    assert [row["track_name"] for row in local] == ["A local file"]
+    # Whole seconds are the same plays again; an episode and a file in their tracks' place are not.
+    assert stack.ask("SELECT count(*) AS n FROM plays")[0]["n"] == before + 2
+
+
+@pytest.mark.parametrize("kind", ["html", "empty_body", "error_inside", "broken_json"])
+def test_an_answer_that_is_no_page_is_kept_and_named_and_the_next_run_goes_on(
+    stack: Stack, kind: str
+) -> None:
+    before = stack.objects("raw/recently-played/")
+    _fault(stack, path=PLAYED, kind=kind, times=1)
+
+    run = stack.run("capture", {})
+    again = stack.run("capture", {})
+
+    assert (run["status"], run["error"]) == ("FAILED", "NotCaptured")
+    key, _ = sorted(set(stack.objects("raw/recently-played/")) - set(before))
+    assert key in run["cause"]
+    assert again["status"] == "SUCCEEDED"
+    (attempt,) = stack.ask(f"SELECT outcome, raw_key FROM captures WHERE raw_key = '{key}'")
+    assert attempt["outcome"] == "unreadable"
+    gaps = stack.ask("SELECT reason FROM gaps WHERE closed_by IS NULL")
+    assert gaps == []
+
+
 def test_no_secret_reaches_logs_histories_tables_or_objects(stack: Stack) -> None:
     seen = stack.said()
 

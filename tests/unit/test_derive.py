@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from soundlake import access
 from soundlake.store.objects import Bucket, pack
 from soundlake.store.raw import Raw
 from soundlake.times import format_time
@@ -538,7 +539,7 @@ def test_an_answer_that_is_no_json_is_recorded_once_and_not_read_again(
     assert attempts(zones) == [("run-1", "unreadable"), ("run-2", "captured")]
 
 
-def test_rows_that_cannot_be_read_are_counted_and_their_day_is_not_sure(zones: Zones) -> None:
+def test_rows_that_cannot_be_read_are_counted_and_named(zones: Zones) -> None:
     derive(keep_page(zones, "run-1", NOW - 5 * DAY, [played(1, NOW - 5 * DAY - HOUR)]))
     at = NOW - 3 * DAY
     shown = [played(1, NOW - 5 * DAY - HOUR), played(2, at - HOUR, track=None)]
@@ -547,7 +548,26 @@ def test_rows_that_cannot_be_read_are_counted_and_their_day_is_not_sure(zones: Z
 
     assert (result["status"], result["new"], result["invalid"]) == ("captured", 0, 1)
     assert result["problems"].startswith("row 2: track: ")
-    derive(keep_page(zones, "run-3", NOW, shown[:1]))
+    (attempt,) = [row for row in rows(zones, "captures") if row["capture_id"] == "run-2"]
+    assert attempt["invalid"] == 1
+
+
+def test_what_many_rows_lack_is_told_in_short_and_kept_whole(zones: Zones) -> None:
+    result = derive(keep_page(zones, "run-1", NOW, [None] * 49 + page(1)))
+
+    (attempt,) = rows(zones, "captures")
+    assert attempt["error"].count("row ") == 49
+    assert len(result["problems"]) == access.ERROR
+
+
+def test_a_day_with_rows_that_cannot_be_read_is_not_sure(zones: Zones) -> None:
+    derive(keep_page(zones, "run-1", NOW - 5 * DAY, [played(1, NOW - 5 * DAY - HOUR)]))
+    at = NOW - 3 * DAY
+    shown = [played(2, at - HOUR, track=None), played(1, NOW - 5 * DAY - HOUR)]
+    derive(keep_page(zones, "run-2", at, shown))
+
+    derive(keep_page(zones, "run-3", NOW, shown[1:]))
+
     sure = {row["day"]: row["certainty"] for row in rows(zones, "account_days")}
     assert sure[at.date()] == "provisional"
     assert sure[at.date() - DAY] == "observed"
