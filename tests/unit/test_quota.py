@@ -19,7 +19,7 @@ from soundlake.quota import (
     room,
 )
 
-NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 9, 18, 7, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PAGES, TOKENS, ALBUMS = "me/player/recently-played", "api/token", "albums"
 
@@ -184,4 +184,7 @@ def test_using_what_is_left_never_takes_what_captures_need(
 def test_what_captures_will_ask_a_day(
     accounts: int, minutes: int, expected: tuple[int, int]
 ) -> None:
-    assert planned(accounts, timedelta(minutes=minutes)) == expected
+    found = planned(accounts, timedelta(minutes=minutes))
+
+    assert found == expected
+    assert [type(each) for each in found] == [int, int]
