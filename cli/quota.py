@@ -71,9 +71,10 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     else:
         more = found["believed"] > found["learned"]
         since = ", of more that has passed since" if more else ""
+        held = "" if found["left_beside_captures"] else ", so charts and enrichment wait"
         yield (
             f"Spotify allows about {found['believed']:,}, learned on {found['learned_at'][:10]}"
-            f"{since}; left beside captures: {found['left_beside_captures']:,}."
+            f"{since}; left beside captures: {found['left_beside_captures']:,}{held}."
         )
     if need := found["captures_a_day"]:
         pages, tokens = _several(need["pages"], "page"), _several(need["tokens"], "token")

@@ -143,7 +143,7 @@ def test_more_that_passed_than_was_learned_is_said(target: Target) -> None:
 
     assert asked(target)[1] == (
         "Spotify allows about 150, learned on 2026-11-19, of more that has passed since; "
-        "left beside captures: 0."
+        "left beside captures: 0, so charts and enrichment wait."
     )
 
 

@@ -6,7 +6,7 @@ asks AWS or Spotify, and nothing reads a clock. Times are aware UTC datetimes.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -150,12 +150,9 @@ def room(learned: Learned | None, calls: Calls, now: datetime) -> Room | None:
     quota = believed(learned, calls)
     if quota is None:
         return None
-    others = last_day(calls, now)
-    return Room(quota, captures_need(calls), _without(others, CAPTURES).total())
-
-
-def _without(counts: Counter[str], names: Collection[str]) -> Counter[str]:
-    return Counter({name: count for name, count in counts.items() if name not in names})
+    asked = last_day(calls, now)
+    others = sum(count for name, count in asked.items() if name not in CAPTURES)
+    return Room(quota, captures_need(calls), others)
 
 
 def planned(accounts: int, interval: timedelta) -> tuple[int, int]:
