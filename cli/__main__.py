@@ -310,10 +310,14 @@ def _ask_saved(target: Target, name: str) -> athena.Result:
 
 
 @main.command(name="status")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @stack_options
-def show_status(profile: str | None, region: str | None, stage: str | None) -> None:
-    """Show what runs, the last executions, and what the lake holds."""
-    status.show(_target(profile, region, stage), Console())
+def show_status(
+    *, as_json: bool, profile: str | None, region: str | None, stage: str | None
+) -> None:
+    """Show what runs, what is asked of Spotify, the accounts, and what the lake holds."""
+    target = _target(profile, region, stage)
+    status.show(target, _now(target), Console(), as_json=as_json)
 
 
 @main.command(name="logs")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ from soundlake.accounts import (
     consent_warning,
     disconnected,
     hopeful,
+    waits_for_user,
 )
 from soundlake.store.accounts import AccountsTable
 from soundlake.times import format_time
@@ -118,6 +119,43 @@ def described(account: Account, plays: dict[str, int], now: datetime) -> dict[st
         "consent_days_left": consent_days_left(account, now),
         "warning": consent_warning(account, now),
     }
+
+
+def summary(target: Target, now: datetime) -> dict[str, Any]:
+    """Return how many accounts are captured, and those that somebody must see to, as JSON has it.
+
+    Raises Trouble where an account cannot be read.
+    """
+    found = listed(target)
+    return {
+        "connected": len(found),
+        "captured": sum(one.state is State.ACTIVE for one in found),
+        "ended": sum(one.state is State.DISCONNECTED for one in found),
+        "waiting": [
+            {"account": one.account, "state": one.state.value, "what_to_do": one.what_to_do}
+            for one in found
+            if waits_for_user(one)
+        ],
+        "consents_ending": [
+            {"account": one.account, "days_left": consent_days_left(one, now), "warning": warning}
+            for one in found
+            if (warning := consent_warning(one, now))
+        ],
+    }
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say a `summary` in a line, and one more for each account that somebody must see to."""
+    if not found["connected"]:
+        yield "None is connected yet; connect one with ./soundlake connect."
+        return
+    first = f"{found['captured']} of {found['connected']} captured"
+    ended = f"; {found['ended']} ended here" if found["ended"] else ""
+    yield f"{first}{ended}."
+    for one in found["waiting"]:
+        yield f"{one['account']}: {one['what_to_do']}"
+    for one in found["consents_ending"]:
+        yield f"{one['account']}: {one['warning']}"
 
 
 #### THE END #######################################################################################

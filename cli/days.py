@@ -31,13 +31,12 @@ _NOTHING: Final = "·"
 Row = Mapping[str, Any]
 
 
-def show(target: Target, console: Console) -> None:
-    """Print the calendar of every account's latest months; nothing where no day is known."""
+def latest(target: Target) -> list[Row]:
+    """Return the rows of every account's latest months, by account and day."""
     rows = list(athena.run(target, SQL).records())
     last = max((month_of(_date(row["day"])) for row in rows), default=None)
-    if last is not None:
-        first = shift_month(last, 1 - MONTHS)
-        calendar([row for row in rows if month_of(_date(row["day"])) >= first], console)
+    first = shift_month(last, 1 - MONTHS) if last else ""
+    return [row for row in rows if month_of(_date(row["day"])) >= first]
 
 
 def calendar(rows: Iterable[Row], console: Console) -> None:

@@ -99,6 +99,8 @@ def _shown(target: Target, outcome: Outcome, console: Console) -> Outcome:
         except KeyboardInterrupt:
             raise StillRunningError(outcome.machine) from None
     console.print(verdict(outcome), highlight=False, soft_wrap=True)
+    for note in outcome.enrich.get("notes") or ():
+        console.print(f"  [yellow]![/] {escape(str(note))}", highlight=False, soft_wrap=True)
     return outcome
 
 

@@ -1,72 +1,157 @@
 """How the lake is doing, at a glance."""
 
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from soundlake.times import format_time
 
-from cli import days, services
+from cli import accounts, days, machines, quota, services
 from cli.errors import Trouble
 from cli.lake import sizes
 from cli.target import MACHINES, Target, stack_state
 
 _LAST = 3
+_INDENT = " " * 9
+
+Facts = dict[str, Any]
 
 
-def show(target: Target, console: Console) -> None:
-    """Print the stack, its last executions, its tables, and what to do next."""
-    _show_stack(target, console)
-    executions = _show_executions(target, console)
+def show(target: Target, now: datetime, console: Console, *, as_json: bool = False) -> None:
+    """Print the stack, its runs, requests, accounts and tables, and what to do next.
+
+    `now` is the time that accounts live in.
+    """
+    if as_json:
+        json.dump(facts(target, now), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    _show_stack(_stack(target), console)
+    runs = _runs(target)
+    _show_runs(runs, console)
+    found = _tried(lambda: accounts.summary(target, now))
+    _show_lines("Accounts", found, accounts.lines, console)
+    _show_lines("Requests", _quota(target, found), quota.lines, console)
     console.print()
+    held = _tried(lambda: _held(target))
+    if "problem" in held:
+        sentence = f"The tables cannot be counted now: {held['problem']}"
+        console.print(sentence, soft_wrap=True, markup=False)
+    else:
+        _show_tables(held["tables"], console)
+        days.calendar(held["days"], console)
+    console.print(_next(runs), highlight=False)
+
+
+def facts(target: Target, now: datetime) -> Facts:
+    """Return all that is shown, as JSON has it; a part that cannot be told says its `problem`."""
+    found = _tried(lambda: accounts.summary(target, now))
+    runs = _runs(target)
+    return {
+        "stack": _stack(target),
+        "runs": runs,
+        "accounts": found,
+        "requests": _quota(target, found),
+        "lake": _tried(lambda: _held(target)),
+        "next": _next(runs),
+    }
+
+
+def _tried(part: Callable[[], Facts]) -> Facts:
     try:
-        _show_tables(target, console)
-        days.show(target, console)
+        return part()
     except Trouble as error:
-        console.print(f"The tables cannot be counted now: {error}", soft_wrap=True, markup=False)
-    console.print(_next(executions), highlight=False)
+        return {"problem": str(error)}
 
 
-def _show_stack(target: Target, console: Console) -> None:
+def _quota(target: Target, found: Facts) -> Facts:
+    return _tried(lambda: quota.facts(target, found.get("captured"), machines.now()))
+
+
+def _show_lines(
+    title: str, found: Facts, said: Callable[[Facts], Iterable[str]], console: Console
+) -> None:
+    """Print a part's lines beside its title."""
+    for number, line in enumerate([found["problem"]] if "problem" in found else said(found)):
+        head = _INDENT if number else f"{title:9}"
+        console.print(head + line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _stack(target: Target) -> Facts:
     status, _ = stack_state(target)
-    console.print(f"Stack    {target.stack} in {target.region}: {status or 'missing'}")
+    found: Facts = {"name": target.stack, "region": target.region, "status": status or "missing"}
     state = services.running() if target.local else None
     if state:
-        console.print(f"World    {state.world}", highlight=False)
-        console.print(f"AWS      {state.endpoint}", highlight=False)
-        console.print(f"Spotify  {state.spotify}", highlight=False)
+        found |= {"world": state.world, "aws": state.endpoint, "spotify": state.spotify}
+    return found
 
 
-def _show_executions(target: Target, console: Console) -> list[tuple[str, str]]:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Machine", "Started (UTC)", "Seconds", "Result"):
-        table.add_column(name, justify="right" if name == "Seconds" else "left")
-    seen: list[tuple[str, str]] = []
+def _show_stack(found: Facts, console: Console) -> None:
+    console.print(f"Stack    {found['name']} in {found['region']}: {found['status']}")
+    for title, name in (("World", "world"), ("AWS", "aws"), ("Spotify", "spotify")):
+        if name in found:
+            console.print(f"{title:9}{found[name]}", highlight=False)
+
+
+def _runs(target: Target) -> list[Facts]:
+    """Return the last runs of each machine, the latest first."""
+    found: list[Facts] = []
     for machine, output in MACHINES.items():
         arn = target.output(output)
         listed = target.states.list_executions(stateMachineArn=arn, maxResults=_LAST)
         for one in listed["executions"][:_LAST]:
             ended = one.get("stopDate") or datetime.now(UTC)
-            seconds = (ended - one["startDate"]).total_seconds()
-            began = one["startDate"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-            table.add_row(machine, began, f"{seconds:.1f}", one["status"])
-            seen.append((machine, one["status"]))
-    if seen:
+            found.append(
+                {
+                    "machine": machine,
+                    "started": format_time(one["startDate"]),
+                    "seconds": round((ended - one["startDate"]).total_seconds(), 1),
+                    "result": one["status"],
+                }
+            )
+    return found
+
+
+def _show_runs(runs: Iterable[Facts], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("Machine", "Started (UTC)", "Seconds", "Result"):
+        table.add_column(name, justify="right" if name == "Seconds" else "left")
+    for one in runs:
+        began = one["started"][:19].replace("T", " ")
+        table.add_row(one["machine"], began, f"{one['seconds']:.1f}", one["result"])
+    if table.row_count:
         console.print(table)
-    return seen
 
 
-def _show_tables(target: Target, console: Console) -> None:
+def _held(target: Target) -> Facts:
+    """Return the tables' sizes, and how sure the latest months' days are."""
+    return {
+        "tables": {
+            name: {"rows": size.rows, "objects": size.objects}
+            for name, size in sizes(target).items()
+        },
+        "days": [{**row, "day": str(row["day"])[:10]} for row in days.latest(target)],
+    }
+
+
+def _show_tables(found: Mapping[str, Any], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Table", "Rows", "Objects"):
         table.add_column(name, justify="left" if name == "Table" else "right")
-    for name, size in sizes(target).items():
-        table.add_row(name, f"{size.rows:,}", f"{size.objects:,}")
+    for name, size in found.items():
+        table.add_row(name, f"{size['rows']:,}", f"{size['objects']:,}")
     console.print(table)
 
 
-def _next(executions: list[tuple[str, str]]) -> str:
-    results = dict(reversed(executions))
+def _next(runs: Iterable[Facts]) -> str:
+    results: dict[str, str] = {}
+    for one in runs:
+        results.setdefault(one["machine"], one["result"])
     for machine in MACHINES:
         if machine not in results:
             return f"Next: ./soundlake run {machine}."

@@ -12,7 +12,12 @@ from soundlake.batches import batches
 from soundlake.observability import function
 from soundlake.settings import settings
 from soundlake.spotify.client import Answer, Spotify
-from soundlake.spotify.errors import BadAnswerError, NotFoundError, RefusedError
+from soundlake.spotify.errors import (
+    BadAnswerError,
+    NotFoundError,
+    RefusedError,
+    ReservedError,
+)
 from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, Answers, Kind
 from soundlake.store.lake import Lake, SchemaError
 from soundlake.times import month_of, parse_date, shift_month
@@ -32,16 +37,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Each answer is kept while the next is asked for: an invocation that ends early loses two at
     most, and the next one goes on where it stopped. Analyses are one request each, so a day's runs
     ask for no more than the stack's parameter says, for played tracks first, and only while that
-    day lasts; an app that may not ask for them is told so in `notes`, and nothing fails.
+    day lasts. An app that may not ask for them is told so in `notes`, and nothing fails; so it is
+    where the rest of the quota is left to captures, and the next run asks for what is missing.
     """
     work = _Work(parse_date(event["date"]), Lake(access.bucket()))
     result: dict[str, Any] = {}
     try:
-        played, charted = work.wanted("plays"), work.wanted("chart_entries")
-        for kind in (FEATURES, ALBUMS, ARTISTS):
-            work.ask(kind, sorted({*played[kind.id], *charted[kind.id]}))
-        tracks = dict.fromkeys([*sorted(played["track_id"]), *sorted(charted["track_id"])])
-        work.ask(ANALYSES, tracks, per_day=int(settings().analyses_per_day))
+        _ask_all(work)
         result["status"] = "failed" if work.problems else "enriched"
         if work.problems:
             result["error"] = "; ".join(work.problems)
@@ -51,6 +53,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     counted = asking.counted(work.spotify, event["requests"])
     counted["counts"] |= {name.replace("-", "_"): count for name, count in asked.items()}
     return result | {"asked": asked, "notes": work.notes} | counted
+
+
+def _ask_all(work: "_Work") -> None:
+    """Ask for all that is unknown, or for as much as captures leave room for."""
+    played, charted = work.wanted("plays"), work.wanted("chart_entries")
+    try:
+        for kind in (FEATURES, ALBUMS, ARTISTS):
+            work.ask(kind, sorted({*played[kind.id], *charted[kind.id]}))
+        tracks = dict.fromkeys([*sorted(played["track_id"]), *sorted(charted["track_id"])])
+        work.ask(ANALYSES, tracks, per_day=int(settings().analyses_per_day))
+    except ReservedError as error:
+        work.notes.append(access.small(str(error)))
 
 
 class _Work:
@@ -123,7 +137,7 @@ class _Work:
             self.asked[answers.kind.name] += len(batch)
 
     def _client(self) -> Spotify:
-        self.spotify = self.spotify or asking.spotify()
+        self.spotify = self.spotify or asking.spotify(beside_captures=True)
         return self.spotify
 
 

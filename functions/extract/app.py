@@ -33,8 +33,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     whole attempt counts. `earlier_keys` is the latest answer of an earlier day, empty where there
     is none.
 
-    Otherwise `{status: rate_limited or unreachable, retry_after, not_before}`, `{status:
-    unavailable, error}` for a past day without an answer, or `{status: failed, error}`.
+    Otherwise `{status: rate_limited or unreachable, retry_after, not_before}` (rate_limited also
+    where the rest of the quota is left to captures), `{status: unavailable, error}` for a past day
+    without an answer, or `{status: failed, error}`.
     `requests` adds up over the tries that a rate limit makes of one.
     """
     chart, day = event["chart"], parse_date(event["date"])
@@ -44,7 +45,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         tried = attempts.pop(day.isoformat(), {})
         number, kept, whole = _kept(tried, chart["playlist_id"])
         if event["again"] or not whole:
-            spotify = asking.spotify()
+            spotify = asking.spotify(beside_captures=True)
             if not whole or spotify.now().date() == day:
                 _not_before(spotify.now(), event["not_before"])
                 attempt = f"{day.isoformat()}/{number + whole:03d}/"

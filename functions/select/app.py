@@ -7,7 +7,13 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from soundlake import access
-from soundlake.accounts import AccountError, due
+from soundlake.accounts import (
+    Account,
+    AccountError,
+    due,
+    least_consent_days_left,
+    waits_for_user,
+)
 from soundlake.observability import function
 from soundlake.rounds import round_of
 from soundlake.times import TimeError, format_time, logical_time, parse_time
@@ -63,8 +69,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         "next_round": this.next_number,
         "next_at": format_time(this.next_at) if this.next_at else None,
         "next_in": ceil((this.next_at - now).total_seconds()) if this.next_at else None,
-        "counts": {"accounts": len(chosen), "waiting": len(waiting)},
+        "counts": {"accounts": len(chosen), "waiting": len(waiting)} | _alarming(known, now),
     }
+
+
+def _alarming(known: list[Account], now: datetime) -> dict[str, int]:
+    """What the alarms look at; without any consent there are no days that are left of one."""
+    counts = {"awaiting_user": sum(map(waits_for_user, known))}
+    left = least_consent_days_left(known, now)
+    return counts if left is None else counts | {"consent_days_left": left}
 
 
 def _sentence(error: ValidationError) -> str:

@@ -3,9 +3,11 @@
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from cli import days
+from cli.athena import Column, Result
 
 
 def printed(*rows: dict[str, Any]) -> list[str]:
@@ -56,3 +58,15 @@ def test_days_come_as_texts_from_sql() -> None:
     row = day(1, "observed") | {"day": "2026-10-01"}
 
     assert printed(row)[2].startswith("2026-10  ●·")
+
+
+@pytest.mark.parametrize("rows", [[], ["2025-11-30", "2025-12-01", "2026-11-30"]])
+def test_the_latest_twelve_months_are_shown(
+    rows: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = [Column(name, "varchar") for name in ("account", "day", "certainty", "plays")]
+    found = Result(columns, [["main", day, "observed", "1"] for day in rows])
+    monkeypatch.setattr(days.athena, "run", lambda *_: found)
+
+    target: Any = None
+    assert [row["day"] for row in days.latest(target)] == rows[1:]

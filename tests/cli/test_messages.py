@@ -1,5 +1,6 @@
 """Every foreseeable problem is one sentence, with the right exit code."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import date
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
+from rich.console import Console
 
 from cli import (
     app_secrets,
@@ -22,6 +24,7 @@ from cli import (
     target,
 )
 from cli.errors import Misuse, Trouble
+from cli.follow import Outcome
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -170,8 +173,6 @@ class FakeStack:
         return self
 
     def get_object(self, **request: str) -> dict[str, Any]:
-        import io
-
         assert request == {"Bucket": "DataBucket", "Key": "config/charts.csv"}
         if self.listed is None:
             raise refused("NoSuchKey")
@@ -201,6 +202,24 @@ def test_charts_are_checked_against_the_list() -> None:
 def test_a_machine_that_runs_is_not_started_again() -> None:
     with pytest.raises(Trouble, match=r"already running since 09:30:00 UTC.*soundlake status"):
         machines.start(FakeStack(), "daily", {})  # type: ignore[arg-type]
+
+
+def test_what_enrichment_left_undone_is_said_though_the_run_went_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ended(_: object, outcome: Outcome, **__: object) -> Outcome:
+        outcome.status, outcome.enrich = "SUCCEEDED", {"notes": ["Left to captures [1]."]}
+        return outcome
+
+    monkeypatch.setattr(machines, "follow", ended)
+    console = Console(file=io.StringIO(), width=80)
+
+    machines.finish_earlier(FakeStack(), "daily", console)  # type: ignore[arg-type]
+
+    assert isinstance(console.file, io.StringIO)
+    *_, verdict, note = console.file.getvalue().splitlines()
+    assert verdict.startswith("✓ daily")
+    assert note == "  ! Left to captures [1]."
 
 
 PLAYLISTS = "country_code,country_name,playlist_id\nNO,Norway,37i9dQZEVXbJvfa0Yxg7E7\n"

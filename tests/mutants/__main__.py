@@ -29,6 +29,7 @@ MODULES = (
     "plays",
     "coverage",
     "rounds",
+    "quota",
     "features",
     "entities",
     "activity",

@@ -9,9 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+from soundlake import asking
+from soundlake.settings import settings
+from soundlake.store.budget import QUOTA_EXCEEDED, Budget
 from soundlake.times import parse_time
 
 from tests.statemachines.fake_spotify import (
+    ALBUMS,
+    CLIENT_ID,
     FEATURES,
     PLAYED,
     TOKEN,
@@ -492,6 +497,38 @@ def chart_deferred(world: World) -> None:
     world.run("daily", at(DAY))
     world.begin_anew()
     world.run("daily", at(DAY, "12:40"))
+    world.begin_anew()
+    world.spotify.now += timedelta(hours=4)
+    world.run("daily", at(DAY, "16:30"))
+
+
+def spend_quota(world: World, calls: int, quota: int) -> None:
+    """Spotify once refused for a quota, and 23 hours ago so many requests of it were made."""
+    table, owner = asking.budgets(), settings().quota_owner
+    then = world.spotify.now - timedelta(days=3)
+    mine = Budget(CLIENT_ID, owner)
+    table.block(mine, then + timedelta(hours=9), QUOTA_EXCEEDED, now=then, uncounted=quota)
+    table.count(owner, world.spotify.now - timedelta(hours=23), {ALBUMS: calls})
+
+
+@scenario
+def chart_left_to_captures(world: World) -> None:
+    """Of a known quota captures need the rest: they go on; the chart is read when there is room."""
+    world.charts(off=set(CHARTS) - {"daily-NO"})
+    spend_quota(world, 100, 100)
+    world.run("daily", at(DAY))
+    world.run("capture", HOURLY)
+    world.begin_anew()
+    world.spotify.now += timedelta(hours=4)
+    world.run("daily", at(DAY, "16:30"))
+
+
+@scenario
+def enrichment_left_to_captures(world: World) -> None:
+    """There is room for a token and the chart alone."""
+    world.charts(off=set(CHARTS) - {"daily-NO"})
+    spend_quota(world, 98, 100)
+    world.run("daily", at(DAY))
     world.begin_anew()
     world.spotify.now += timedelta(hours=4)
     world.run("daily", at(DAY, "16:30"))

@@ -10,7 +10,7 @@ from soundlake.store.lake import object_key
 
 from tests.statemachines.asl import definition, expressions
 from tests.statemachines.engine import declare, evaluate
-from tests.statemachines.fake_spotify import ALBUMS, ARTISTS, FEATURES, TOKEN, spotify_id
+from tests.statemachines.fake_spotify import ALBUMS, ARTISTS, FEATURES, PLAYED, TOKEN, spotify_id
 from tests.statemachines.scenarios import chart_key, playlist, story
 from tests.statemachines.world import DAY, MONTH, NEXT_DAY, Story
 
@@ -584,6 +584,35 @@ def test_what_has_to_wait_longer_is_deferred_to_a_later_run_and_done_there() -> 
     assert [run.waits for run in told.runs] == [[], [], []]
     assert later.requests.count(playlist(NO)) == 1
     assert _days(told) == {(NO, DAY): "loaded"}
+
+
+def test_a_chart_is_left_undone_where_captures_need_the_rest_of_the_quota() -> None:
+    told = story("chart_left_to_captures")
+    first, captured, later = told.runs
+    assert [run.status for run in told.runs] == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+    assert first.branches == [[*TO_EXTRACT, "RecordFailure"]]
+    assert (first.requests, first.waits) == ([], [])
+    assert first.cause == (
+        f"Not done: {NO} (Extract: Spotify seems to allow about 100 requests a day; "
+        "captures need 0 and others made 100. The next run asks again; fewer charts or analyses "
+        "need fewer (./soundlake status).)"
+    )
+    assert PLAYED in captured.requests
+    assert later.requests.count(playlist(NO)) == 1
+    assert _days(told) == {(NO, DAY): "loaded"}
+
+
+def test_a_run_ends_well_without_what_is_left_to_captures() -> None:
+    told = story("enrichment_left_to_captures")
+    first, later = told.runs
+    assert [run.status for run in told.runs] == ["SUCCEEDED", "SUCCEEDED"]
+    assert first.path == DONE
+    assert first.requests == [TOKEN, playlist(NO)]
+    (note,) = first.output["enrich"]["notes"]
+    assert "captures need 1 and others made 99" in note
+    assert (later.path, later.output["enrich"]["notes"]) == (DONE, [])
+    assert {FEATURES, ALBUMS, ARTISTS} <= set(later.requests)
+    assert _ids(told, "audio_features") == _tracks(1, 2, 3)
 
 
 def test_a_run_makes_up_for_what_the_one_before_missed() -> None:

@@ -135,8 +135,10 @@ def test_memory_suits_what_a_function_imports(verb: str) -> None:
 def test_the_environment_is_what_the_package_reads(verb: str) -> None:
     variables = functions()[verb]["Environment"]["Variables"]
     read = {name.upper() for name in Settings.__dataclass_fields__}
-    libraries = {"POWERTOOLS_LOG_LEVEL", "ARROW_DEFAULT_MEMORY_POOL", "MALLOC_ARENA_MAX"}
-    assert set(variables) == read | libraries
+    libraries = {"ARROW_DEFAULT_MEMORY_POOL", "MALLOC_ARENA_MAX"}
+    powertools = {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
+    assert set(variables) == read | libraries | powertools
+    assert variables["POWERTOOLS_SERVICE_NAME"] == "soundlake-dev"
     assert variables["DATA_BUCKET"] == "soundlake-dev-123456789012-eu-north-1"
     assert variables["PARAMETER_PREFIX"] == "/soundlake/dev"
     assert variables["ACCOUNTS_TABLE"] == "soundlake-dev-accounts"

@@ -69,6 +69,9 @@ def test_schedules_are_cron_expressions(name: str) -> None:
         ("NoncurrentDays", 4000),
         ("AthenaScanLimitBytes", 1000),
         ("LogRetentionDays", 2),
+        ("AlarmEmail", ""),
+        ("AlarmEmail", "somebody"),
+        ("AlarmEmail", "some body@example.org"),
     ],
 )
 def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
@@ -82,6 +85,7 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
         ("SpotifyAccountsUrl", "http://127.0.0.1:4580"),
         ("PowertoolsLayerArn", "arn:aws-cn:lambda:cn-north-1:123456789012:layer:own_layer:12"),
         ("QuotaOwner", "a.person_of-theirs"),
+        ("AlarmEmail", "some.body+alarms@mail.example.org"),
     ],
 )
 def test_a_right_value_is_accepted(name: str, value: Any) -> None:

@@ -44,8 +44,10 @@ _ARNS = {
     "AWS::SQS::Queue": ("QueueName", "arn:{p}:sqs:{r}:{a}:{name}"),
     "AWS::DynamoDB::Table": ("TableName", "arn:{p}:dynamodb:{r}:{a}:table/{name}"),
     "AWS::IAM::Role": ("RoleName", "arn:{p}:iam::{a}:role/{name}"),
+    "AWS::SNS::Topic": ("TopicName", "arn:{p}:sns:{r}:{a}:{name}"),
 }
-# What `Ref` gives, where it is not the logical id: a name, or for machines the ARN.
+# What `Ref` gives, where it is not the logical id: a name, or for machines and topics the ARN.
+_REF_IS_ARN = {"AWS::StepFunctions::StateMachine", "AWS::SNS::Topic"}
 _REF_NAMES = {
     "AWS::S3::Bucket": ("BucketName",),
     "AWS::Logs::LogGroup": ("LogGroupName",),
@@ -107,7 +109,12 @@ class Stack:
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """The resolved properties of every resource of a type, by logical id."""
-        names = [n for n, r in self.template["Resources"].items() if r["Type"] == kind]
+        names = [
+            name
+            for name, resource in self.template["Resources"].items()
+            if resource["Type"] == kind
+            and ("Condition" not in resource or self.condition(resource["Condition"]))
+        ]
         return {name: self.properties(name) for name in names}
 
     def resolve(self, value: Any) -> Any:
@@ -135,7 +142,7 @@ class Stack:
         if name in self.template["Parameters"]:
             return self.value(name)
         resource = self.template["Resources"][name]
-        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+        if resource["Type"] in _REF_IS_ARN:
             return self._arn(name)
         found: Any = resource.get("Properties", {})
         for step in _REF_NAMES.get(resource["Type"], ()):
@@ -170,6 +177,10 @@ class Stack:
     def _fn_if(self, argument: list[Any]) -> Any:
         condition, then, otherwise = argument
         return self.resolve(then if self.condition(condition) else otherwise)
+
+    def _fn_not(self, argument: list[Any]) -> bool:
+        (one,) = self.resolve(argument)
+        return not one
 
     def _fn_equals(self, argument: list[Any]) -> bool:
         left, right = self.resolve(argument)

@@ -20,7 +20,9 @@ from soundlake.accounts import (
     due,
     from_item,
     hopeful,
+    least_consent_days_left,
     to_item,
+    waits_for_user,
 )
 
 from tests.unit.helpers import NOW
@@ -239,6 +241,26 @@ def test_a_consent_that_is_over_is_not_warned_of(state: State) -> None:
 
 
 #### ITEMS #########################################################################################
+
+
+def test_the_first_consent_to_end_has_the_least_days_left() -> None:
+    old = replace(MINE, consented_at=NOW - timedelta(days=100))
+    oldest = replace(MINE, consented_at=NOW - timedelta(days=170), state=State.DISCONNECTED)
+    ended = replace(oldest, state=State.NEEDS_CONSENT)
+    refused = replace(old, state=State.NOT_ALLOWED)
+
+    assert least_consent_days_left([MINE, old, oldest, ended], NOW) == consent_days_left(old, NOW)
+    assert least_consent_days_left([MINE, refused], NOW) == consent_days_left(old, NOW)
+    assert least_consent_days_left([oldest, ended], NOW) is None
+    assert least_consent_days_left([], NOW) is None
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_but_two_waits_for_its_user(state: State) -> None:
+    waits = state not in {State.ACTIVE, State.DISCONNECTED}
+
+    assert waits_for_user(in_state(state)) == waits
+    assert waits_for_user(in_state(state, NOW)) == waits
 
 
 def test_an_item_is_texts_and_comes_back() -> None:

@@ -35,6 +35,7 @@ from tests.unit.helpers import (
     invoke,
     played,
     recently_played,
+    spend_quota,
 )
 
 START = "2026-11-21T09:17:59.876Z"
@@ -570,3 +571,9 @@ def test_a_crash_gives_nothing_away_either(
         capture()
 
     assert tell_tales(None) == []
+
+
+def test_captures_are_never_held_by_what_is_left_to_them(spotify: FakeSpotify) -> None:
+    spend_quota(100)
+
+    assert capture()["status"] == "captured"

@@ -33,6 +33,7 @@ from soundlake.spotify.errors import (
     NotRegisteredError,
     RateLimitedError,
     RefusedError,
+    ReservedError,
     SpotifyError,
     UnavailableError,
 )
@@ -1005,3 +1006,19 @@ def test_a_wait_that_another_was_told_is_kept_to(client: Spotify, web: FakeSpoti
     web.pass_time(seconds=90)
     assert client.me(USER_TOKEN).id == "solveig"
     assert client.machine_time() == web.now
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_beyond_its_room_nothing_is_sent(failing: Failing, retrying: Callable[[], Spotify]) -> None:
+    failing.statuses = [503, 503]
+    client = retrying()
+    client.leave_to_others(3, "Captures need the rest.")
+
+    client.recently_played(USER_TOKEN)  # three requests: the tries count
+    with pytest.raises(ReservedError, match=r"^Captures need the rest\.$") as held:
+        client.recently_played(USER_TOKEN)
+
+    assert held.value.retry_after > LONG_WAIT_S
+    assert failing.asked == 3
+    client.leave_to_others(None)
+    assert client.recently_played(USER_TOKEN).json == {"items": []}

@@ -29,6 +29,7 @@ from tests.unit.helpers import (
     kept_answers,
     load,
     publish,
+    spend_quota,
     track,
     track_id,
 )
@@ -550,3 +551,35 @@ def test_charted_tracks_that_an_earlier_run_did_not_ask_for_are_asked_for(
     result = enrich("2026-12-01")
 
     assert (result["status"], result["asked"]["audio-features"]) == ("enriched", 250)
+
+
+#### WHAT IS LEFT TO CAPTURES ######################################################################
+
+
+def test_where_captures_need_the_rest_the_next_run_asks(
+    staged: Row, spotify: FakeSpotify, zones: Zones
+) -> None:
+    spend_quota(96, of=100)  # a token and three requests are left
+
+    first = enrich()
+    spotify.pass_time(hours=3)
+    second = enrich()
+
+    assert first["status"] == "enriched"
+    assert first["asked"] == {"audio-features": 250}
+    (note,) = first["notes"]
+    assert note.startswith("Spotify seems to allow about 100 requests a day; captures need 0 and")
+    assert (second["status"], second["notes"]) == ("enriched", [])
+    assert second["asked"] == {"albums": 250, "artists": 250}
+    assert len(kept_answers(zones)) == 3
+
+
+def test_a_note_hides_no_problem(staged: Row, spotify: FakeSpotify) -> None:
+    spend_quota(97, of=100)
+    spotify.reply(FEATURES, 200, b"no JSON")
+
+    result = enrich()
+
+    assert result["status"] == "failed"
+    assert "the answer is not JSON" in result["error"]
+    assert len(result["notes"]) == 1

@@ -31,6 +31,7 @@ from tests.unit.helpers import (
     page,
     playlist,
     playlist_id,
+    spend_quota,
     track,
 )
 
@@ -739,3 +740,41 @@ def test_asked_again_at_midnight_the_kept_answer_stays_the_days(
 
     assert (result["status"], result["raw_keys"]) == ("extracted", first)
     assert zones.keys("raw/") == first
+
+
+#### WHAT IS LEFT TO CAPTURES ######################################################################
+
+
+def test_where_captures_need_the_rest_a_chart_is_left_to_a_later_run(
+    one_page: FakeSpotify, zones: Zones
+) -> None:
+    spend_quota(100)
+
+    held = extract()
+
+    assert (held["status"], held["retry_after"]) == ("rate_limited", 3600)
+    assert held["not_before"] == format_time(NOW + timedelta(hours=1))
+    assert "captures need 0 and others made 100" in held["error"]
+    assert held["requests"] == {}
+    assert one_page.asked == []
+    assert zones.keys("raw/") == []
+
+
+def test_a_chart_that_was_half_read_is_gone_on_with(three_pages: FakeSpotify) -> None:
+    spend_quota(97, of=100)
+    held = extract()
+    three_pages.pass_time(hours=3)
+
+    result = extract(not_before=held["not_before"])
+
+    assert held["status"] == "rate_limited"
+    assert held["requests"] == {"api/token": 1, "playlists/{id}": 1, "playlists/{id}/items": 1}
+    assert result["status"] == "extracted"
+    assert three_pages.api_requests() == [f"GET {PLAYLIST}", *[f"GET {ITEMS}"] * 2]
+
+
+def test_a_day_that_is_kept_needs_no_room(one_page: FakeSpotify) -> None:
+    extract()
+    spend_quota(100)
+
+    assert extract()["status"] == "extracted"

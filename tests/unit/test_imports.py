@@ -19,6 +19,7 @@ DOMAIN = (
     "plays",
     "coverage",
     "rounds",
+    "quota",
     "entities",
     "features",
     "sections",

@@ -59,13 +59,14 @@ def test_a_whole_chart_in_the_event_is_logged_by_its_name(logs: StringIO) -> Non
 def test_counts_become_metrics_under_the_verbs_name(capsys: pytest.CaptureFixture[str]) -> None:
     @function("Load")
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return {"counts": {"rows": 2, "holes": 0}}
+        return {"counts": {"rows": 2, "holes": 0, "raw_answers": 3}}
 
     handler({}, FakeContext())
 
     (metric,) = lines(capsys.readouterr().out)
     assert metric["LoadRows"] == [2.0]
     assert metric["LoadHoles"] == [0.0]
+    assert metric["LoadRawAnswers"] == [3.0]
     assert metric["service"] == "soundlake"
     (directive,) = metric["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Soundlake"

@@ -1,12 +1,14 @@
 """Select: the accounts of a round, and when the next one is."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from soundlake import access
+from soundlake import access, observability
 from soundlake.accounts import Account, Answer, answered, connected, disconnected
 
+from tests.template.translated import DEFAULT, functions
 from tests.unit.helpers import ACCOUNT, Row, invoke
 
 NOW = datetime.fromisoformat("2026-11-21T09:07:02+00:00")
@@ -46,7 +48,7 @@ def test_without_an_interval_all_accounts_are_captured_once(given: Row, tables: 
         "next_round": None,
         "next_at": None,
         "next_in": None,
-        "counts": {"accounts": 2, "waiting": 0},
+        "counts": {"accounts": 2, "waiting": 0, "awaiting_user": 0, "consent_days_left": 99},
     }
 
 
@@ -110,3 +112,67 @@ def test_an_account_that_cannot_be_read_is_named(tables: Any) -> None:
 
     assert result["status"] == "invalid"
     assert "broken" in result["error"]
+
+
+#### WHAT ALARMS LOOK AT ###########################################################################
+
+
+def counts(**given: Any) -> Row:
+    found: Row = select(**given)["counts"]
+    return found
+
+
+def test_the_first_consent_to_end_is_what_is_told(tables: object) -> None:
+    add("another")  # 180 days are left of its consent
+
+    assert counts()["consent_days_left"] == 99
+    assert counts(now=NOW + 71 * 24 * HOUR)["consent_days_left"] == 28
+
+
+def test_who_cannot_be_captured_without_their_user_is_counted_in_every_round(
+    tables: object,
+) -> None:
+    """Also in the round in which what is refused is tried again; not who ended it themselves."""
+    ended, refused = add("ended"), add("refused")
+    change(ended, disconnected(ended, NOW - HOUR))
+    change(refused, answered(refused, Answer.NO_PREMIUM, NOW - HOUR, "run-1"))
+
+    assert [counts(now=NOW + ago * HOUR)["awaiting_user"] for ago in (0, 5)] == [1, 1]
+    assert "refused" in select(now=NOW + 5 * HOUR)["accounts"]
+
+
+def test_a_consent_that_has_ended_has_no_days_left(tables: object) -> None:
+    before = access.accounts_table().get(ACCOUNT)
+    assert before is not None
+    for run in ("run-1", "run-2"):
+        after = answered(before, Answer.INVALID_GRANT, NOW, run)
+        change(before, after)
+        before = after
+
+    assert counts() == {"accounts": 0, "waiting": 1, "awaiting_user": 1}
+
+
+def test_alarms_look_at_what_select_says(
+    tables: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variables = functions()["Select"]["Environment"]["Variables"]
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", variables["POWERTOOLS_SERVICE_NAME"])
+    monkeypatch.setattr(observability, "metrics", observability.made())
+
+    select()
+
+    (said,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    (directive,) = said["_aws"]["CloudWatchMetrics"]
+    (names,) = directive["Dimensions"]
+    emitted = {each["Name"]: said[each["Name"]] for each in directive["Metrics"]}
+    alarms = DEFAULT.of_type("AWS::CloudWatch::Alarm")
+    assert len(alarms) == 3
+    for alarm in alarms.values():
+        assert alarm["Namespace"] == directive["Namespace"]
+        assert alarm["MetricName"] in emitted
+        assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
+            name: said[name] for name in names
+        }
+        assert "Unit" not in alarm
+    assert emitted["SelectConsentDaysLeft"] == [99]
+    assert emitted["SelectAwaitingUser"] == [0]

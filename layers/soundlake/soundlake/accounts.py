@@ -67,6 +67,7 @@ WHAT_TO_DO: Mapping[State, str] = {
 
 # What is tried again without the user having to tell us.
 RETRIED = frozenset({State.NOT_ALLOWED, State.NEEDS_PREMIUM, State.WRONG_APP})
+WITHOUT_CONSENT = frozenset({State.NEEDS_CONSENT, State.DISCONNECTED})
 _REFUSED: Mapping[Answer, State] = {
     Answer.NOT_REGISTERED: State.NOT_ALLOWED,
     Answer.NO_PREMIUM: State.NEEDS_PREMIUM,
@@ -136,7 +137,7 @@ def answered(before: Account, answer: Answer, at: datetime, run: str) -> Account
     A first `invalid_grant` is only noted, because Spotify has answered so in passing; one of
     another run after it, with no success between, is believed. What a user ended stays ended.
     """
-    if before.state in {State.DISCONNECTED, State.NEEDS_CONSENT}:
+    if before.state in WITHOUT_CONSENT:
         return before
     if answer is Answer.PAGE:
         quiet = replace(before, rejected_at=None, rejected_by=None, retry_at=None)
@@ -169,9 +170,20 @@ def consent_days_left(account: Account, at: datetime) -> int:
     return max((consent_ends(account) - at).days, 0)
 
 
+def least_consent_days_left(accounts: Iterable[Account], at: datetime) -> int | None:
+    """The whole days until the first consent ends; None where there is no consent that lasts."""
+    lasting = [one for one in accounts if one.state not in WITHOUT_CONSENT]
+    return min((consent_days_left(one, at) for one in lasting), default=None)
+
+
+def waits_for_user(account: Account) -> bool:
+    """Whether an account is not captured until its user does something; not where they ended it."""
+    return account.state is State.NEEDS_CONSENT or account.state in RETRIED
+
+
 def consent_warning(account: Account, at: datetime) -> str | None:
     """A sentence where consent ends within 30 days, another within 7; None before, or ended."""
-    if account.state in {State.NEEDS_CONSENT, State.DISCONNECTED}:
+    if account.state in WITHOUT_CONSENT:
         return None
     left, end = consent_days_left(account, at), f"{consent_ends(account):%Y-%m-%d}"
     soon, very_soon = WARN_DAYS

@@ -1,10 +1,11 @@
 """Asking Spotify: this process's client. What asks nobody does not load it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from soundlake import access
+from soundlake import access, quota
 from soundlake.settings import settings
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import secrets
@@ -20,24 +21,31 @@ def budgets() -> BudgetTable:
 @cache
 def _client(credentials: AppCredentials) -> Spotify:
     budget = _budget(credentials)
-    return Spotify(
+
+    def told(until: datetime, reason: str | None) -> None:
+        now, uncounted = client.machine_time(), client.requests.total()
+        budgets().block(budget, until, reason, now=now, uncounted=uncounted)
+
+    client = Spotify(
         credentials,
         api_url=settings().spotify_api_url,
         accounts_url=settings().spotify_accounts_url,
-        told=lambda until, reason: budgets().block(budget, until, reason),
+        told=told,
     )
+    return client
 
 
 def _budget(credentials: AppCredentials) -> Budget:
     return Budget(credentials.client_id, settings().quota_owner)
 
 
-def spotify() -> Spotify:
+def spotify(*, beside_captures: bool = False) -> Spotify:
     """Spotify with the app's present credentials, its request count at zero.
 
     Credentials that Spotify refused are read afresh: the right ones may have been written
     meanwhile. While a long wait lasts that anybody was told of, the client raises
-    RateLimitedError and sends nothing. Raises MissingSecretError.
+    RateLimitedError and sends nothing. `beside_captures`, it raises ReservedError where no more is
+    left of a known quota than captures need. Raises MissingSecretError.
     """
     prefix = settings().parameter_prefix
     credentials = secrets.app_credentials(prefix)
@@ -48,16 +56,22 @@ def spotify() -> Spotify:
         credentials = secrets.app_credentials(prefix)
         client = _client(credentials)
     client.requests.clear()
-    until = budgets().blocked_until(_budget(credentials), client.machine_time())
-    if until is not None:
+    now = client.machine_time()
+    known = budgets().known(_budget(credentials), now)
+    if (until := known.blocked_until(now)) is not None:
         client.hold_until(until)
+    room = quota.room(known.learned, known.calls, now) if beside_captures else None
+    if room is None:
+        client.leave_to_others(None)
+    else:
+        client.leave_to_others(room.left, room.why)
     return client
 
 
 def counted(client: Spotify | None, before: Mapping[str, int] | None = None) -> dict[str, Any]:
     """A function's `requests` by endpoint, with those of its tries `before`, and its `counts`.
 
-    What this invocation sent is added to the day's counts in the budget.
+    What this invocation sent is added to the hour's counts in the budget.
     """
     if client is not None:
         budgets().count(settings().quota_owner, client.machine_time(), client.requests)

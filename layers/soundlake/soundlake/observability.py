@@ -3,6 +3,7 @@
 Each invocation writes one line, with what it did and how long it took. Events are not logged.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +13,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="soundlake")
-metrics = Metrics(namespace="Soundlake", service="soundlake")
+
+
+def made() -> Metrics:
+    """Metrics of this stage: two may share an account, so the template gives the service's name."""
+    return Metrics(
+        namespace="Soundlake", service=os.environ.get("POWERTOOLS_SERVICE_NAME", "soundlake")
+    )
+
+
+metrics = made()
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -21,7 +31,7 @@ def function(verb: str) -> Callable[[Handler], Handler]:
     """Make a handler a function: one log line, and its counts as metrics.
 
     A handler returns its result for the state machine. Its `counts` (name to number) become
-    metrics under the verb's name, like `LoadRows`.
+    metrics under the verb's name, like `LoadRows` of `rows`.
     """
 
     def wrap(handler: Handler) -> Handler:
@@ -60,6 +70,8 @@ def _subject(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _count(verb: str, counts: Mapping[str, int]) -> None:
     for name, value in counts.items():
-        metrics.add_metric(name=f"{verb}{name.title()}", unit=MetricUnit.Count, value=value)
+        metrics.add_metric(
+            name=f"{verb}{name.title().replace('_', '')}", unit=MetricUnit.Count, value=value
+        )
     if counts:
         metrics.flush_metrics()

@@ -31,6 +31,7 @@ from soundlake.spotify.errors import (
     NotRegisteredError,
     RateLimitedError,
     RefusedError,
+    ReservedError,
     SpotifyError,
     UnavailableError,
 )
@@ -118,6 +119,7 @@ class Spotify:
         self._offset = timedelta(0)
         self._token: tuple[str, datetime] | None = None
         self._blocked_until: datetime | None = None
+        self._room: tuple[int, str] | None = None
         self.refused = False
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "Soundlake/1"
@@ -153,6 +155,13 @@ class Spotify:
     def hold_until(self, until: datetime) -> None:
         """Send nothing before `until` (UTC): another process was told to wait so long."""
         self._blocked_until = max(until, self._blocked_until or until)
+
+    def leave_to_others(self, room: int | None, why: str = "") -> None:
+        """Send no more than `room` requests, counted in `requests`; None for as many as it takes.
+
+        Then ReservedError is raised, with `why` as its text.
+        """
+        self._room = None if room is None else (room, why)
 
     def app_token(self) -> str:
         """The app's own access token (client credentials), kept until it nears its end."""
@@ -261,13 +270,14 @@ class Spotify:
         return self._answer(response, url, whatever=whatever)
 
     def _check_block(self) -> None:
-        """Send nothing while a long wait, which this process was told of, lasts."""
-        if self._blocked_until is None:
-            return
-        left = (self._blocked_until - self._clock()).total_seconds()
-        if left > 0:
-            raise RateLimitedError(ceil(left))
-        self._blocked_until = None
+        """Send nothing while a long wait lasts that this process knows of, nor beyond its room."""
+        if self._blocked_until is not None:
+            left = (self._blocked_until - self._clock()).total_seconds()
+            if left > 0:
+                raise RateLimitedError(ceil(left))
+            self._blocked_until = None
+        if self._room is not None and self.requests.total() >= self._room[0]:
+            raise ReservedError(self._room[1])
 
     def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
         self._check_block()

@@ -18,6 +18,17 @@ class RateLimitedError(SpotifyError):
         self.retry_after = retry_after
 
 
+class ReservedError(RateLimitedError):
+    """What is left of Spotify's quota is left to captures; the text says how much that is.
+
+    `retry_after` is an hour: by then an hour's calls no longer count.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        SpotifyError.__init__(self, sentence)
+        self.retry_after = 3600
+
+
 class UnavailableError(SpotifyError):
     """Spotify cannot be reached or answers 5xx; `retry_after` seconds later it may be well."""
 

@@ -1,0 +1,94 @@
+"""What is asked of Spotify, what is known of its quota, and until when nothing may be asked."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from soundlake.quota import GROUPS, believed, group_of, last_day, planned, room
+from soundlake.store.budget import QUOTA_EXCEEDED, Budget, BudgetTable
+from soundlake.times import format_time
+
+from cli.connect import stored_app
+from cli.errors import Trouble
+from cli.target import Target
+
+_WHY: Final[Mapping[str, str]] = {
+    QUOTA_EXCEEDED: "its quota is spent",
+    "RATE_LIMITED": "its rate limit was met",
+}
+
+
+def facts(target: Target, captured: int | None, now: datetime) -> dict[str, Any]:
+    """Return what is known for so many captured accounts (or None), as JSON has it, times in UTC.
+
+    `now` is this machine's time, which requests are counted by.
+    """
+    owner = target.output("QuotaOwner")
+    minutes = int(target.output("CaptureInterval"))
+    try:
+        client_id, problem = stored_app(target).client_id, None
+    except Trouble as error:
+        client_id, problem = "", str(error)
+    table = BudgetTable(target.output("BudgetTable"), target.dynamodb)
+    known = table.known(Budget(client_id, owner), now)
+    asked = last_day(known.calls, now)
+    left, until = room(known.learned, known.calls, now), known.blocked_until(now)
+    return {
+        "owner": owner,
+        "app_problem": problem,
+        "last_24_hours": {
+            group: sum(count for name, count in asked.items() if group_of(name) == group)
+            for group in GROUPS
+        },
+        "learned": known.learned and known.learned.calls,
+        "learned_at": known.learned and format_time(known.learned.at),
+        "believed": believed(known.learned, known.calls),
+        "left_beside_captures": left and left.left,
+        "captures_a_day": None if captured is None else _captures(captured, minutes),
+        "blocked_until": until and format_time(until),
+        "blocked_for": known.reason if until else None,
+    }
+
+
+def _captures(accounts: int, minutes: int) -> dict[str, int]:
+    pages, tokens = planned(accounts, timedelta(minutes=minutes))
+    return {
+        "accounts": accounts,
+        "interval_minutes": minutes,
+        "pages": pages,
+        "tokens": tokens,
+    }
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say `facts` in a few lines."""
+    asked = found["last_24_hours"]
+    parts = ", ".join(f"{group} {count:,}" for group, count in asked.items() if count)
+    total = sum(asked.values())
+    yield f"{total:,} in the last 24 hours{': ' * bool(total)}{parts}."
+    if found["believed"] is None:
+        yield "No limit was ever met."
+    else:
+        more = found["believed"] > found["learned"]
+        since = ", of more that has passed since" if more else ""
+        held = "" if found["left_beside_captures"] else ", so charts and enrichment wait"
+        yield (
+            f"Spotify allows about {found['believed']:,}, learned on {found['learned_at'][:10]}"
+            f"{since}; left beside captures: {found['left_beside_captures']:,}{held}."
+        )
+    if need := found["captures_a_day"]:
+        pages, tokens = _several(need["pages"], "page"), _several(need["tokens"], "token")
+        yield (
+            f"Captures need {pages} and {tokens} a day: {_several(need['accounts'], 'account')}, "
+            f"every {need['interval_minutes']} minutes."
+        )
+    if found["blocked_until"]:
+        why = _WHY.get(found["blocked_for"], f"it says {found['blocked_for']}")
+        until = found["blocked_until"][:16].replace("T", " ")
+        yield f"Spotify may not be asked until {until} UTC: {why}."
+    if found["app_problem"]:
+        yield found["app_problem"]
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

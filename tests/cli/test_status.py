@@ -1,0 +1,241 @@
+"""The lake at a glance: requests and accounts, and the same for scripts."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from rich.console import Console
+from soundlake.accounts import Account, State, connected
+from soundlake.store.budget import Budget, BudgetTable
+
+from cli import accounts, quota, status
+from cli.errors import Trouble
+from cli.lake import Size
+from cli.target import Target
+
+NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MINE = Budget("a-client-id", "somebody")
+OTHER = "b12345678901"
+
+
+class FakeStates:
+    """Step Functions with one finished run of each machine."""
+
+    def list_executions(self, stateMachineArn: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        ran = {"startDate": NOW, "stopDate": NOW + timedelta(seconds=9.5)}
+        failed = stateMachineArn == "daily"
+        return {"executions": [ran | {"status": "FAILED" if failed else "SUCCEEDED"}]}
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+    """A deployed stack with one account."""
+    with mock_aws():
+        session = boto3.Session("testing", "testing", region_name="eu-north-1")
+        stack = Target(session, "soundlake-test")
+        stack.__dict__["outputs"] = {
+            "AccountsTable": "the-accounts",
+            "BudgetTable": "the-budget",
+            "CaptureInterval": "20",
+            "CaptureStateMachineArn": "capture",
+            "DailyStateMachineArn": "daily",
+            "ParameterPrefix": "/soundlake/test",
+            "QuotaOwner": "somebody",
+        }
+        stack.__dict__["states"] = FakeStates()
+        for name, key in (("the-accounts", "account"), ("the-budget", "holder")):
+            stack.dynamodb.create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        add(stack, "a12345678901")
+        app = json.dumps({"client_id": MINE.client_id, "client_secret": "s"})
+        stack.ssm.put_parameter(Name="/soundlake/test/spotify/app", Value=app, Type="SecureString")
+        monkeypatch.setattr(status, "stack_state", lambda _: ("CREATE_COMPLETE", {}))
+        monkeypatch.setattr(status, "sizes", lambda _: {"plays": Size(1234, 2, 2048)})
+        day = {"account": "a12345678901", "day": "2026-11-20", "certainty": "observed", "plays": 7}
+        monkeypatch.setattr(status.days, "latest", lambda _: [day])
+        monkeypatch.setattr(status.machines, "now", lambda: NOW)
+        yield stack
+
+
+def add(stack: Target, name: str, **changes: Any) -> Account:
+    account = replace(connected(name, f"spotify-{name}", "Somebody", NOW), **changes)
+    assert accounts.table(stack).create(account)
+    return account
+
+
+def budget(stack: Target) -> BudgetTable:
+    return BudgetTable("the-budget", stack.dynamodb)
+
+
+def asked(stack: Target, captured: int | None = 1) -> list[str]:
+    return list(quota.lines(quota.facts(stack, captured, NOW)))
+
+
+def said(stack: Target, now: datetime = NOW) -> list[str]:
+    return list(accounts.lines(accounts.summary(stack, now)))
+
+
+#### REQUESTS ######################################################################################
+
+
+def test_requests_of_the_last_day_are_told_by_what_they_are_for(target: Target) -> None:
+    budget(target).count(
+        MINE.owner,
+        NOW - 20 * HOUR,
+        {"me/player/recently-played": 1360, "api/token": 120, "me": 1, "playlists/{id}": 20},
+    )
+    budget(target).count(MINE.owner, NOW, {"albums": 10, "audio-analysis/{id}": 2})
+    budget(target).count(MINE.owner, NOW - 30 * HOUR, {"albums": 999})
+
+    assert asked(target, 5) == [
+        "1,513 in the last 24 hours: captures 1,360, charts 20, enrichment 12, tokens 120, "
+        "others 1.",
+        "No limit was ever met.",
+        "Captures need 360 pages and 120 tokens a day: 5 accounts, every 20 minutes.",
+    ]
+
+
+def test_where_nothing_was_asked_yet(target: Target) -> None:
+    assert asked(target)[0] == "0 in the last 24 hours."
+    assert asked(target)[2] == (
+        "Captures need 72 pages and 24 tokens a day: 1 account, every 20 minutes."
+    )
+    assert len(asked(target, None)) == 2
+
+
+def test_what_was_learned_and_until_when_nothing_may_be_asked(target: Target) -> None:
+    table = budget(target)
+    table.count(MINE.owner, NOW - HOUR, {"me/player/recently-played": 300, "albums": 599})
+    table.block(MINE, NOW + 20 * HOUR, "QUOTA_EXCEEDED", now=NOW, uncounted=1)
+
+    lines = asked(target)
+
+    assert lines[1] == ("Spotify allows about 900, learned on 2026-11-21; left beside captures: 1.")
+    assert lines[3] == "Spotify may not be asked until 2026-11-22 05:18 UTC: its quota is spent."
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"), [(None, "its rate limit was met"), ("ODD", "it says ODD")]
+)
+def test_a_wait_of_the_app_alone_is_told_too(reason: str | None, says: str, target: Target) -> None:
+    budget(target).block(MINE, NOW + HOUR, reason, now=NOW)
+
+    assert asked(target)[3] == f"Spotify may not be asked until 2026-11-21 10:18 UTC: {says}."
+    assert asked(target)[1] == "No limit was ever met."
+    assert len(list(quota.lines(quota.facts(target, 1, NOW + HOUR)))) == 3
+
+
+def test_more_that_passed_than_was_learned_is_said(target: Target) -> None:
+    then = NOW - 40 * HOUR
+    budget(target).block(MINE, then + HOUR, "QUOTA_EXCEEDED", now=then, uncounted=100)
+    budget(target).count(MINE.owner, NOW, {"albums": 150})
+
+    assert asked(target)[1] == (
+        "Spotify allows about 150, learned on 2026-11-19, of more that has passed since; "
+        "left beside captures: 0, so charts and enrichment wait."
+    )
+
+
+def test_without_an_app_it_says_how_to_store_one(target: Target) -> None:
+    target.ssm.delete_parameter(Name="/soundlake/test/spotify/app")
+
+    assert "./soundlake app" in asked(target)[-1]
+
+
+#### ACCOUNTS ######################################################################################
+
+
+def test_how_many_are_captured_is_one_line(target: Target) -> None:
+    assert said(target) == ["1 of 1 captured."]
+    add(target, OTHER, state=State.DISCONNECTED)
+    assert said(target) == ["1 of 2 captured; 1 ended here."]
+
+
+def test_whom_somebody_must_see_to_is_named_with_what_to_do(target: Target) -> None:
+    waiting = add(target, OTHER, state=State.NEEDS_PREMIUM)
+    add(target, "c12345678901", consented_at=NOW - timedelta(days=160))
+
+    assert said(target) == [
+        "2 of 3 captured.",
+        f"{OTHER}: {waiting.what_to_do}",
+        "c12345678901: Consent ends on 2026-12-14, in 23 days; renew it with ./soundlake connect.",
+    ]
+
+
+def test_without_accounts_it_says_how_to_connect_one(target: Target) -> None:
+    accounts.table(target).delete("a12345678901")
+
+    assert said(target) == ["None is connected yet; connect one with ./soundlake connect."]
+
+
+#### ALL OF IT #####################################################################################
+
+
+def printed(stack: Target) -> str:
+    console = Console(file=io.StringIO(), width=100, no_color=True)
+    status.show(stack, NOW, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_everything_is_shown_at_a_glance(target: Target) -> None:
+    lines = printed(target).splitlines()
+
+    assert lines[0] == "Stack    soundlake-test in eu-north-1: CREATE_COMPLETE"
+    assert "Accounts 1 of 1 captured." in lines
+    assert "Requests 0 in the last 24 hours." in lines
+    assert "         No limit was ever met." in lines
+    assert any(line.split() == ["plays", "1,234", "2"] for line in lines)
+    assert "daily     2026-11-21 09:18:00       9.5   FAILED" in " ".join(lines)
+    assert any(line.startswith("Days     a12345678901") for line in lines)
+    assert lines[-1] == "Next: ./soundlake logs daily says why; then ./soundlake run daily."
+
+
+def test_scripts_are_told_the_same(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
+    status.show(target, NOW, Console(), as_json=True)
+
+    found = json.loads(capsys.readouterr().out)
+    assert found == status.facts(target, NOW)
+    assert list(found) == ["stack", "runs", "accounts", "requests", "lake", "next"]
+    assert found["accounts"]["captured"] == 1
+    assert found["requests"]["captures_a_day"]["pages"] == 72
+    assert found["requests"]["believed"] is None
+    assert found["lake"]["tables"] == {"plays": {"rows": 1234, "objects": 2}}
+    assert found["lake"]["days"][0]["certainty"] == "observed"
+    assert found["runs"][1] == {
+        "machine": "daily",
+        "started": "2026-11-21T09:18:00.000Z",
+        "seconds": 9.5,
+        "result": "FAILED",
+    }
+
+
+def test_a_part_that_cannot_be_told_hides_no_other(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Target) -> None:
+        raise Trouble("Athena is [away].")
+
+    monkeypatch.setattr(status, "sizes", broken)
+    target.dynamodb.put_item(TableName="the-accounts", Item={"account": {"S": "broken"}})
+    del target.outputs["QuotaOwner"]
+
+    text = printed(target)
+    found = status.facts(target, NOW)
+
+    assert "The tables cannot be counted now: Athena is [away]." in text
+    assert "Requests The stack soundlake-test has no output QuotaOwner; deploy it again." in text
+    assert "Next: " in text
+    assert "broken" in found["accounts"]["problem"]
+    assert found["lake"] == {"problem": "Athena is [away]."}
