@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from soundlake.quota import GROUPS, believed, group_of, last_day, planned, room
-from soundlake.store.budget import QUOTA_EXCEEDED, Budget, BudgetTable
+from soundlake.quota import GROUPS, QUOTA_EXCEEDED, believed, group_of, last_day, planned, room
+from soundlake.store.budget import Budget, BudgetTable
 from soundlake.times import format_time
 
 from cli.connect import stored_app

@@ -10,8 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from soundlake import asking
+from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.settings import settings
-from soundlake.store.budget import QUOTA_EXCEEDED, Budget
+from soundlake.store.budget import Budget
 from soundlake.times import parse_time
 
 from tests.statemachines.fake_spotify import (

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.spotify.client import (
     ALBUMS_PER_REQUEST,
     ARTISTS_PER_REQUEST,
@@ -970,7 +971,7 @@ def test_a_page_of_html_is_no_reason(client: Spotify, web: FakeSpotify) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ({"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}, "QUOTA_EXCEEDED"),
+        ({"error": {"status": 429, "reason": "SLOW_DOWN"}}, "SLOW_DOWN"),
         ({"error": {"status": 429}}, None),
         ({"error": "slow down"}, None),
         ([], None),
@@ -993,6 +994,26 @@ def test_a_long_wait_is_told_with_its_reason(
             client.me(USER_TOKEN)
 
     assert told == [(NOW + timedelta(seconds=LONG_WAIT_S + 1), reason)]
+
+
+def test_a_spent_quota_is_told_however_short_its_wait(web: FakeSpotify) -> None:
+    told: list[Any] = []
+    client = Spotify(
+        AppCredentials(CLIENT_ID, CLIENT_SECRET),
+        api_url=API,
+        accounts_url=ACCOUNTS,
+        told=lambda until, why: told.append((until, why)),
+    )
+    body = {"error": {"status": 429, "reason": QUOTA_EXCEEDED}}
+    web.reply("/v1/me", 429, body, {"Retry-After": "7"})
+
+    with pytest.raises(RateLimitedError):
+        client.me(USER_TOKEN)
+    with pytest.raises(RateLimitedError) as held:
+        client.me(USER_TOKEN)
+
+    assert told == [(NOW + timedelta(seconds=7), QUOTA_EXCEEDED)]
+    assert (held.value.retry_after, web.asked.count("GET /v1/me")) == (7, 1)
 
 
 def test_a_wait_that_another_was_told_is_kept_to(client: Spotify, web: FakeSpotify) -> None:

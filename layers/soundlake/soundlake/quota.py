@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+QUOTA_EXCEEDED = "QUOTA_EXCEEDED"  # Spotify's reason for a wait that is its developer's
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
-VIEW = timedelta(
-    days=3
-)  # how far back calls are looked at: a day, a wait of a day, a day before it
+# How far back calls are looked at: a day, a wait of a day, a day before it.
+VIEW = timedelta(days=3)
 # A refusal so soon after another may be of the same spending.
 SAME_SPENDING = timedelta(days=2)
 # What captures ask; the app's own few tokens cannot be told from the listeners'.

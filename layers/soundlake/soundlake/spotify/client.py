@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.util.retry import Retry
 
+from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,
@@ -295,10 +296,13 @@ class Spotify:
         self.requests[name] += 1 + (len(retries.history) if retries else 0)
         if (at := _date(response)) is not None:
             self._offset = at - self._clock()
-        if response.status_code == 429 and (wait := _retry_after(response)) > LONG_WAIT_S:
-            self._blocked_until = self._clock() + timedelta(seconds=wait)
-            if self._told is not None:
-                self._told(self._blocked_until, _reason(response))
+        if response.status_code == 429:
+            wait, reason = _retry_after(response), _reason(response)
+            # However short the wait: a spent quota is everybody's, and teaches how large it is.
+            if wait > LONG_WAIT_S or reason == QUOTA_EXCEEDED:
+                self._blocked_until = self._clock() + timedelta(seconds=wait)
+                if self._told is not None:
+                    self._told(self._blocked_until, reason)
         return response
 
     def _whole(

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from soundlake.quota import VIEW, Learned, hour_of, learn
+from soundlake.quota import QUOTA_EXCEEDED, VIEW, Learned, hour_of, learn
 from soundlake.store.items import dynamodb_client, read, unmet, written
 from soundlake.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-QUOTA_EXCEEDED = "QUOTA_EXCEEDED"  # Spotify's reason for a wait that is its developer's
 MAX_AGE = timedelta(seconds=30)  # how long this process believes what it read
 _DAY = timedelta(days=1)
 _BLOCKS_KEPT = _DAY
