@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from soundlake import access
+from soundlake.plays import failed_capture_row
 from soundlake.store.objects import Bucket, pack
 from soundlake.store.raw import Raw
-from soundlake.times import format_time
+from soundlake.times import format_time, parse_time
 
 from tests.unit.helpers import (
     ACCOUNT,
@@ -21,6 +22,7 @@ from tests.unit.helpers import (
     invoke,
     keep_page,
     keep_raw,
+    load_app,
     played,
     track_id,
     without,
@@ -658,3 +660,41 @@ def test_a_backlog_of_months_is_made_up_for(zones: Zones) -> None:
         for key in zones.keys("lake/captures/")
         for row in zones.lake.read("captures", [key]).to_pylist()
     )
+
+
+# Another run meanwhile.
+
+
+@pytest.mark.parametrize("others", [1, 2, 9])
+def test_attempts_that_others_record_meanwhile_are_part_of_the_gaps(
+    others: int, zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or of the next run's, where it never ends."""
+    derive(keep_page(zones, "run-1", NOW - DAY, page(1, end=NOW - DAY)))
+    app = load_app("derive")
+    keep, left = app._keep_captures, [others]
+
+    def meanwhile(lake: Any, account: str, rows: list[Row]) -> None:
+        keep(lake, account, rows)
+        if left[0]:
+            left[0] -= 1
+            event = failed(f"other-{left[0]}", format_time(NOW - left[0] * MINUTE))
+            capture = event["capture"]
+            row = failed_capture_row(
+                ACCOUNT,
+                capture_id=event["execution"],
+                captured_at=parse_time(capture["captured_at"]),
+                outcome="failed",
+                error=capture["error"],
+            )
+            keep(lake, account, [row])
+
+    monkeypatch.setattr(app, "_keep_captures", meanwhile)
+    assert derive(keep_page(zones, "run-2", NOW, page(2)))["status"] == "captured"
+    assert len(attempts(zones)) == 2 + min(others, app.TRIES)
+
+    monkeypatch.undo()
+    derive(keep_page(zones, "run-3", NOW + MINUTE, page(2)))
+    (gap,) = rows(zones, "gaps")
+    assert gap["reason"] == "failed"
+    assert gap["closed_by"] is None

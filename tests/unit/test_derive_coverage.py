@@ -196,3 +196,29 @@ def test_a_run_that_was_overtaken_leaves_what_it_would_have_left_in_time(
 
     assert results[0] == results[1]
     assert captures.gaps() == []
+
+
+def test_what_an_export_confirmed_no_later_page_takes_back(captures: Captures) -> None:
+    overlapping(captures, START, 4)
+    lake, day = captures.zones.lake, date(2026, 9, 12)
+
+    def confirm(rows: list[Row]) -> list[Row]:
+        return [row | {"certainty": "confirmed"} if row["day"] == day else row for row in rows]
+
+    lake.replace("account_days", "2026-09", ACCOUNT, confirm)
+    captures.page(START + 4 * DAY, START + 4 * DAY - HOUR)  # shares nothing: a gap
+
+    assert captures.days()[day] == "confirmed"
+    assert captures.days()[date(2026, 9, 13)] == "gap"
+
+
+def test_months_of_nothing_but_failures_are_looked_past(captures: Captures) -> None:
+    """Neither the latest play known nor the first page stands in them."""
+    captures.failure(START - 35 * DAY)
+    captures.page(START - 30 * DAY, START - 30 * DAY - HOUR)
+    for days in (0, 31, 61, 91):
+        captures.failure(START + days * DAY)
+
+    (gap,) = captures.gaps()
+    assert gap["from_time"] == naive(START - 30 * DAY - HOUR)
+    assert min(captures.days()) == date(2026, 8, 12)

@@ -492,6 +492,14 @@ def test_two_readings_of_a_track_are_one_play_within_30_seconds(
     assert len(derive_plays([at(one), at(other)])) == 2 - same
 
 
+def test_what_another_source_tells_is_a_play_of_its_own() -> None:
+    """An export knows skips: two of its rows within 30 s are two plays."""
+    captured = at("00:00.000")
+    exported = [captured | {"source": "export", "time": captured["time"] + n * MS} for n in (1, 2)]
+
+    assert len(derive_plays([captured, *exported])) == 3
+
+
 def test_a_page_of_another_precision_shares_what_is_known() -> None:
     """It would seem a gap otherwise, and every play on it late."""
     first = read([played(n, minutes(n) + timedelta(milliseconds=700)) for n in (1, 2)], "raw/a")
