@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from soundlake import plays
 from soundlake.deriving import coverage
 
@@ -130,6 +132,31 @@ def test_the_domain_keeps_the_promise() -> None:
     assert total.figures["lost late, pushed through"] + total.figures["lost late, too old"] > 0
     assert total.figures["lost private"] > 100
     assert total.figures["gaps open"] > total.figures["gaps false"]
+
+
+@settings(max_examples=12, derandomize=True, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    weeks=st.integers(1, 3),
+    faulty=st.sampled_from([0.0, 0.5, 1.0]),
+    habits=st.builds(
+        Habits,
+        window=st.sampled_from([NEWEST, ARRIVED]),
+        meaning=st.sampled_from([START, END]),
+        interval=st.integers(5, 90).map(lambda minutes: minutes * MINUTE),
+        sessions=st.floats(0, 6),
+        tracks=st.integers(1, 40),
+        bursts=st.floats(0, 1),
+        repeats=st.floats(0, 0.5),
+        private=st.floats(0, 0.5),
+        offline=st.floats(0, 2),
+    ),
+)
+def test_no_habits_break_the_promise(seed: int, weeks: int, faulty: float, habits: Habits) -> None:
+    report = check(domain.live(life(f"any-{seed}", weeks, habits=habits, faulty=faulty)))
+
+    assert report.findings == []
+    assert report.figures["lost otherwise"] == 0
 
 
 def test_both_drivers_make_the_same_of_the_same_life() -> None:
