@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 from rich.table import Table
+from soundlake.accounts import Account
 from soundlake.charts import COLUMNS, ChartListError, parse_chart_list
 
 from cli import (
@@ -420,12 +421,12 @@ def disconnect(
     target = _target(profile, region, stage)
     found = accounts.find(target, account)
     if delete_data and not yes:
-        name = f"{account} ({found.name})" if found else account
+        name = f"{account} ({found.name})" if isinstance(found, Account) else account
         question = f"Delete all data of {name} for good, old versions too?"
         if not click.confirm(question, err=True):
             raise Trouble("Nothing was changed.")
-    if found is not None:
-        accounts.stop(target, found, _now(target))
+    if isinstance(found, Account) or not delete_data:
+        accounts.stop(target, account, _now(target))
         click.echo(f"{account} is no longer captured, and its tokens are deleted.")
     if delete_data:
         deleted = accounts.erase(target, account)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-from soundlake.accounts import Account, State
+from soundlake.accounts import WITHOUT_CONSENT, Account, State
 
 from cli import accounts, connect
 from cli.home import read_json, write_json
@@ -35,7 +35,10 @@ def connect_first(target: Target, world: Facts, folder: Path) -> None:
     """
     listener = world.listeners[0]["id"]
     known = read_json(folder / _NOTE)
-    found = next((one for one in accounts.listed(target) if one.spotify_id == listener), None)
+    readable, damaged = accounts.table(target).all()
+    if any(one.spotify_id == listener for one in damaged):
+        return  # ./soundlake status names it; what else there is to do need not wait for that
+    found = next((one for one in readable if one.spotify_id == listener), None)
     if found is not None and _stays(target, found):
         name = found.account
     else:
@@ -49,7 +52,7 @@ def connect_first(target: Target, world: Facts, folder: Path) -> None:
 
 def _stays(target: Target, account: Account) -> bool:
     """Tell whether an account needs no new consent, or was ended by a person."""
-    if account.state in {State.NEEDS_CONSENT, State.DISCONNECTED}:
+    if account.state in WITHOUT_CONSENT:
         return account.state is State.DISCONNECTED
     prefix = target.output("ParameterPrefix")
     return has_parameter(target, f"{prefix}/accounts/{account.account}/token")

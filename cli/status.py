@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli import days, services
+from cli import accounts, days, services
 from cli.errors import Trouble
 from cli.lake import sizes
 from cli.target import MACHINES, Target, stack_state
@@ -18,6 +18,7 @@ def show(target: Target, console: Console) -> None:
     """Print the stack, its last executions, its tables, and what to do next."""
     _show_stack(target, console)
     executions = _show_executions(target, console)
+    accounts.show_damaged(target, console)
     console.print()
     try:
         _show_tables(target, console)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from botocore.client import BaseClient
 from soundlake import access, asking
-from soundlake.accounts import connected, disconnected
+from soundlake.accounts import connected, disconnected, to_item
 from soundlake.settings import settings
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import accounts as store_accounts
@@ -195,6 +195,14 @@ class World:
         access.accounts_table().create(connected(account, f"{account}-listener", "Other", NOW))
         name = secrets.token_parameter(settings().parameter_prefix, account)
         self.secret(name, {"refresh_token": refresh_token})
+
+    def damage(self, account: str, **texts: str) -> None:
+        """Another account, or this one, whose item cannot be read unless these texts mend it."""
+        item = to_item(connected(account, f"{account}-listener", "Other", NOW)) | {"state": "?"}
+        client("dynamodb").put_item(
+            TableName=access.accounts_table().name,
+            Item={name: {"S": text} for name, text in (item | texts).items()},
+        )
 
     def disconnect(self, account: str) -> None:
         before = access.accounts_table().get(account)
