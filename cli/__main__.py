@@ -385,6 +385,8 @@ def connect(
     target = _target(profile, region, stage)
     if listener and not target.local:
         raise Misuse("--listener is for the made-up ones of this machine.")
+    if listener and (facts := _facts(target)):
+        listeners.check(facts, listener)
     open_page = listeners.asked_by(target, no_browser=no_browser)
     extra = {"listener": listener} if listener else None
     result = connecting.connect(target, open_page, port=port, account=account, extra=extra)

@@ -8,11 +8,19 @@ import click
 from soundlake.accounts import WITHOUT_CONSENT, Account, State
 
 from cli import accounts, connect
+from cli.errors import Misuse
 from cli.home import read_json, write_json
 from cli.target import Target
 from cli.world import Facts, has_parameter
 
 _NOTE: Final = "accounts.json"
+
+
+def check(world: Facts, listener: str) -> None:
+    """Raise Misuse where the world has no such listener, naming those there are."""
+    known = [one["id"] for one in world.listeners]
+    if listener not in known:
+        raise Misuse(f"There is no listener {listener!r} here; there are {', '.join(known)}.")
 
 
 def asked_by(target: Target, *, no_browser: bool) -> connect.Open:

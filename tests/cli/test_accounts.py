@@ -283,6 +283,14 @@ def test_the_local_listeners_agree_at_once(
         connect.connect(target, connect.visit, port=0, extra={"deny": "1"})
 
 
+def test_a_listener_whom_the_world_does_not_have_is_answered_with_those_it_has(
+    world: Facts,
+) -> None:
+    listeners.check(world, "madeup-aiko")
+    with pytest.raises(Misuse, match="there are madeup-solveig, madeup-mateo, madeup-aiko"):
+        listeners.check(world, "nobody")
+
+
 def test_the_first_listener_is_connected_once_and_by_the_same_name(
     world: Facts, target: Target, function: FakeConnect, tmp_path: Any
 ) -> None:

@@ -246,7 +246,7 @@ def from_item(item: Mapping[str, str]) -> Account:
         try:
             values[each] = _value(each, item[each])
         except (TimeError, ValueError) as error:
-            raise _damaged(name, f"its {each!r} is wrong: {error}") from error
+            raise _damaged(name, f"its {each!r} is wrong: {error}".rstrip(".")) from error
     return Account(**values)
 
 
