@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-from soundlake.accounts import WITHOUT_CONSENT, Account, State
+from soundlake.accounts import WITHOUT_CONSENT, Account, AccountError, State
 
 from cli import accounts, connect
 from cli.errors import Misuse
@@ -43,10 +43,11 @@ def connect_first(target: Target, world: Facts, folder: Path) -> None:
     """
     listener = world.listeners[0]["id"]
     known = read_json(folder / _NOTE)
-    readable, damaged = accounts.table(target).all()
-    if any(one.spotify_id == listener for one in damaged):
-        return  # ./soundlake status names it; what else there is to do need not wait for that
-    found = next((one for one in readable if one.spotify_id == listener), None)
+    try:
+        found = accounts.table(target).of_listener(listener)
+    except AccountError as error:
+        click.echo(str(error), err=True)  # the lake is of use without them
+        return
     if found is not None and _stays(target, found):
         name = found.account
     else:

@@ -450,14 +450,24 @@ def test_the_status_names_what_is_damaged_alone(target: Target) -> None:
     assert console.export_text().strip() == SENTENCE
 
 
-def test_the_first_listener_whose_item_is_damaged_stops_nothing_and_is_not_asked(
-    world: Facts, target: Target, function: FakeConnect, tmp_path: Any
+@pytest.mark.parametrize("known_by", ["item", "claim"])
+def test_a_damaged_first_listener_is_named_and_not_asked(  # noqa: PLR0917
+    known_by: str,
+    world: Facts,
+    target: Target,
+    function: FakeConnect,
+    tmp_path: Any,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    damage(target, world.listeners[0]["id"])
+    first = world.listeners[0]["id"]
+    if known_by == "claim":
+        accounts.table(target).create(connected(BROKEN, first, "Solveig", NOW))
+    damage(target, "?" if known_by == "claim" else first)
 
     listeners.connect_first(target, world, tmp_path)
 
     assert function.events == []
+    assert capsys.readouterr().err.strip() == SENTENCE
 
 
 #### THE APP #######################################################################################
