@@ -160,24 +160,6 @@ def test_two_first_consents_at_once_make_one_account(stack: Stack) -> None:
     assert accounts.left(target, ident).nothing
 
 
-def test_a_damaged_item_is_named_and_the_others_are_captured(stack: Stack, account: str) -> None:
-    target = stack.lake.target
-    item = {"account": {"S": "broken"}, "state": {"S": "asleep"}}
-    target.dynamodb.put_item(TableName=target.output("AccountsTable"), Item=item)
-
-    run = stack.run("capture", {"scheduled_time": at(30)})
-    accounts.erase(target, "broken")
-    again = stack.run("capture", {"scheduled_time": at(31)})
-
-    assert (run["status"], run["error"]) == ("FAILED", "NotCaptured")
-    assert "The item of the account broken cannot be read (it has no text" in run["cause"]
-    assert run["cause"].endswith("correct or delete it in the table of accounts.)")
-    assert again["status"] == "SUCCEEDED"
-    captured = stack.ask("SELECT account, captured_at FROM captures")
-    times = {str(row["captured_at"])[11:16] for row in captured if row["account"] == account}
-    assert times == {at(minutes)[11:16] for minutes in (30, 31)}
-
-
 def test_no_token_is_written_down_anywhere(stack: Stack, account: str) -> None:
     stack.spotify("POST", "faults", json={"path": TOKEN, "kind": "invalid_grant", "times": 1})
     with pytest.raises(Trouble, match="does not take this consent's code"):

@@ -310,11 +310,22 @@ class World:
         def noted(client: BaseClient, operation: str, given: dict[str, Any]) -> Any:
             service = client.meta.service_model.service_name
             if self._inside is not None and service not in _ENGINE:
-                self.story.calls.append(Call(self._inside, *_permission(service, operation, given)))
+                self.story.calls += [
+                    Call(self._inside, *_permission(service, each, part))
+                    for each, part in _single(operation, given)
+                ]
             return original(client, operation, given)
 
         with patch.object(BaseClient, "_make_api_call", noted):
             yield
+
+
+def _single(operation: str, given: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The operations that AWS asks a role about: of a transaction, each of its parts."""
+    if operation != "TransactWriteItems":
+        return [(operation, given)]
+    parts = [part for item in given["TransactItems"] for part in item.items()]
+    return [(f"{name}Item", part) for name, part in parts]
 
 
 def _permission(service: str, operation: str, given: dict[str, Any]) -> tuple[str, str]:

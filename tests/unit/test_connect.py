@@ -28,6 +28,7 @@ from tests.unit.helpers import (
     REFRESH_TOKEN,
     REGION,
     USER_TOKEN,
+    FakeContext,
     FakeSpotify,
     Row,
     invoke,
@@ -38,9 +39,19 @@ KINDS = (State.ACTIVE, State.NOT_ALLOWED, State.DISCONNECTED)  # captured, later
 GIVEN = UserTokens(REFRESH_TOKEN, None, USER_TOKEN, NOW + timedelta(hours=1))
 
 
+class Invocation(FakeContext):
+    """One of several, each with a name of its own."""
+
+    def __init__(self) -> None:
+        self.aws_request_id = f"request-{next(_number)}"
+
+
+_number = count(1)
+
+
 def connect(**changes: Any) -> Row:
     event = {"code": CODE, "redirect_uri": REDIRECT, "state": "made-up"} | changes
-    return invoke("connect", event)
+    return invoke("connect", event, Invocation())
 
 
 def accounts() -> list[Account]:
