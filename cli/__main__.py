@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 from rich.table import Table
+from soundlake.accounts import Account
 from soundlake.charts import COLUMNS, ChartListError, parse_chart_list
 
 from cli import (
@@ -388,6 +389,8 @@ def connect(
     target = _target(profile, region, stage)
     if listener and not target.local:
         raise Misuse("--listener is for the made-up ones of this machine.")
+    if listener and (facts := _facts(target)):
+        listeners.check(facts, listener)
     open_page = listeners.asked_by(target, no_browser=no_browser)
     extra = {"listener": listener} if listener else None
     result = connecting.connect(target, open_page, port=port, account=account, extra=extra)
@@ -424,12 +427,12 @@ def disconnect(
     target = _target(profile, region, stage)
     found = accounts.find(target, account)
     if delete_data and not yes:
-        name = f"{account} ({found.name})" if found else account
+        name = f"{account} ({found.name})" if isinstance(found, Account) else account
         question = f"Delete all data of {name} for good, old versions too?"
         if not click.confirm(question, err=True):
             raise Trouble("Nothing was changed.")
-    if found is not None:
-        accounts.stop(target, found, _now(target))
+    if isinstance(found, Account) or not delete_data:
+        accounts.stop(target, account, _now(target))
         click.echo(f"{account} is no longer captured, and its tokens are deleted.")
     if delete_data:
         deleted = accounts.erase(target, account)

@@ -4,15 +4,17 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from soundlake.accounts import (
+    WITHOUT_CONSENT,
     Account,
     AccountError,
+    Damaged,
     State,
     consent_days_left,
     consent_ends,
@@ -32,8 +34,10 @@ from cli.world import has_parameter
 # Where an account's data may be: whole zones are looked through, for whatever is of the account.
 ZONES: Final = ("raw/", "lake/", "marts/")
 QUERY_RESULTS: Final = "athena/"
+DAMAGED: Final = "damaged"  # shown as the state of an account whose item cannot be read
 _BATCH: Final = 1000  # objects that S3 deletes at once
 _ROUNDS: Final = 5
+_BY: Final = "disconnect"  # whose a lease is that ends an account
 
 Version = dict[str, str]
 
@@ -44,11 +48,8 @@ def table(target: Target) -> AccountsTable:
 
 
 def listed(target: Target) -> list[Account]:
-    """Return every account; raise Trouble where one cannot be read."""
-    try:
-        return table(target).all()
-    except AccountError as error:
-        raise Trouble(str(error)) from error
+    """Return every account that can be read."""
+    return table(target).all()[0]
 
 
 def try_again(target: Target) -> None:
@@ -69,14 +70,19 @@ def _plays(target: Target) -> dict[str, int]:
 
 
 def show(target: Target, now: datetime, console: Console, *, as_json: bool) -> None:
-    """Print every account with its state, what to do about it, and how long its consent lasts."""
-    found = listed(target)
-    plays = _plays(target) if found else {}
+    """Print every account with its state, what to do about it, and how long its consent lasts.
+
+    One whose item cannot be read is among them, in a state of that name.
+    """
+    found, broken = table(target).all()
+    plays = _plays(target) if found or broken else {}
     if as_json:
-        json.dump([described(one, plays, now) for one in found], sys.stdout, indent=2)
+        told = [described(one, plays, now) for one in found]
+        told += [_described_damaged(one, plays) for one in broken]
+        json.dump(told, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return
-    if not found:
+    if not found and not broken:
         console.print("No account is connected yet; connect one with ./soundlake connect.")
         return
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -84,16 +90,26 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool) -> N
         shown.add_column(name, justify="right" if name == "Plays" else "left")
     for one in found:
         last = f"{one.last_capture_at:%Y-%m-%d %H:%M}" if one.last_capture_at else "never"
-        days = f"{consent_days_left(one, now)} days left"
-        ended = one.state in {State.NEEDS_CONSENT, State.DISCONNECTED}
         kept = f"{plays.get(one.account, 0):,}"
-        shown.add_row(
-            one.account, one.name, one.state.value, last, kept, "ended" if ended else days
-        )
+        shown.add_row(one.account, one.name, one.state.value, last, kept, _consent(one, now))
+    for each in broken:
+        kept = f"{plays.get(each.account, 0):,}"
+        shown.add_row(each.account, "?", DAMAGED, "?", kept, "?")
     console.print(shown)
     for one in found:
         for sentence in _sentences(one, now):
             console.print(f"{one.account}: {sentence}", highlight=False, soft_wrap=True)
+    for each in broken:
+        console.print(each.error, highlight=False, markup=False, soft_wrap=True)
+
+
+def _consent(account: Account, now: datetime) -> str:
+    if account.state is State.CONNECTING:
+        return "not stored yet"
+    if account.state in WITHOUT_CONSENT:
+        return "ended"
+    days = consent_days_left(account, now)
+    return f"{days} day{'' if days == 1 else 's'} left"
 
 
 def _sentences(account: Account, now: datetime) -> Iterator[str]:
@@ -124,18 +140,19 @@ def described(account: Account, plays: dict[str, int], now: datetime) -> dict[st
 def summary(target: Target, now: datetime) -> dict[str, Any]:
     """Return how many accounts are captured, and those that somebody must see to, as JSON has it.
 
-    Raises Trouble where an account cannot be read.
+    One whose item cannot be read is among the latter.
     """
-    found = listed(target)
+    found, broken = table(target).all()
     return {
-        "connected": len(found),
+        "connected": len(found) + len(broken),
         "captured": sum(one.state is State.ACTIVE for one in found),
         "ended": sum(one.state is State.DISCONNECTED for one in found),
         "waiting": [
             {"account": one.account, "state": one.state.value, "what_to_do": one.what_to_do}
             for one in found
             if waits_for_user(one)
-        ],
+        ]
+        + [{"account": one.account, "state": DAMAGED, "what_to_do": one.error} for one in broken],
         "consents_ending": [
             {"account": one.account, "days_left": consent_days_left(one, now), "warning": warning}
             for one in found
@@ -158,44 +175,71 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{one['account']}: {one['warning']}"
 
 
+def _described_damaged(one: Damaged, plays: dict[str, int]) -> dict[str, Any]:
+    known = {"account": one.account, "state": DAMAGED, "what_to_do": one.error}
+    names = ("name", "since", "last_capture_at", "consent_ends", "consent_days_left", "warning")
+    return known | dict.fromkeys(names) | {"plays": plays.get(one.account, 0)}
+
+
 #### THE END #######################################################################################
 
 
 @dataclass(frozen=True)
 class Left:
-    """What is left of an account: versions of objects (delete markers too), its item, its token."""
+    """What is left of an account: versions of objects (delete markers too), items, its token.
+
+    Its items are its own, damaged or not, and its listener's claim.
+    """
 
     versions: Sequence[Version]
-    item: bool
+    items: bool
     token: bool
 
     @property
     def nothing(self) -> bool:
         """Whether nothing is left."""
-        return not (self.versions or self.item or self.token)
+        return not (self.versions or self.items or self.token)
 
 
-def find(target: Target, name: str) -> Account | None:
+def find(target: Target, name: str) -> Account | Damaged | None:
     """Return an account; None where only data of that name is left. Raises Misuse for neither."""
-    found = next((one for one in listed(target) if one.account == name), None)
+    accounts, broken = table(target).all()
+    everybody: list[Account | Damaged] = [*accounts, *broken]
+    found = next((one for one in everybody if one.account == name), None)
     if found is None and left(target, name).nothing:
         raise Misuse(f"There is no account {name!r}; ./soundlake accounts lists those there are.")
     return found
 
 
-def stop(target: Target, account: Account, now: datetime) -> None:
-    """End an account's capture and delete its tokens; what was captured stays."""
-    accounts = table(target)
-    ended = disconnected(account, now)
-    while not accounts.replace(account, ended):
-        # A capture changed it meanwhile; it is ended all the same.
-        fresh = accounts.get(account.account)
-        if fresh is None:
+def stop(target: Target, name: str, now: datetime) -> None:
+    """End an account's capture and delete its tokens; what was captured stays.
+
+    Raises Trouble where its item cannot be read, and so cannot be ended: the tokens are deleted.
+    """
+    accounts, unread = table(target), ""
+    # A run that refreshes the token now, or a consent just given, must not write it again: what
+    # lost the lease writes none, and where the lease was lost here, all is done once more.
+    while accounts.seize(name, _BY, datetime.now(UTC)):
+        unread = _end(accounts, name, now)
+        _delete_token(target, name)
+        if accounts.renew(name, _BY, datetime.now(UTC)):
             break
-        account, ended = fresh, disconnected(fresh, now)
-    # A run that refreshes the token now must not write it again.
-    accounts.seize(account.account, "disconnect", datetime.now(now.tzinfo))
-    _delete_token(target, account.account)
+    else:
+        _delete_token(target, name)
+    if unread:
+        raise Trouble(f"The tokens of {name} are deleted, but its state is as it was. {unread}")
+
+
+def _end(accounts: AccountsTable, name: str, now: datetime) -> str:
+    """Write that an account has ended; why not, where its item cannot be read."""
+    try:
+        while (before := accounts.get(name)) is not None:
+            if accounts.replace(before, disconnected(before, now)):
+                break
+            # A capture changed it meanwhile; it is ended all the same.
+    except AccountError as error:
+        return str(error)
+    return ""
 
 
 def _token(target: Target, name: str) -> str:
@@ -232,8 +276,7 @@ def _versions(target: Target, prefix: str) -> Iterator[Version]:
 def left(target: Target, name: str) -> Left:
     """Look for everything that is left of an account, old versions and delete markers too."""
     versions = [one for zone in ZONES for one in _versions(target, zone) if is_of(one["Key"], name)]
-    item = any(one.account == name for one in listed(target))
-    return Left(versions, item, has_parameter(target, _token(target, name)))
+    return Left(versions, table(target).has(name), has_parameter(target, _token(target, name)))
 
 
 def _delete(target: Target, versions: Sequence[Version]) -> None:
@@ -266,7 +309,7 @@ def erase(target: Target, name: str) -> int:
         _delete(target, found.versions)
         deleted += len(found.versions)
         _delete_token(target, name)
-        if found.item:
+        if found.items:
             table(target).delete(name)
     remains = left(target, name)
     if not remains.nothing:

@@ -84,7 +84,8 @@ class Outcome:
         if self.succeeded:
             return ""
         cause = self.cause.strip() or self.error or f"it is {self.status}"
-        return cause if not self.error or self.error in cause else f"{self.error}: {cause}"
+        said = self.error.lower() in cause.lower().replace(" ", "")  # as NotCaptured is
+        return cause if said else f"{self.error}: {cause}"
 
     def requests(self) -> dict[str, int]:
         """Count the requests made to Spotify by endpoint."""

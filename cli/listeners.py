@@ -5,14 +5,22 @@ from pathlib import Path
 from typing import Final
 
 import click
-from soundlake.accounts import Account, State
+from soundlake.accounts import WITHOUT_CONSENT, Account, AccountError, State
 
 from cli import accounts, connect
+from cli.errors import Misuse
 from cli.home import read_json, write_json
 from cli.target import Target
 from cli.world import Facts, has_parameter
 
 _NOTE: Final = "accounts.json"
+
+
+def check(world: Facts, listener: str) -> None:
+    """Raise Misuse where the world has no such listener, naming those there are."""
+    known = [one["id"] for one in world.listeners]
+    if listener not in known:
+        raise Misuse(f"There is no listener {listener!r} here; there are {', '.join(known)}.")
 
 
 def asked_by(target: Target, *, no_browser: bool) -> connect.Open:
@@ -35,7 +43,11 @@ def connect_first(target: Target, world: Facts, folder: Path) -> None:
     """
     listener = world.listeners[0]["id"]
     known = read_json(folder / _NOTE)
-    found = next((one for one in accounts.listed(target) if one.spotify_id == listener), None)
+    try:
+        found = accounts.table(target).of_listener(listener)
+    except AccountError as error:
+        click.echo(str(error), err=True)  # the lake is of use without them
+        return
     if found is not None and _stays(target, found):
         name = found.account
     else:
@@ -49,7 +61,7 @@ def connect_first(target: Target, world: Facts, folder: Path) -> None:
 
 def _stays(target: Target, account: Account) -> bool:
     """Tell whether an account needs no new consent, or was ended by a person."""
-    if account.state in {State.NEEDS_CONSENT, State.DISCONNECTED}:
+    if account.state in WITHOUT_CONSENT:
         return account.state is State.DISCONNECTED
     prefix = target.output("ParameterPrefix")
     return has_parameter(target, f"{prefix}/accounts/{account.account}/token")

@@ -115,7 +115,9 @@ def verdict(outcome: Outcome) -> str:
     if outcome.succeeded:
         what = _captured(outcome) if outcome.machine == "capture" else _charted(outcome)
         return f"[green]✓[/] {outcome.machine}: {what}, {outcome.seconds:.1f} s"
-    return f"[red]✗[/] {outcome.machine} {outcome.status.lower()}: {escape(outcome.why)}"
+    others = any(one.get("status") == "captured" for one in outcome.accounts)
+    more = f"; captured all the same: {_captured(outcome)}" if others else ""
+    return f"[red]✗[/] {outcome.machine} {outcome.status.lower()}: {escape(outcome.why)}{more}"
 
 
 def _captured(outcome: Outcome) -> str:

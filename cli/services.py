@@ -116,6 +116,7 @@ class Plan:
     spotify_port: int = SPOTIFY_PORT
     wait_scale: float = 1.0
     own: bool = False
+    listeners: int | None = None  # as many as the world has by itself
 
     @property
     def aws(self) -> service.Options:
@@ -131,7 +132,8 @@ class Plan:
     def spotify_command(self) -> list[str]:
         """The local Spotify's command line."""
         command = [sys.executable, "-P", "-m", "local.spotify", "--port", str(self.spotify_port)]
-        return [*command, "--charts", str(self.world.csv)] if self.world.csv else command
+        command += ["--charts", str(self.world.csv)] if self.world.csv else []
+        return command + (["--listeners", str(self.listeners)] if self.listeners else [])
 
     def fits(self, state: Running) -> bool:
         """Tell whether what runs is what is wanted."""

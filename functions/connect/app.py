@@ -7,7 +7,16 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, Field, ValidationError
 from soundlake import access, asking
-from soundlake.accounts import ACCOUNT, WHAT_TO_DO, Account, AccountError, State, connected
+from soundlake.accounts import (
+    ACCOUNT,
+    WHAT_TO_DO,
+    Account,
+    AccountError,
+    State,
+    connected,
+    connecting,
+    reconnecting,
+)
 from soundlake.observability import function
 from soundlake.settings import settings
 from soundlake.spotify.client import Spotify
@@ -15,6 +24,8 @@ from soundlake.spotify.errors import NoPremiumError, NotRegisteredError
 from soundlake.spotify.models import Token, User
 from soundlake.store import secrets
 from soundlake.tokens import received
+
+TRIES = 3  # against whoever changes the account meanwhile
 
 
 class Consent(BaseModel):
@@ -35,8 +46,8 @@ class Consent(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """`{code, redirect_uri, state?, verifier?, account?}` to `{status: connected, account, name}`.
 
-    Otherwise `{status: failed, error}`, or `rate_limited` or `unreachable` with `retry_after`. The
-    tokens are stored before the account is: an account is never without.
+    Otherwise `{status: failed, error}`, or `rate_limited` or `unreachable` with `retry_after`.
+    Killed in between, it leaves an account that says so, and the next consent takes it over.
     """
     spotify: Spotify | None = None
     try:
@@ -62,26 +73,40 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _connect(spotify: Spotify, token: Token, user: User, given: Consent, by: str) -> Account:
-    """Store the tokens, then the account: the listener's own, or a new one."""
+    """Make the listener's account, or take theirs; store its tokens; then let it be captured.
+
+    In this order no account is captured without tokens, and no tokens are without an account.
+    """
     if token.refresh_token is None:
         raise AccountError("Spotify gave no refresh token; agree again with ./soundlake connect.")
     table, prefix = access.accounts_table(), settings().parameter_prefix
-    before = table.of_listener(user.id)
-    ident = before.account if before else given.account or _new()
-    if before is None and table.get(ident) is not None:
-        raise AccountError(f"The account {ident} is another listener's; connect without naming it.")
-    name = user.display_name or user.id
-    after = connected(ident, user.id, name, spotify.known_time(), before)
-    # A capture that refreshes the old token now must not write it over the new one.
-    table.seize(ident, by, spotify.machine_time())
-    secrets.keep_user_tokens(prefix, ident, received(spotify, token, token.refresh_token))
-    written = table.replace(before, after) if before else table.create(after)
-    table.release(ident, by)
-    if not written:
-        raise AccountError(
-            f"The account {ident} was changed by somebody else at the same time; connect again."
-        )
-    return after
+    name, at = user.display_name or user.id, spotify.known_time()
+    ident = given.account or _new()
+    for _ in range(TRIES):
+        before = table.of_listener(user.id)
+        if before is None:
+            # Data that was kept under another name stays apart: a claim was the listener's first.
+            ident = table.claimed_by(user.id) or ident
+            opened = connecting(ident, user.id, name, at)
+            ready = table.create(opened)
+            if not ready and table.of_listener(user.id) is None and table.get(ident) is not None:
+                raise AccountError(
+                    f"The account {ident} is another listener's; connect without naming it."
+                )
+        else:
+            ident = before.account
+            opened = reconnecting(before, at)
+            ready = table.replace(before, opened)
+        # A capture that refreshes the old token now must not write it over the new one, and a
+        # disconnect that deletes it now must not be undone.
+        if ready and table.seize(ident, by, spotify.machine_time()):
+            secrets.keep_user_tokens(prefix, ident, received(spotify, token, token.refresh_token))
+            after = connected(ident, user.id, name, at, opened)
+            if table.finish(opened, after, by):
+                return after
+    raise AccountError(
+        f"The account {ident} was changed by somebody else at the same time; connect again."
+    )
 
 
 def _new() -> str:

@@ -7,13 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from soundlake import access
-from soundlake.accounts import (
-    Account,
-    AccountError,
-    due,
-    least_consent_days_left,
-    waits_for_user,
-)
+from soundlake.accounts import Account, due, least_consent_days_left, waits_for_user
 from soundlake.observability import function
 from soundlake.rounds import round_of
 from soundlake.times import TimeError, format_time, logical_time, parse_time
@@ -38,7 +32,8 @@ class CaptureInput(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{input, start_time, now, round}` to `{status: selected, accounts, captured_at, next_at}`.
 
-    `accounts` are names of accounts; `waiting` those that wait for their user, with what to do.
+    `accounts` are names of accounts; `waiting` those that wait for their user, with what to do;
+    `damaged` those whose items cannot be read, with why, which keeps no other from its capture.
     `next_at` is when the next round is due, in `next_in` seconds, both null where this was the
     last. Otherwise `{status: invalid, error}`.
     """
@@ -49,10 +44,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         interval = timedelta(minutes=minutes) if minutes else None
         now = parse_time(event["now"])
         this = round_of(begin, interval, event["round"], now)
-        known = access.accounts_table().all()
+        known, damaged = access.accounts_table().all()
     except ValidationError as error:
         return {"status": "invalid", "error": _sentence(error)}
-    except (TimeError, AccountError) as error:
+    except TimeError as error:
         return {"status": "invalid", "error": str(error)}
     chosen = [one.account for one in due(known, now)]
     waiting = [
@@ -64,18 +59,24 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         "status": "selected",
         "accounts": chosen,
         "waiting": waiting,
+        "damaged": [{"account": one.account, "error": access.small(one.error)} for one in damaged],
         "captured_at": format_time(this.at),
         "suffix": f"-{this.number}" if this.number else "",
         "next_round": this.next_number,
         "next_at": format_time(this.next_at) if this.next_at else None,
         "next_in": ceil((this.next_at - now).total_seconds()) if this.next_at else None,
-        "counts": {"accounts": len(chosen), "waiting": len(waiting)} | _alarming(known, now),
+        "counts": {
+            "accounts": len(chosen),
+            "waiting": len(waiting),
+            "damaged": len(damaged),
+            **_alarming(known, len(damaged), now),
+        },
     }
 
 
-def _alarming(known: list[Account], now: datetime) -> dict[str, int]:
+def _alarming(known: list[Account], damaged: int, now: datetime) -> dict[str, int]:
     """What the alarms look at; without any consent there are no days that are left of one."""
-    counts = {"awaiting_user": sum(map(waits_for_user, known))}
+    counts = {"awaiting_user": sum(map(waits_for_user, known)) + damaged}
     left = least_consent_days_left(known, now)
     return counts if left is None else counts | {"consent_days_left": left}
 

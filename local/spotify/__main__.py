@@ -18,7 +18,7 @@ from local.spotify.made_up import made_up_world
 from local.spotify.playlists_csv import read_playlists
 from local.spotify.server import Server, ServerError
 from local.spotify.settings import Settings
-from local.spotify.world import World, WorldError
+from local.spotify.world import World, WorldError, more_listeners
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         world = _world(options)
+        if options.listeners is not None:
+            world.listeners = more_listeners(world.listeners, options.listeners)
         start = parse_instant(options.clock) if options.clock else world.default_clock
         app = create_app(world, _settings(options), clock=Clock(start))
         server = Server(app, host=options.host, port=options.port)
@@ -56,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--playlists-dir", type=Path, help="folder of the CSV files with the playlist ids")
     add("--seed", type=int, default=1, help="of what is made up (default 1)")
     add("--clock", help="where the clock starts, like 2025-02-18T18:00:00Z")
+    add("--listeners", type=int, help="how many there are; without it, three")
     add("--rate-limit", type=int, default=0, help="requests per 30 seconds; 0 (default) is off")
     add("--playlist-shape", choices=("tracks", "items"), default="tracks")
     add("--rotate-refresh-tokens", action="store_true", help="each refresh gives a new one")

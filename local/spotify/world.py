@@ -199,6 +199,23 @@ def standard_listeners(countries: Sequence[str]) -> list[Listener]:
     ]
 
 
+def more_listeners(listeners: Sequence[Listener], count: int) -> list[Listener]:
+    """These listeners and others like them, `count` in all; each listens in a way of their own.
+
+    Raises:
+        WorldError: if there would be none.
+    """
+    if count < 1:
+        raise WorldError(f"A world has one listener at least, not {count}.")
+    found = list(listeners[:count])
+    for number in range(len(found), count):
+        turn, place = divmod(number, len(listeners))
+        one = listeners[place]
+        name = f"{one.display_name.partition(' ')[0]} {turn + 1} (made up)"
+        found.append(replace(one, id=f"{one.id}-{turn + 1}", display_name=name))
+    return found
+
+
 def midnight(day: date) -> datetime:
     """The first instant of a UTC date."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -42,10 +42,16 @@ def _map_results(events: Sequence[Mapping[str, Any]], states: Mapping[str, Any])
     for name, state in states.items():
         inner = state.get("ItemProcessor", {}).get("States", {})
         ends = {each for each, one in inner.items() if one.get("End")}
-        exits = [one.get("stateExitedEventDetails", {}) for one in events]
-        sizes = [size(each["output"]) for each in exits if each.get("name") in ends]
-        if sizes:
-            found[f"{name} result"] = sum(sizes) + len(sizes) + 1  # commas and brackets
+        sizes: list[list[int]] = [[]]  # of each time that the machine came by
+        for one in events:
+            if one.get("stateEnteredEventDetails", {}).get("name") == name:
+                sizes.append([])
+            details = one.get("stateExitedEventDetails", {})
+            if details.get("name") in ends:
+                sizes[-1].append(size(details["output"]))
+        if any(sizes):
+            # Commas and brackets are part of a list.
+            found[f"{name} result"] = max(sum(each) + len(each) + 1 for each in sizes)
             found |= _map_results(events, inner)
     return found
 

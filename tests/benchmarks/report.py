@@ -4,27 +4,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.accounts import INTERVALS, PAGE, TOKEN, Captured, computed_a_day
 from tests.benchmarks.day import Day
 from tests.benchmarks.growth import DAY, MONTH_CHARTS, NEW_A_DAY, YEARS, Grown
 from tests.benchmarks.histories import EVENTS, PAYLOAD
 from tests.benchmarks.stack import Run
 
 KIB = 1024
+# How the sections of the accounts begin: they are written on their own too.
+ACCOUNTS = ("Accounts in one run", "Requests to Spotify a day")
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One table of texts: the first column names the row."""
+    """One table of texts: the first column names the row; `note` stands above it on the page."""
 
     title: str
     header: list[str]
     rows: list[list[str]]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,26 +37,30 @@ class Figures:
     """All that was measured."""
 
     machine: Mapping[str, str]
-    day: Day
+    day: Day | None
     charts: Mapping[str, Run]
     months: Mapping[str, Grown]
+    accounts: Mapping[int, Captured]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "machine": dict(self.machine),
-            "day": self.day.as_dict(),
+            "day": self.day.as_dict() if self.day else None,
             "growth by charts": {name: run.as_dict() for name, run in self.charts.items()},
             "growth by months": {name: each.as_dict() for name, each in self.months.items()},
+            "accounts": {count: each.as_dict() for count, each in self.accounts.items()},
         }
 
     def sheets(self) -> list[Sheet]:
         """The tables that there are figures for."""
-        found = [_day(self.day)]
+        found = [_day(self.day)] if self.day else []
         if self.charts:
             found.append(_charts(self.charts))
         if self.months:
             found.append(_months(self.months))
+        if self.accounts:
+            found += [_accounts(self.accounts, self.machine), _requests(self.accounts)]
         return found
 
 
@@ -187,6 +196,53 @@ def _months(grown: Mapping[str, Grown]) -> Sheet:
     return Sheet(title, ["figure", *names], rows)
 
 
+def _accounts(found: Mapping[int, Captured], machine: Mapping[str, str]) -> Sheet:
+    header = ["accounts", "run", "wall s", "pages", "tokens", "events", "transitions"]
+    rows = []
+    for count, each in found.items():
+        walls = ", ".join(f"{run.seconds:.1f}" for run in each.again)
+        again = sorted(each.again, key=lambda run: run.seconds)[len(each.again) // 2]
+        hourly = {f"an hour, every {minutes} min": ("", run) for minutes, run in each.hours.items()}
+        runs = {
+            "first": (f"{each.first.seconds:.1f}", each.first),
+            "again": (f"{each.again_s:.1f} ({walls})", again),
+            **hourly,
+        }
+        rows += [
+            [
+                f"{count}",
+                name,
+                wall,
+                *(f"{run.requests.get(endpoint, 0):,}" for endpoint in (PAGE, TOKEN)),
+                f"{run.events:,}",
+                f"{run.transitions:,}",
+                _payload(run),
+            ]
+            for name, (wall, run) in runs.items()
+        ]
+    return Sheet(
+        f"{ACCOUNTS[0]} of the capture machine, all connected just before (made up)",
+        [*header, "largest payload"],
+        rows,
+        _ACCOUNTS.format(date=machine["date"], load=machine["load before (1, 5, 15 min)"]),
+    )
+
+
+def _requests(found: Mapping[int, Captured]) -> Sheet:
+    rows = [
+        [
+            f"{count}",
+            f"{minutes} min",
+            f"{count} x 24 x ({60 // minutes} + 1) = {computed_a_day(count, minutes):,}",
+            f"{each.a_day(minutes):,}",
+        ]
+        for count, each in found.items()
+        for minutes in INTERVALS
+    ]
+    header = ["accounts", "looking every", "computed", "24 times a measured hour"]
+    return Sheet(ACCOUNTS[1], header, rows, _REQUESTS)
+
+
 def _kib(size: int) -> str:
     return f"{size / KIB:,.0f}"
 
@@ -210,18 +266,34 @@ def page(figures: Figures) -> str:
     print("\n| machine | |\n|---|---|", file=out)
     for name, value in figures.machine.items():
         print(f"| {name} | {value} |", file=out)
-    for sheet in figures.sheets():
-        print(f"\n## {sheet.title}\n", file=out)
-        print(f"| {' | '.join(sheet.header)} |", file=out)
-        print(f"|---|{'--:|' * (len(sheet.header) - 1)}", file=out)
-        for row in sheet.rows:
-            print(f"| {' | '.join(row)} |", file=out)
-    return out.getvalue()
+    return out.getvalue() + "".join(_section(sheet) for sheet in figures.sheets())
+
+
+def with_accounts(text: str, figures: Figures) -> str:
+    """A page with the sections of the accounts written anew, and all else as it was."""
+    about, *sections = text.split("\n## ")
+    kept = [f"\n## {one}" for one in sections if not one.startswith(ACCOUNTS)]
+    new = [_section(sheet) for sheet in figures.sheets() if sheet.title.startswith(ACCOUNTS)]
+    return "".join([about, *kept, *new])
+
+
+def accounts_of(text: str) -> str:
+    """A page's sections of the accounts."""
+    sections = text.split("\n## ")[1:]
+    return "".join(f"\n## {one}" for one in sections if one.startswith(ACCOUNTS))
+
+
+def _section(sheet: Sheet) -> str:
+    lines = [f"\n## {sheet.title}\n", *([f"{fill(sheet.note, 100)}\n"] if sheet.note else [])]
+    lines += [f"| {' | '.join(row)} |" for row in (sheet.header, *sheet.rows)]
+    lines.insert(-len(sheet.rows), f"|---|{'--:|' * (len(sheet.header) - 1)}")
+    return "\n".join(lines) + "\n"
 
 
 _ABOUT = """\
-`make bench ARGS="--growth --write"` measures all of this anew and writes this page; `make bench`
-alone measures one day and prints it. The lake runs on the embedded AWS; other machines, and AWS
+`make bench ARGS="--growth --accounts --write"` measures all of this anew and writes this page;
+`make bench` alone measures one day and prints it, and `make bench ARGS="--accounts --write"` writes
+the two sections on accounts anew. The lake runs on the embedded AWS; other machines, and AWS
 itself, give other times. Nothing in the tests asserts a time.
 
 - *cold*: the first run after deployment, no function's process there yet; *warm*: runs after it.
@@ -237,6 +309,16 @@ itself, give other times. Nothing in the tests asserts a time.
   dates, ranks and popularity, new tracks, albums and artists in the proportion of the first day.
   Of `chart_entries` only the month before is written beside the measured one, because a run reads
   no other; {years} years are {months} such months."""
+
+
+_ACCOUNTS = """\
+Measured on {date}; load before it (1, 5, 15 min): {load}. The first run is on cold functions. An
+access token comes with the consent and lasts an hour; an hour's run begins when all have ended, and
+its waits between the looks pass in a second, so its wall time says nothing."""
+
+_REQUESTS = """\
+An account's page each time, and its token once an hour: accounts x 24 x (60 / minutes + 1). What
+waits, failures and new consents ask beside that is not in it."""
 
 
 def picture(figures: Figures, path: Path) -> None:

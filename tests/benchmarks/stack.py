@@ -1,4 +1,4 @@
-"""A local lake to measure, and a run of its daily machine with all that it moved."""
+"""A local lake to measure, and a run of one of its machines with all that it moved."""
 
 import json
 import os
@@ -29,7 +29,7 @@ _QUIET = Console(quiet=True)
 
 @dataclass
 class Run:
-    """One run of the daily machine.
+    """One run of a machine.
 
     `stages` are seconds by state of the machine, `requests` those that Spotify counted, `payloads`
     bytes by state; CPU is of all processes, and memory as it is after the run.
@@ -80,11 +80,18 @@ class Stack:
 
     def run(self, **given: Any) -> Run:
         """Run the daily machine to its end."""
+        return self._run("daily", {"date": self.date} | given)
+
+    def capture(self, **given: Any) -> Run:
+        """Run the capture machine to its end."""
+        return self._run("capture", given)
+
+    def _run(self, machine: str, given: dict[str, Any]) -> Run:
         state, target = self.lake.state, self.lake.target
         roots = [one.pid for one in state.processes.values()]
         requests.delete(f"{state.spotify}/_control/requests", timeout=10).raise_for_status()
         before, start = processes.used(roots), datetime.now(UTC)
-        outcome = machines.run(target, "daily", {"date": self.date} | given, _QUIET)
+        outcome = machines.run(target, machine, given, _QUIET)
         after = processes.used(roots)
         events = History(target.states, outcome.arn).new()
         asked = requests.get(f"{state.spotify}/_control/requests", timeout=10).json()
@@ -103,7 +110,7 @@ class Stack:
             requests=asked["by_endpoint"],
             transitions=histories.transitions(events),
             events=len(events),
-            payloads=histories.payloads(events, self._definition()),
+            payloads=histories.payloads(events, self._definition(machine)),
             gb_s=sum(one.gb_s for one in functions.values()),
             functions=functions,
         )
@@ -112,9 +119,9 @@ class Stack:
             run.objects[zone], run.bytes[zone] = len(sizes), sum(sizes.values())
         return run
 
-    def _definition(self) -> dict[str, Any]:
+    def _definition(self, machine: str) -> dict[str, Any]:
         target = self.lake.target
-        arn = target.output(MACHINES["daily"])
+        arn = target.output(MACHINES[machine])
         found = target.states.describe_state_machine(stateMachineArn=arn)
         definition: dict[str, Any] = json.loads(found["definition"])
         return definition
@@ -155,13 +162,16 @@ def _stages(outcome: Outcome, events: list[Any]) -> dict[str, float]:
 
 
 @contextmanager
-def deployed(day: Path) -> Iterator[Stack]:
-    """A lake over a world of this CSV, in a folder of its own, gone at the end."""
+def deployed(day: Path | None, **options: Any) -> Iterator[Stack]:
+    """A lake over a world of this CSV, or a made-up one, in a folder that is gone at the end.
+
+    `options` are the plan's.
+    """
     before = os.environ.get("SOUNDLAKE_HOME")
     with tempfile.TemporaryDirectory(prefix="soundlake-bench-") as folder:
         os.environ["SOUNDLAKE_HOME"] = folder
         try:
-            plan = services.Plan(World.of(day), local_region(), free_port(), free_port())
+            plan = services.Plan(World.of(day), local_region(), free_port(), free_port(), **options)
             yield Stack(local_lake.up(plan, _QUIET))
         finally:
             services.down(services.noted())

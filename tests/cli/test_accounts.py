@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -15,8 +16,7 @@ import boto3
 import pytest
 from click.testing import CliRunner
 from moto import mock_aws
-from rich.console import Console
-from soundlake.accounts import Account, State, connected
+from soundlake.accounts import Account, State, connected, connecting, to_item
 
 from cli import __main__ as cli
 from cli import accounts, athena, connect, listeners
@@ -26,6 +26,7 @@ from cli.world import Facts
 from local.spotify.made_up import made_up_world
 from local.spotify.server import running
 from local.spotify.settings import CLIENT_ID, CLIENT_SECRET, Settings
+from tests.interruptions import When, interrupted
 
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
 MINE, OTHER = "a12345678901", "b12345678901"
@@ -281,6 +282,14 @@ def test_the_local_listeners_agree_at_once(
         connect.connect(target, connect.visit, port=0, extra={"deny": "1"})
 
 
+def test_a_listener_whom_the_world_does_not_have_is_answered_with_those_it_has(
+    world: Facts,
+) -> None:
+    listeners.check(world, "madeup-aiko")
+    with pytest.raises(Misuse, match="there are madeup-solveig, madeup-mateo, madeup-aiko"):
+        listeners.check(world, "nobody")
+
+
 def test_the_first_listener_is_connected_once_and_by_the_same_name(
     world: Facts, target: Target, function: FakeConnect, tmp_path: Any
 ) -> None:
@@ -362,7 +371,7 @@ def test_accounts_are_listed_with_what_to_do(
     found = json.loads(run("accounts", "--json").output)
 
     assert "1,234" in text
-    assert "1 days left" in text
+    assert "1 day left" in text
     assert f"{MINE}: Consent ends on 2027-05-21, in 1 day: without a new one" in text
     assert [one["account"] for one in found] == [MINE, OTHER]
     assert found[0] == {
@@ -388,11 +397,77 @@ def test_without_accounts_the_next_step_is_said(run: Any, target: Target) -> Non
     assert json.loads(run("accounts", "--json").output) == []
 
 
-def test_a_damaged_account_is_one_sentence(target: Target) -> None:
-    target.dynamodb.put_item(TableName=TABLE, Item={"account": {"S": "broken"}})
+BROKEN = "c12345678901"
+SENTENCE = (
+    f"The item of the account {BROKEN} cannot be read (its 'state' is wrong: 'asleep' is not a "
+    "valid State); correct or delete it in the table of accounts."
+)
 
-    with pytest.raises(Trouble, match="the account broken cannot be read"):
-        accounts.show(target, NOW, Console(), as_json=True)
+
+def damage(target: Target, listener: str = "aiko") -> None:
+    """An account whose item cannot be read, with its token and data."""
+    item = to_item(connected(BROKEN, listener, "Aiko", NOW)) | {"state": "asleep"}
+    target.dynamodb.put_item(
+        TableName=TABLE, Item={name: {"S": text} for name, text in item.items()}
+    )
+    secret(target, f"{PREFIX}/accounts/{BROKEN}/token", {"refresh_token": "x"})
+
+
+def test_a_damaged_account_is_named_beside_the_others(
+    run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(target)
+    put(target, "lake/plays/month=2026-11/x.parquet")
+    result = athena.Result(["account", "plays"], [[BROKEN, "12"]])
+    monkeypatch.setattr(accounts.athena, "run", lambda *_: result)
+
+    text = run("accounts").output
+    found = json.loads(run("accounts", "--json").output)
+
+    assert SENTENCE in text
+    assert [one["state"] for one in found] == ["active", "active", "damaged"]
+    assert found[2]["what_to_do"] == SENTENCE
+    assert (found[2]["account"], found[2]["plays"], found[2]["name"]) == (BROKEN, 12, None)
+    assert set(found[2]) == set(found[0])
+
+
+def test_a_consent_that_was_cut_off_is_told(run: Any, target: Target) -> None:
+    accounts.table(target).create(connecting(BROKEN, "aiko", "Aiko", NOW))
+
+    text = run("accounts").output
+
+    assert "not stored yet" in text
+    assert f"{BROKEN}: Its consent is being stored; if that lasts longer" in text
+
+
+def test_the_status_names_what_is_damaged_alone(target: Target) -> None:
+    damage(target)
+
+    found = accounts.summary(target, NOW)
+
+    assert found["connected"] == found["captured"] + 1
+    assert found["waiting"] == [{"account": BROKEN, "state": "damaged", "what_to_do": SENTENCE}]
+    assert list(accounts.lines(found))[1:] == [f"{BROKEN}: {SENTENCE}"]
+
+
+@pytest.mark.parametrize("known_by", ["item", "claim"])
+def test_a_damaged_first_listener_is_named_and_not_asked(  # noqa: PLR0917
+    known_by: str,
+    world: Facts,
+    target: Target,
+    function: FakeConnect,
+    tmp_path: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = world.listeners[0]["id"]
+    if known_by == "claim":
+        accounts.table(target).create(connected(BROKEN, first, "Solveig", NOW))
+    damage(target, "?" if known_by == "claim" else first)
+
+    listeners.connect_first(target, world, tmp_path)
+
+    assert function.events == []
+    assert capsys.readouterr().err.strip() == SENTENCE
 
 
 #### THE APP #######################################################################################
@@ -401,6 +476,7 @@ def test_a_damaged_account_is_one_sentence(target: Target) -> None:
 def test_a_new_app_is_stored_and_tried_by_the_next_run(
     run: Any, target: Target, tmp_path: Any
 ) -> None:
+    damage(target)
     (mine, _) = accounts.listed(target)
     waiting = replace(mine, state=State.WRONG_APP, retry_at=NOW + timedelta(hours=6))
     assert accounts.table(target).replace(mine, waiting)
@@ -550,17 +626,111 @@ def test_an_object_that_s3_does_not_delete_is_named(
         accounts.erase(full, MINE)
 
 
-def test_a_capture_that_changes_the_account_meanwhile_does_not_save_it(
-    full: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_capture_that_changes_the_account_meanwhile_does_not_save_it(full: Target) -> None:
     table = accounts.table(full)
     stale = table.get(MINE)
     assert stale is not None
     fresh = Account(MINE, "solveig", "Solveig", State.NOT_ALLOWED, NOW, NOW, retry_at=NOW)
-    assert table.replace(stale, fresh)
 
-    accounts.stop(full, stale, NOW)
+    with interrupted(2, "after", lambda: table.replace(stale, fresh)) as read:
+        accounts.stop(full, MINE, NOW)
 
     ended = table.get(MINE)
+    assert read.happened == "GetItem"
     assert ended is not None
-    assert ended.state is State.DISCONNECTED
+    assert (ended.state, ended.retry_at) == (State.DISCONNECTED, None)
+
+
+def test_a_damaged_account_loses_its_tokens_and_its_item_is_named(run: Any, full: Target) -> None:
+    damage(full)
+
+    result = run("disconnect", BROKEN)
+
+    assert result.exit_code == 1
+    assert f"The tokens of {BROKEN} are deleted, but its state is as it was. {SENTENCE}" in (
+        result.output
+    )
+    assert not accounts.has_parameter(full, f"{PREFIX}/accounts/{BROKEN}/token")
+
+
+def test_all_of_a_damaged_account_can_be_deleted(run: Any, full: Target) -> None:
+    damage(full)
+    put(full, f"lake/plays/month=2026-11/{BROKEN}.parquet")
+
+    result = run("disconnect", BROKEN, "--delete-data", answers="y\n")
+
+    assert result.exit_code == 0, result.output
+    assert f"Delete all data of {BROKEN} for good" in result.output
+    assert accounts.left(full, BROKEN).nothing
+    assert [one.account for one in accounts.listed(full)] == [MINE, OTHER]
+
+
+def test_tokens_without_an_account_are_deleted(run: Any, full: Target) -> None:
+    secret(full, f"{PREFIX}/accounts/{BROKEN}/token", {"refresh_token": "x"})
+
+    assert run("disconnect", BROKEN).exit_code == 0
+    assert accounts.left(full, BROKEN).nothing
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_end_that_was_killed_anywhere_is_made_whole_by_the_next(
+    broken: bool, when: When, run: Any, full: Target
+) -> None:
+    name = BROKEN if broken else MINE
+    token = f"{PREFIX}/accounts/{name}/token"
+    seen = []
+    for number in count(1):
+        begin_again(full, broken=broken)
+
+        with interrupted(number, when) as kill:
+            CliRunner().invoke(cli.main, ["disconnect", name])
+
+        held = accounts.has_parameter(full, token)
+        if not broken:
+            left = accounts.table(full).get(name)
+            assert left is not None
+            assert held or left.state is State.DISCONNECTED  # never active without
+        assert run("disconnect", name).exit_code == int(broken)
+        assert not accounts.has_parameter(full, token)
+        if not kill.happened:
+            break
+        seen.append(kill.happened)
+    assert {"UpdateItem", "DeleteParameter"} <= set(seen)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_deletion_that_was_killed_anywhere_is_made_whole_by_the_next(
+    broken: bool, when: When, run: Any, full: Target
+) -> None:
+    name = BROKEN if broken else MINE
+    seen = []
+    for number in count(1):
+        begin_again(full, broken=broken)
+
+        with interrupted(number, when) as kill:
+            CliRunner().invoke(cli.main, ["disconnect", name, "--delete-data", "--yes"])
+
+        gone = accounts.left(full, name).nothing
+        again = run("disconnect", name, "--delete-data", "--yes")
+        assert again.exit_code == (2 if gone else 0), again.output
+        assert accounts.left(full, name).nothing
+        assert accounts.table(full).claimed_by("aiko" if broken else "solveig") is None
+        assert accounts.table(full).get(OTHER) is not None
+        if not kill.happened:
+            break
+        seen.append(kill.happened)
+    assert {"DeleteObjects", "DeleteParameter", "DeleteItem"} <= set(seen)
+
+
+def begin_again(target: Target, *, broken: bool) -> None:
+    """An account with its token and data, whatever the trial before left."""
+    name, listener = (BROKEN, "aiko") if broken else (MINE, "solveig")
+    accounts.table(target).delete(name)
+    assert accounts.table(target).create(connected(name, listener, listener.title(), NOW))
+    if broken:
+        damage(target)
+    secret(target, f"{PREFIX}/accounts/{name}/token", {"refresh_token": "x"})
+    for key in (f"raw/recently-played/{name}/1.json.gz", f"lake/plays/{name}.parquet"):
+        put(target, key)

@@ -237,5 +237,5 @@ def test_a_part_that_cannot_be_told_hides_no_other(
     assert "The tables cannot be counted now: Athena is [away]." in text
     assert "Requests The stack soundlake-test has no output QuotaOwner; deploy it again." in text
     assert "Next: " in text
-    assert "broken" in found["accounts"]["problem"]
+    assert found["accounts"]["waiting"][-1]["account"] == "broken"
     assert found["lake"] == {"problem": "Athena is [away]."}

@@ -114,6 +114,13 @@ def test_a_chart_is_one_line(result: dict[str, Any], expected: str) -> None:
     assert result["chart"] in line
 
 
+def test_the_verdict_of_a_capture_says_what_else_was_captured() -> None:
+    outcome = Outcome("capture", "arn", "FAILED", error="NotCaptured", cause="Not captured: a (b)")
+    assert verdict(outcome).endswith("capture failed: Not captured: a (b)")
+    outcome.accounts = [{"account": "c", "status": "captured", "new": 2, "page": 50}]
+    assert verdict(outcome).endswith("a (b); captured all the same: 2 new plays among the last 50")
+
+
 def test_the_verdict_names_the_reason() -> None:
     outcome = Outcome("daily", "arn", "FAILED", error="Incomplete", cause="daily-SE (503)")
     assert "Incomplete: daily-SE (503)" in verdict(outcome)

@@ -104,6 +104,24 @@ def test_two_processes_tell_the_same(start: Start) -> None:
     assert _facts(_ready(another)[1])[3:] != first[3:]
 
 
+def test_a_world_has_as_many_listeners_as_it_is_told(start: Start) -> None:
+    arguments = ("--port", "0", "--listeners", "7", "--clock", "2025-03-05T12:00:00Z")
+    url = _ready(start(*arguments))[1]
+    listeners = requests.get(f"{url}/_control/world", timeout=5).json()["listeners"]
+
+    ids = [one["id"] for one in listeners]
+    assert ids[:4] == ["madeup-solveig", "madeup-mateo", "madeup-aiko", "madeup-solveig-2"]
+    assert ids[6] == "madeup-solveig-3"
+    assert listeners[6]["display_name"] == "Solveig 3 (made up)"
+    assert len({one["refresh_token"] for one in listeners}) == len(ids) == 7
+    plays = [
+        requests.get(f"{url}/_control/plays?listener={one}", timeout=5).json()["plays"]
+        for one in ids
+    ]
+    assert all(plays)
+    assert all(one != other for place, one in enumerate(plays) for other in plays[:place])
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_when_it_is_ready_and_ends_when_told(start: Start, number: int) -> None:
     process = start("--port", "0", "--clock", "2025-03-05T12:00:00Z")
@@ -176,6 +194,7 @@ def test_what_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
             (["--clock", "2025-03-05T12:00:00"], "has no time zone"),
             (["--host", "0.0.0.0"], "loopback only"),
             (["--port", "70000"], "Port 70000"),
+            (["--listeners", "0"], "one listener at least, not 0"),
             (["--rate-limit", "-1"], "--rate-limit -1 is below 0"),
             (["--playlists-dir", str(tmp_path / "none")], "is not a folder"),
             (["--charts", str(tmp_path / "none.csv")], "none.csv cannot be read"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -128,10 +129,9 @@ def test_an_end_with_all_data_leaves_nothing(stack: Stack) -> None:
     key = capture(stack, ident, "run-1")["raw_key"]
     target.s3.delete_object(Bucket=stack.bucket, Key=key)
     target.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"once more")
-    found = accounts.find(target, ident)
-    assert found is not None
+    assert accounts.find(target, ident) is not None
 
-    accounts.stop(target, found, datetime.now(UTC))
+    accounts.stop(target, ident, datetime.now(UTC))
     deleted = accounts.erase(target, ident)
 
     assert deleted >= 3
@@ -142,6 +142,22 @@ def test_an_end_with_all_data_leaves_nothing(stack: Stack) -> None:
     assert not listed.get("Versions")
     assert not listed.get("DeleteMarkers")
     assert capture(stack, ident, "run-2")["status"] == "failed"
+
+
+def test_two_first_consents_at_once_make_one_account(stack: Stack) -> None:
+    target, listener = stack.lake.target, stack.lake.facts.listeners[2]["id"]
+
+    with ThreadPoolExecutor(2) as pool:
+        names = set(pool.map(lambda _: consent(stack, listener=listener), range(2)))
+
+    (ident,) = names
+    assert [one.state.value for one in accounts.listed(target) if one.spotify_id == listener] == [
+        "active"
+    ]
+    assert capture(stack, ident, "run-1")["status"] == "captured"
+    accounts.stop(target, ident, datetime.now(UTC))
+    accounts.erase(target, ident)
+    assert accounts.left(target, ident).nothing
 
 
 def test_no_token_is_written_down_anywhere(stack: Stack, account: str) -> None:

@@ -13,7 +13,7 @@ from tests.stack.conftest import FirstRun, Stack
 from tests.template.test_queries import COLUMNS
 
 # Two days, or something that went wrong, is what these tell of.
-NONE_YET = {"climbers", "new-entries", "missed-days"}
+NONE_YET = {"climbers", "new-entries", "missed-days", "certainty-by-month", "open-gaps"}
 
 
 def answer(stack: Stack, name: str) -> list[dict[str, Any]]:
@@ -139,3 +139,17 @@ def test_listening_adds_up(stack: Stack, names: dict[str, str]) -> None:
 
     assert sum(row["plays"] for row in answer(stack, "my-listening-by-hour")) == count["plays"]
     assert sum(row["plays"] for row in answer(stack, "mood-of-my-days")) == count["plays"]
+    by_month = answer(stack, "my-plays-by-month")
+    assert sum(row["plays"] for row in by_month) == count["plays"]
+    assert {row["known"] for row in by_month} == {"at least"}  # one page proves nothing yet
+
+
+def test_captures_by_day(stack: Stack, names: dict[str, str]) -> None:
+    known = stack.ask("SELECT new, late, outcome FROM captures")
+
+    rows = answer(stack, "captures-by-day")
+    assert sum(row["attempts"] for row in rows) == len(known)
+    assert sum(row["new_plays"] for row in rows) == sum(row["new"] or 0 for row in known)
+    assert sum(row["late_plays"] for row in rows) == sum(row["late"] or 0 for row in known)
+    failed = [row for row in known if row["outcome"] not in {"captured", "empty"}]
+    assert sum(row["without_page"] for row in rows) == len(failed)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from soundlake.chart_days import EVENTS_A_CHART, EVENTS_A_WAIT
 
-from cli.accounts import listed
+from cli.accounts import erase, listed
 from tests.stack.conftest import FirstRun, Stack, history
 
 
@@ -171,6 +171,29 @@ def test_a_malformed_chart_list_is_named_by_row_and_field(stack: Stack) -> None:
         assert "row 2 has playlist_id 'x'" in run["cause"]
     finally:
         stack.charts()
+
+
+def test_a_damaged_account_is_named_and_the_others_are_captured(stack: Stack) -> None:
+    target = stack.lake.target
+    (mine,) = listed(target)
+    item = {"account": {"S": "broken"}, "state": {"S": "asleep"}}
+    target.dynamodb.put_item(TableName=target.output("AccountsTable"), Item=item)
+
+    run = stack.run("capture", {"scheduled_time": f"{stack.date}T18:30:00Z"})
+    erase(target, "broken")
+    again = stack.run("capture", {"scheduled_time": f"{stack.date}T18:31:00Z"})
+
+    assert (run["status"], run["error"]) == ("FAILED", "NotCaptured")
+    assert "The item of the account broken cannot be read (it has no text" in run["cause"]
+    assert run["cause"].endswith("correct or delete it in the table of accounts.)")
+    assert again["status"] == "SUCCEEDED"
+    rows = stack.ask("SELECT account, captured_at, outcome FROM captures")
+    captured = {
+        str(row["captured_at"])[11:16]
+        for row in rows
+        if (row["account"], row["outcome"]) == (mine.account, "captured")
+    }
+    assert {"18:30", "18:31"} <= captured
 
 
 def test_the_schedules_input_starts_the_machines_even_unreplaced(stack: Stack) -> None:

@@ -151,6 +151,30 @@ def two_accounts_one_without_consent(world: World) -> None:
 
 
 @scenario
+def two_accounts_one_damaged(world: World) -> None:
+    """In all three rounds; then somebody corrects it."""
+    world.damage("other")
+    world.run("capture", event("capture-schedule"))
+    world.damage("other", state="disconnected")
+    world.run("capture", HOURLY)
+
+
+@scenario
+def two_accounts_one_damaged_and_one_failing(world: World) -> None:
+    """The damage comes between the rounds, and mends after one of them."""
+    turns = iter(["active", "?", "active"])
+    world.before("Select", lambda _: world.damage("other", state=next(turns)))
+    world.run("capture", event("capture-schedule"))
+
+
+@scenario
+def all_accounts_damaged(world: World) -> None:
+    world.damage(ACCOUNT)
+    world.damage("other")
+    world.run("capture", HOURLY)
+
+
+@scenario
 def captured_after_days_without(world: World) -> None:
     """Spotify shows none of the plays that the first page showed."""
     world.run("capture", HOURLY)

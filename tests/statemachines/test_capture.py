@@ -111,6 +111,42 @@ def test_an_account_that_waits_for_its_user_fails_no_run_and_delays_no_other() -
     assert outcomes == {("main", "captured"), ("other", "failed"), ("other", "needs_consent")}
 
 
+def _damaged(account: str) -> str:
+    return (
+        f"{account} (The item of the account {account} cannot be read (its 'state' is wrong: '?' "
+        "is not a valid State); correct or delete it in the table of accounts.)"
+    )
+
+
+def test_a_damaged_account_is_named_at_the_end_and_no_other_nor_round_is_lost() -> None:
+    told = story("two_accounts_one_damaged")
+    run, after = told.runs
+    again = ["WaitForRound", *TO_ACCOUNTS]
+    assert run.path == [*TO_ACCOUNTS, *again, *again, "CheckOutcome", "NotCaptured"]
+    assert run.branches == [WELL * 3]
+    assert (run.status, run.error) == ("FAILED", "NotCaptured")
+    assert run.cause == f"Not captured: {_damaged('other')}"  # once, not once a round
+    assert [len(call.result["damaged"]) for call in run.invoked("Select")] == [1, 1, 1]
+    assert len(told.keys("raw/")) == 4
+    assert after.status == "SUCCEEDED"
+    assert after.output["failures"] == []
+
+
+def test_what_fails_and_what_is_damaged_are_both_named() -> None:
+    run = story("two_accounts_one_damaged_and_one_failing").run
+    no_token = "other (There is no SecureString /soundlake/dev/accounts/other/token; write it"
+    assert run.branches == [WELL * 3, NOT_WELL * 2]
+    assert run.status == "FAILED"
+    assert str(run.cause).count(no_token) == 2
+    assert str(run.cause).count(_damaged("other")) == 1
+
+
+def test_a_run_of_damaged_accounts_alone_names_them_all() -> None:
+    run = story("all_accounts_damaged").run
+    assert (run.path, run.branches) == (ENDS["FAILED"], [])
+    assert run.cause == f"Not captured: {_damaged('main')}; {_damaged('other')}"
+
+
 def test_a_run_without_accounts_has_nothing_to_do() -> None:
     run = story("captured_without_accounts").run
     assert (run.status, run.path, run.branches) == ("SUCCEEDED", ENDS["SUCCEEDED"], [])

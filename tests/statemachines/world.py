@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from botocore.client import BaseClient
 from soundlake import access, asking
-from soundlake.accounts import connected, disconnected
+from soundlake.accounts import connected, disconnected, to_item
 from soundlake.settings import settings
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import accounts as store_accounts
@@ -196,6 +196,14 @@ class World:
         name = secrets.token_parameter(settings().parameter_prefix, account)
         self.secret(name, {"refresh_token": refresh_token})
 
+    def damage(self, account: str, **texts: str) -> None:
+        """Another account, or this one, whose item cannot be read unless these texts mend it."""
+        item = to_item(connected(account, f"{account}-listener", "Other", NOW)) | {"state": "?"}
+        client("dynamodb").put_item(
+            TableName=access.accounts_table().name,
+            Item={name: {"S": text} for name, text in (item | texts).items()},
+        )
+
     def disconnect(self, account: str) -> None:
         before = access.accounts_table().get(account)
         assert before is not None
@@ -302,11 +310,22 @@ class World:
         def noted(client: BaseClient, operation: str, given: dict[str, Any]) -> Any:
             service = client.meta.service_model.service_name
             if self._inside is not None and service not in _ENGINE:
-                self.story.calls.append(Call(self._inside, *_permission(service, operation, given)))
+                self.story.calls += [
+                    Call(self._inside, *_permission(service, each, part))
+                    for each, part in _single(operation, given)
+                ]
             return original(client, operation, given)
 
         with patch.object(BaseClient, "_make_api_call", noted):
             yield
+
+
+def _single(operation: str, given: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The operations that AWS asks a role about: of a transaction, each of its parts."""
+    if operation != "TransactWriteItems":
+        return [(operation, given)]
+    parts = [part for item in given["TransactItems"] for part in item.items()]
+    return [(f"{name}Item", part) for name, part in parts]
 
 
 def _permission(service: str, operation: str, given: dict[str, Any]) -> tuple[str, str]:

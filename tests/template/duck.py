@@ -32,7 +32,8 @@ json.dump({"names": names, "rows": rows}, sys.stdout)
 
 
 def _month(row: Row) -> str:
-    times = (row.get(name) for name in ("chart_date", "played_at"))
+    names = ("chart_date", "played_at", "day", "captured_at", "found_at")
+    times = (row.get(name) for name in names)
     return next((str(time)[:7] for time in times if time is not None), "2025-02")
 
 

@@ -31,6 +31,10 @@ COLUMNS = {
     "my-top-artists": "artist plays tracks last_played_at",
     "mood-of-my-days": "utc_day plays known valence energy tempo mood",
     "my-music-in-the-charts": "track artist plays countries best",
+    "my-plays-by-month": "utc_month account known plays days unsure_days",
+    "certainty-by-month": "utc_month account days confirmed observed provisional gap",
+    "open-gaps": "account from_time to_time reason found_at",
+    "captures-by-day": "utc_day account attempts without_page new_plays late_plays",
     "missed-days": "chart_date chart status stage error not_before",
     "data-quality": ("chart_date severity chart expectation about observed expected consequence"),
 }
@@ -441,6 +445,97 @@ def test_my_music_in_the_charts(answer: Any) -> None:
         ("Song A", "Artist A", 2, 2, 2),
         ("Song B", "Artist B", 2, 1, 2),
         ("Song C", "Artist A", 1, 1, 1),
+    ]
+
+
+#### HOW SURE #####################################################################################
+
+
+def account_day(date: str, certainty: str, account: str = "me", plays: int = 0) -> Row:
+    return {"account": account, "day": date, "certainty": certainty, "plays": plays}
+
+
+def test_my_plays_by_month(answer: Any) -> None:
+    plays = [
+        *PLAYS,
+        play("2025-03-01T00:00:00", "A"),
+        play("2025-03-02T23:59:59", "A"),
+        play("2025-03-02T12:00:00", "A", account="you"),
+    ]
+    days = [
+        account_day("2025-02-01", "observed"),
+        account_day("2025-02-02", "gap"),
+        account_day("2025-02-03", "provisional"),
+        account_day("2025-03-01", "confirmed"),
+        account_day("2025-03-02", "observed"),
+        account_day("2025-03-03", "observed"),
+        account_day("2025-03-01", "observed", "you"),
+    ]
+
+    assert answer("my-plays-by-month", plays=plays, account_days=days) == [
+        ("2025-03", "me", "all shown", 2, 3, 0),
+        # A day without a row is one of which nothing is claimed.
+        ("2025-03", "you", "at least", 1, 2, 1),
+        ("2025-02", "me", "at least", 6, 3, 2),
+        ("2025-01", "me", "at least", 1, 1, 1),
+    ]
+
+
+def test_certainty_by_month(answer: Any) -> None:
+    days = [
+        account_day("2025-01-31", "confirmed"),
+        account_day("2025-02-01", "observed"),
+        account_day("2025-02-02", "observed"),
+        account_day("2025-02-03", "gap"),
+        account_day("2025-02-04", "provisional"),
+        account_day("2025-02-04", "provisional", "you"),
+    ]
+
+    assert answer("certainty-by-month", account_days=days) == [
+        ("2025-02", "me", 4, 0, 2, 1, 1),
+        ("2025-02", "you", 1, 0, 0, 1, 0),
+        ("2025-01", "me", 1, 1, 0, 0, 0),
+    ]
+
+
+def test_open_gaps(answer: Any) -> None:
+    def gap(begin: str, end: str | None, reason: str, **more: Any) -> Row:
+        row = {"account": "me", "from_time": begin, "to_time": end, "reason": reason}
+        return row | {"found_at": "2025-02-03T09:00:00"} | more
+
+    gaps = [
+        gap("2025-02-01T08:00:00", "2025-02-01T12:00:00", "overflow"),
+        gap("2025-02-02T08:00:00", None, "needs_consent"),
+        gap("2025-02-02T08:00:00", "2025-02-02T10:00:00", "missed", closed_by="raw/x"),
+        gap("2025-02-02T08:00:00", "2025-02-02T09:00:00", "short_page", account="another"),
+    ]
+
+    found = "2025-02-03 09:00:00"
+    assert answer("open-gaps", gaps=gaps) == [
+        ("another", "2025-02-02 08:00:00", "2025-02-02 09:00:00", "short_page", found),
+        ("me", "2025-02-02 08:00:00", None, "needs_consent", found),
+        ("me", "2025-02-01 08:00:00", "2025-02-01 12:00:00", "overflow", found),
+    ]
+
+
+def test_captures_by_day(answer: Any) -> None:
+    def look(at: str, outcome: str, *counts: int | None, account: str = "me") -> Row:
+        row = {"account": account, "capture_id": at, "captured_at": at, "outcome": outcome}
+        return row | dict(zip(("new", "late"), counts, strict=False))
+
+    looks = [
+        look("2025-02-01T23:47:00", "captured", 5, 0),
+        look("2025-02-02T00:07:00", "captured", 3, 2),
+        look("2025-02-02T00:27:00", "empty", 0, 0),
+        look("2025-02-02T00:47:00", "rate_limited", 0, 0),
+        look("2025-02-02T01:07:00", "captured", 4, 1),
+        look("2025-02-02T00:07:00", "needs_consent", None, None, account="you"),
+    ]
+
+    assert answer("captures-by-day", captures=looks) == [
+        ("2025-02-02", "me", 4, 1, 7, 3),
+        ("2025-02-02", "you", 1, 1, 0, 0),
+        ("2025-02-01", "me", 1, 0, 5, 0),
     ]
 
 

@@ -150,8 +150,8 @@ _KEYWORDS = set(
     re.findall(
         r"\w+",
         "select from where join on and or as group by order desc asc limit with over case when "
-        "then else end is not null nulls first last like in between distinct having left inner "
-        "cross union all partition integer",
+        "then else end is not null nulls first last like in between distinct having left full "
+        "inner cross union all partition integer",
     )
 )
 _WORDS = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)?|\S")

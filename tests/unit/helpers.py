@@ -544,9 +544,9 @@ def load_app(verb: str) -> ModuleType:
     return module
 
 
-def invoke(verb: str, event: Any) -> Row:
+def invoke(verb: str, event: Any, context: FakeContext | None = None) -> Row:
     """Invoke a function as Lambda does; its result survives JSON."""
-    result: Row = load_app(verb).handler(event, FakeContext())
+    result: Row = load_app(verb).handler(event, context or FakeContext())
     return dict(json.loads(json.dumps(result)))
 
 

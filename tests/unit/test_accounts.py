@@ -7,12 +7,15 @@ import pytest
 from soundlake.accounts import (
     RETRIED,
     WHAT_TO_DO,
+    WITHOUT_CONSENT,
     Account,
     AccountError,
     Answer,
+    Damaged,
     State,
     answered,
     connected,
+    connecting,
     consent_days_left,
     consent_ends,
     consent_warning,
@@ -21,6 +24,8 @@ from soundlake.accounts import (
     from_item,
     hopeful,
     least_consent_days_left,
+    read_items,
+    reconnecting,
     to_item,
     waits_for_user,
 )
@@ -45,7 +50,7 @@ def test_every_state_says_what_to_do_in_one_sentence() -> None:
     for state, sentence in WHAT_TO_DO.items():
         assert in_state(state).what_to_do == sentence
         assert sentence.endswith(".")
-    for state in (State.NEEDS_CONSENT, State.DISCONNECTED):
+    for state in WITHOUT_CONSENT:
         assert "./soundlake connect" in WHAT_TO_DO[state]
     assert "./soundlake app" in WHAT_TO_DO[State.WRONG_APP]
 
@@ -149,7 +154,7 @@ def test_a_refusal_is_tried_again_six_hours_later(answer: Answer, state: State) 
 
 
 @pytest.mark.parametrize("answer", list(Answer))
-@pytest.mark.parametrize("state", [State.NEEDS_CONSENT, State.DISCONNECTED])
+@pytest.mark.parametrize("state", sorted(WITHOUT_CONSENT))
 def test_no_answer_brings_back_what_the_user_must(answer: Answer, state: State) -> None:
     ended = in_state(state)
 
@@ -170,6 +175,26 @@ def test_connecting_again_begins_anew_and_keeps_the_last_capture() -> None:
         consented_at=NOW + HOUR,
         last_capture_at=NOW,
     )
+
+
+def test_a_new_account_is_not_captured_before_its_tokens_are_stored() -> None:
+    new = connecting("a12345678901", "solveig", "Solveig", NOW)
+
+    assert due([new], NOW + 365 * 24 * HOUR) == []
+    assert connected(new.account, "solveig", "Solveig", NOW, new) == MINE
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_while_new_tokens_are_stored_only_what_is_captured_stays_so(state: State) -> None:
+    before = replace(in_state(state), last_capture_at=NOW)
+
+    during = reconnecting(before, NOW + HOUR)
+
+    if state in {State.ACTIVE, *RETRIED}:
+        assert during == before
+    else:
+        since = NOW if state is State.CONNECTING else NOW + HOUR
+        assert during == replace(before, state=State.CONNECTING, since=since)
 
 
 def test_disconnecting_ends_what_was_waited_for() -> None:
@@ -284,25 +309,44 @@ def test_an_item_is_texts_and_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("since", "yesterday"), ("state", "asleep"), ("spotify_id", None), ("consented_at", None)],
+    ("name", "value", "why"),
+    [
+        ("since", "yesterday", "its 'since' is wrong: 'yesterday' is not a time"),
+        ("retry_at", "", "its 'retry_at' is wrong: '' is not a time"),
+        ("state", "asleep", "its 'state' is wrong: 'asleep' is not a valid State"),
+        ("spotify_id", None, "it has no text 'spotify_id'"),
+        ("consented_at", None, "it has no text 'consented_at'"),
+    ],
 )
-def test_a_damaged_item_names_its_account(name: str, value: str | None) -> None:
+def test_a_damaged_item_names_its_account_the_attribute_and_what_to_do(
+    name: str, value: str | None, why: str
+) -> None:
     item = {key: text for key, text in to_item(MINE).items() if key != name}
     if value is not None:
         item[name] = value
 
-    with pytest.raises(AccountError, match="account a12345678901 cannot be read"):
+    with pytest.raises(AccountError) as refused:
         from_item(item)
 
+    said = str(refused.value)
+    assert said.startswith(f"The item of the account a12345678901 cannot be read ({why}")
+    assert said.endswith("); correct or delete it in the table of accounts.")
 
-def test_what_is_wrong_with_an_item_is_said_with_what_to_do() -> None:
-    with pytest.raises(AccountError) as refused:
-        from_item(to_item(MINE) | {"state": "asleep"})
+
+def test_an_item_without_a_name_is_damaged_too() -> None:
     with pytest.raises(AccountError, match=r"the account \? cannot be read"):
         from_item({})
 
-    assert str(refused.value) == (
-        "The item of the account a12345678901 cannot be read ('asleep' is not a valid State); "
-        "correct or delete it in the table of accounts."
-    )
+
+def test_a_damaged_item_hides_no_other() -> None:
+    other = replace(MINE, account="c12345678901")
+    asleep = to_item(replace(MINE, account="b12345678901")) | {"state": "asleep"}
+    empty = {"account": "d12345678901"}
+
+    accounts, damaged = read_items([empty, to_item(other), asleep, to_item(MINE)])
+
+    assert accounts == [MINE, other]
+    for one, item in zip(damaged, (asleep, empty), strict=True):
+        with pytest.raises(AccountError) as refused:
+            from_item(item)
+        assert one == Damaged(item["account"], str(refused.value), item.get("spotify_id"))

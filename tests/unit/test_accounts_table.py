@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from soundlake import access
 from soundlake.accounts import Account, AccountError, Answer, State, answered, connected
 from soundlake.store.accounts import LEASE, AccountsTable
+from soundlake.store.items import unmet
 
 from tests.unit.helpers import ACCOUNT, ACCOUNTS_TABLE, CONSENTED_AT, NOW
 
@@ -37,7 +38,7 @@ def test_accounts_are_read_and_listed_in_order(table: AccountsTable, mine: Accou
     assert table.create(other)
 
     assert mine == connected(ACCOUNT, "solveig", "Solveig", CONSENTED_AT)
-    assert table.all() == [other, mine]
+    assert table.all() == ([other, mine], [])
     assert table.of_listener("mateo") == other
     assert table.of_listener("nobody") is None
     assert table.get("nobody") is None
@@ -48,20 +49,124 @@ def test_an_account_is_created_once(table: AccountsTable, mine: Account) -> None
     assert table.get(ACCOUNT) == mine
 
 
-def test_an_account_can_be_deleted_twice(table: AccountsTable) -> None:
-    table.delete(ACCOUNT)
-    table.delete(ACCOUNT)
+def test_an_account_can_be_deleted_twice_and_its_claim_goes_with_it(
+    table: AccountsTable, tables: Any
+) -> None:
+    other = connected("a12345678901", "mateo", "Mateo", NOW)
+    assert table.create(other)
 
-    assert table.all() == []
+    for _ in range(2):
+        table.delete(ACCOUNT)
+
+    assert table.all() == ([other], [])
+    assert not table.has(ACCOUNT)
+    keys = {one["account"]["S"] for one in tables.scan(TableName=ACCOUNTS_TABLE)["Items"]}
+    assert keys == {"a12345678901", "listener#mateo"}
 
 
-def test_a_damaged_item_is_named(table: AccountsTable, tables: Any) -> None:
+def damage(tables: Any, account: str, **texts: str) -> None:
+    item = {"account": account, **texts}
     tables.put_item(
-        TableName=ACCOUNTS_TABLE, Item={"account": {"S": ACCOUNT}, "state": {"S": "active"}}
+        TableName=ACCOUNTS_TABLE, Item={name: {"S": text} for name, text in item.items()}
     )
 
+
+def test_a_damaged_item_is_named_beside_the_others(table: AccountsTable, tables: Any) -> None:
+    other = connected("a12345678901", "mateo", "Mateo", NOW)
+    assert table.create(other)
+    damage(tables, ACCOUNT, state="active")
+
+    accounts, (damaged,) = table.all()
+
+    assert accounts == [other]
+    assert damaged.account == ACCOUNT
+    assert f"the account {ACCOUNT} cannot be read" in damaged.error
+    assert table.has(ACCOUNT)
     with pytest.raises(AccountError, match=f"the account {ACCOUNT} cannot be read"):
-        table.all()
+        table.get(ACCOUNT)
+
+
+#### CLAIMS ########################################################################################
+
+
+def test_a_listener_has_one_account(table: AccountsTable, mine: Account) -> None:
+    second = replace(mine, account="a12345678901")
+
+    assert not table.create(second)
+    assert table.get(second.account) is None
+    assert table.claimed_by("solveig") == ACCOUNT
+    assert table.claimed_by("mateo") is None
+
+
+def test_a_claim_whose_account_is_gone_gives_it_back(
+    table: AccountsTable, mine: Account, tables: Any
+) -> None:
+    tables.delete_item(TableName=ACCOUNTS_TABLE, Key={"account": {"S": ACCOUNT}})
+
+    assert table.has(ACCOUNT)
+    assert table.of_listener("solveig") is None
+    assert table.claimed_by("solveig") == ACCOUNT
+    assert not table.create(replace(mine, account="a12345678901"))
+    assert table.create(mine)
+
+
+def test_a_claim_gives_nobody_anothers_account(table: AccountsTable, tables: Any) -> None:
+    damage(tables, "listener#mateo", claimed=ACCOUNT)
+
+    assert table.of_listener("mateo") is None
+
+
+def test_an_account_without_a_claim_is_its_listeners_too(
+    table: AccountsTable, mine: Account, tables: Any
+) -> None:
+    tables.delete_item(TableName=ACCOUNTS_TABLE, Key={"account": {"S": "listener#solveig"}})
+
+    assert table.of_listener("solveig") == mine
+
+
+@pytest.mark.parametrize(
+    "left", [{"spotify_id": "mateo"}, {"claim": "listener#mateo"}], ids=["id", "claim"]
+)
+def test_a_listener_whose_item_is_damaged_is_known_by_what_is_left(
+    left: dict[str, str], table: AccountsTable, mine: Account, tables: Any
+) -> None:
+    broken = "a12345678901"
+    damage(tables, broken, **{name: left[name] for name in left if name == "spotify_id"})
+    if "claim" in left:
+        damage(tables, left["claim"], claimed=broken)
+
+    with pytest.raises(AccountError, match=f"the account {broken} cannot be read"):
+        table.of_listener("mateo")
+    assert table.of_listener("solveig") == mine
+    assert table.of_listener("aiko") is None
+
+
+def test_a_failure_that_is_no_condition_is_raised(table: AccountsTable, mine: Account) -> None:
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        AccountsTable("no-such-table", table._dynamodb).create(mine)
+
+
+def canceled(*codes: str) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": "TransactionCanceledException"},
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    return ClientError(answer, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (("ConditionalCheckFailed", "None"), True),
+        (("None", "TransactionConflict"), True),
+        (("ThrottlingError", "None"), False),
+        (("ConditionalCheckFailed", "ProvisionedThroughputExceeded"), False),
+    ],
+)
+def test_a_transaction_that_was_not_refused_by_its_conditions_is_a_failure(
+    codes: tuple[str, ...], expected: bool
+) -> None:
+    assert unmet(canceled(*codes)) is expected
 
 
 def test_a_change_is_written_on_what_was_read(table: AccountsTable, mine: Account) -> None:
@@ -185,3 +290,24 @@ def test_a_lease_leaves_no_trace_in_the_account(
     table.release(ACCOUNT, "run-1")
 
     assert set(item(tables)) == {*before, "rejected_at", "rejected_by"}
+
+
+def test_whoever_lost_the_lease_finishes_nothing(table: AccountsTable, mine: Account) -> None:
+    after = replace(mine, name="Another name")
+
+    assert not table.finish(mine, after, "run-1")
+    assert table.seize(ACCOUNT, "run-1", NOW)
+    assert table.seize(ACCOUNT, "run-2", NOW)
+    assert not table.finish(mine, after, "run-1")
+    assert table.get(ACCOUNT) == mine
+    assert table.finish(mine, after, "run-2")
+    assert table.get(ACCOUNT) == after
+    assert not table.renew(ACCOUNT, "run-2", NOW)
+
+
+def test_what_was_changed_meanwhile_is_not_finished(table: AccountsTable, mine: Account) -> None:
+    assert table.seize(ACCOUNT, "run-1", NOW)
+    assert table.replace(mine, replace(mine, state=State.DISCONNECTED, since=NOW))
+
+    assert not table.finish(mine, replace(mine, name="Another name"), "run-1")
+    assert not table.finish(mine, mine, "run-1")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import histories, made_up
+from tests.benchmarks import accounts, histories, made_up, report
+from tests.benchmarks.stack import Run
 from tests.template.translated import REPO
 
 DEFINITION = {
@@ -77,6 +78,14 @@ def test_the_largest_payload_comes_first() -> None:
     assert found == sorted(found, reverse=True)
 
 
+def test_a_map_that_a_machine_comes_by_again_is_weighed_each_time() -> None:
+    again = [entered("Each", [3], "Map"), exited("Good", {"c": 3})]
+
+    found = histories.payloads([*HISTORY, *again], DEFINITION)
+
+    assert found["Each result"] == len('[{"a":1},{"b":22}]')
+
+
 def test_a_machine_of_ours_ends_its_iterations_where_they_are_weighed() -> None:
     definition = json.loads((REPO / "statemachines" / "daily.asl.json").read_text())
     maps = [one for one in definition["States"].values() if one["Type"] == "Map"]
@@ -91,6 +100,38 @@ def test_a_machine_of_ours_ends_its_iterations_where_they_are_weighed() -> None:
     results = histories.payloads([exited(name, "x") for name in ends], definition)
 
     assert any(name.endswith(" result") for name in results)
+
+
+def captured(count: int) -> accounts.Captured:
+    def run(pages: int, tokens: int, seconds: float = 1.0) -> Run:
+        asked = {accounts.PAGE: pages, accounts.TOKEN: tokens}
+        nothing: Any = {"stages": {}, "payloads": {"Select output": 512}, "functions": {}}
+        return Run(
+            "SUCCEEDED", "", seconds, 0, 0, cpu_s=0, processes=0, pss_mb=0, rss_mb=0,
+            requests=asked, transitions=11, events=37, gb_s=0, **nothing,
+        )  # fmt: skip
+
+    hours = {20: run(3 * count, count), 60: run(count, count)}
+    return accounts.Captured(run(count, 0, 4.0), [run(count, 0, n) for n in (3, 1, 2)], hours)
+
+
+def test_the_sections_on_accounts_are_written_alone_and_kept_by_the_others() -> None:
+    machine = {"date": "2026-11-26", "load before (1, 5, 15 min)": "0.1, 0.2, 0.3"}
+    first = report.Figures(machine, None, {}, {}, {1: captured(1)})
+    second = report.Figures(machine, None, {}, {}, {25: captured(25)})
+    page = "# Measured\n\nBy hand.\n\n## One day\n\n| a |\n|---|\n"
+
+    written = report.with_accounts(page, first)
+    again = report.with_accounts(written, second)
+
+    assert written == page + report.accounts_of(written)
+    assert again.startswith(page)
+    assert again == report.with_accounts(page, second)
+    assert "| 1 | first | 4.0 | 1 | 0 | 37 | 11 | 0.5 KiB, Select output |" in written
+    assert "| 25 | again | 2.0 (3.0, 1.0, 2.0) |" in again
+    assert "| 25 | 20 min | 25 x 24 x (3 + 1) = 2,400 | 2,400 |" in again
+    assert "| 25 | 60 min | 25 x 24 x (1 + 1) = 1,200 | 1,200 |" in again
+    assert "load before it (1, 5, 15 min): 0.1, 0.2, 0.3." in again
 
 
 @pytest.mark.parametrize("charts", [1, 30])

@@ -5,8 +5,10 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
+import boto3
 import pytest
 from soundlake import access
 from soundlake.accounts import ACCOUNT as NAME
@@ -14,30 +16,46 @@ from soundlake.accounts import WHAT_TO_DO, Account, State
 from soundlake.store import secrets
 from soundlake.store.secrets import UserTokens
 
+from cli import accounts as cli_accounts
+from cli.target import Target
+from tests.interruptions import When, interrupted
 from tests.unit.helpers import (
     ACCOUNT,
+    BUCKET,
     CODE,
     NOW,
     PREFIX,
     REFRESH_TOKEN,
+    REGION,
     USER_TOKEN,
+    FakeContext,
     FakeSpotify,
-    Killed,
     Row,
     invoke,
 )
 
 REDIRECT = "http://127.0.0.1:4591/callback"
+KINDS = (State.ACTIVE, State.NOT_ALLOWED, State.DISCONNECTED)  # captured, later, and not
 GIVEN = UserTokens(REFRESH_TOKEN, None, USER_TOKEN, NOW + timedelta(hours=1))
+
+
+class Invocation(FakeContext):
+    """One of several, each with a name of its own."""
+
+    def __init__(self) -> None:
+        self.aws_request_id = f"request-{next(_number)}"
+
+
+_number = count(1)
 
 
 def connect(**changes: Any) -> Row:
     event = {"code": CODE, "redirect_uri": REDIRECT, "state": "made-up"} | changes
-    return invoke("connect", event)
+    return invoke("connect", event, Invocation())
 
 
 def accounts() -> list[Account]:
-    return access.accounts_table().all()
+    return access.accounts_table().all()[0]
 
 
 @pytest.fixture
@@ -125,35 +143,24 @@ def test_a_refresh_that_runs_now_cannot_overwrite_the_new_tokens(spotify: FakeSp
     assert table.lease(ACCOUNT, "run-2", NOW)
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_killed_between_its_writes_no_account_is_without_tokens(
-    known: bool, spotify: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_change_at_the_same_time_is_made_up_for(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not known:
-        spotify.user = {"id": "mateo", "display_name": "Mateo"}
-    before = accounts()
+    keep, late = secrets.keep_user_tokens, iter([State.NEEDS_CONSENT])
 
-    def killed(**given: Any) -> None:
-        raise Killed
+    def changed(*given: Any) -> None:
+        for state in late:
+            (before,) = accounts()
+            access.accounts_table().replace(before, replace(before, state=state))
+        keep(*given)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(tables, "put_item", killed)
-        update = tables.update_item
-        patched.setattr(
-            tables,
-            "update_item",
-            lambda **given: killed() if "#since" in given["UpdateExpression"] else update(**given),
-        )
-        with pytest.raises(Killed):
-            connect()
+    monkeypatch.setattr(secrets, "keep_user_tokens", changed)
 
-    assert accounts() == before
-    for one in accounts():
-        assert secrets.user_tokens(PREFIX, one.account).refresh_token == REFRESH_TOKEN
     assert connect()["status"] == "connected"
+    assert [one.state for one in accounts()] == [State.ACTIVE]
 
 
-def test_a_change_at_the_same_time_is_told(
+def test_changes_without_end_are_told(
     spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep = secrets.keep_user_tokens
@@ -169,6 +176,261 @@ def test_a_change_at_the_same_time_is_told(
 
     assert result["status"] == "failed"
     assert "was changed by somebody else at the same time; connect again" in result["error"]
+
+
+@pytest.mark.parametrize("given", [None, "b12345678901"])
+def test_an_account_whose_item_was_deleted_by_hand_comes_back(
+    given: str | None, newcomer: FakeSpotify, tables: Any
+) -> None:
+    connect(account="a12345678901")
+    name = access.accounts_table().name
+    tables.delete_item(TableName=name, Key={"account": {"S": "a12345678901"}})
+
+    result = connect(account=given)
+
+    assert (result["status"], result["account"]) == ("connected", "a12345678901")
+
+
+# Others' damage.
+
+
+def damage(tables: Any, account: str, **texts: str) -> None:
+    item = {"account": account, "state": "asleep", **texts}
+    tables.put_item(
+        TableName=access.accounts_table().name,
+        Item={name: {"S": text} for name, text in item.items()},
+    )
+
+
+def test_a_strangers_damaged_item_stops_nobody(newcomer: FakeSpotify, tables: Any) -> None:
+    damage(tables, "a12345678901", spotify_id="aiko")
+    damage(tables, "b12345678901")
+
+    assert connect()["status"] == "connected"
+    assert {one.spotify_id for one in accounts()} == {"solveig", "mateo"}
+
+
+def test_a_listener_whose_item_is_damaged_gets_no_second_account(
+    newcomer: FakeSpotify, tables: Any
+) -> None:
+    damage(tables, "a12345678901", spotify_id="mateo")
+
+    result = connect()
+
+    assert result["status"] == "failed"
+    assert result["error"].startswith("The item of the account a12345678901 cannot be read")
+    assert [one.spotify_id for one in accounts()] == ["solveig"]
+
+
+# Killed, doubled, and crossed by an end of the account: at every request to AWS.
+
+
+def given_state(listener: str, state: State | None) -> None:
+    """Another listener, with an account in this state, or with none."""
+    if state is not None:
+        account = Account(f"k{listener:0>11}", listener, "Mateo", state, NOW, NOW)
+        assert access.accounts_table().create(account)
+        if state is not State.DISCONNECTED:
+            secrets.keep_user_tokens(PREFIX, account.account, UserTokens("an-old-token"))
+
+
+def forget(listener: str) -> None:
+    """Leave nothing of a trial, so that the next one has as little to read."""
+    for one in check_one(listener):
+        access.accounts_table().delete(one.account)
+        if one.account in tokens():
+            name = secrets.token_parameter(PREFIX, one.account)
+            secrets._ssm().delete_parameter(Name=name)
+
+
+def tokens() -> set[str]:
+    """The accounts that tokens are stored of."""
+    pages = secrets._ssm().get_paginator("get_parameters_by_path")
+    found = pages.paginate(Path=f"{PREFIX}/accounts", Recursive=True)
+    return {one["Name"].split("/")[-2] for page in found for one in page["Parameters"]}
+
+
+def check(listener: str) -> Account | None:
+    """What must hold in every moment; the listener's account."""
+    everybody = {one.account: one for one in accounts()}
+    for one in everybody.values():
+        assert one.state is not State.ACTIVE or one.account in tokens()
+    assert tokens() <= everybody.keys()
+    return next(iter(check_one(listener)), None)
+
+
+def check_one(listener: str) -> list[Account]:
+    found = [one for one in accounts() if one.spotify_id == listener]
+    assert len(found) <= 1
+    return found
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("state", [None, *KINDS])
+def test_killed_anywhere_it_leaves_no_token_alone_and_the_next_consent_takes_over(
+    state: State | None, when: When, spotify: FakeSpotify
+) -> None:
+    seen = []
+    for number in count(1):
+        listener = f"{number}"
+        spotify.user = {"id": listener, "display_name": "Mateo"}
+        given_state(listener, state)
+
+        with interrupted(number, when) as kill:
+            connect()
+
+        left = check(listener)
+        assert connect()["status"] == "connected"
+        after = check(listener)
+        assert after is not None
+        assert after.state is State.ACTIVE
+        assert left is None or left.account == after.account
+        assert secrets.user_tokens(PREFIX, after.account) == GIVEN
+        forget(listener)
+        if not kill.happened:
+            break
+        seen.append(kill.happened)
+    writes = {"PutParameter", "UpdateItem"} | ({"TransactWriteItems"} if state is None else set())
+    assert writes <= set(seen)
+
+
+@pytest.mark.parametrize("first_name", [None, "a12345678901"])
+@pytest.mark.parametrize("state", [None, *KINDS])
+def test_two_consents_at_once_make_one_account(
+    state: State | None, first_name: str | None, spotify: FakeSpotify
+) -> None:
+    """The second comes whole before each request of the first."""
+    for number in count(1):
+        listener = f"{number}"
+        spotify.user = {"id": listener, "display_name": "Mateo"}
+        given_state(listener, state)
+        second: list[Row] = []
+        name = first_name and f"a{number:011}"
+
+        def connect_too(second: list[Row] = second) -> None:
+            second.append(connect())
+
+        with interrupted(number, "before", connect_too) as other:
+            first = connect(account=name)
+
+        if not other.happened:
+            assert number > 6
+            break
+        assert [first["status"], second[0]["status"]] == ["connected", "connected"]
+        assert first["account"] == second[0]["account"]
+        after = check(listener)
+        assert after is not None
+        assert after.state is State.ACTIVE
+        forget(listener)
+
+
+def test_two_consents_at_once_of_which_one_is_killed_make_one_account(
+    spotify: FakeSpotify,
+) -> None:
+    """The second is killed at each of its requests, before each of the first's."""
+    seen = 0
+    for number in count(1):
+        for inner in count(1):
+            listener = f"{number}-{inner}"
+            spotify.user = {"id": listener, "display_name": "Mateo"}
+            kills = []
+
+            def second(inner: int = inner, kills: list[str] = kills) -> None:
+                with interrupted(inner, "before") as kill:
+                    connect()
+                kills.append(kill.happened)
+
+            with interrupted(number, "before", second) as other:
+                first = connect()
+
+            if not other.happened:
+                assert seen > 30
+                return
+            after = check(listener)
+            assert after is not None
+            assert (first["status"], first["account"]) == ("connected", after.account)
+            assert after.state is State.ACTIVE
+            forget(listener)
+            if not kills[0]:
+                break
+            seen += 1
+
+
+@pytest.fixture
+def target(spotify: FakeSpotify) -> Target:
+    """The stack as the command line has it."""
+    stack = Target(boto3.Session("testing", "testing", region_name=REGION), "soundlake-test")
+    stack.__dict__["outputs"] = {
+        "AccountsTable": access.accounts_table().name,
+        "DataBucket": BUCKET,
+        "ParameterPrefix": PREFIX,
+    }
+    return stack
+
+
+@pytest.mark.parametrize("delete_data", [False, True])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("state", KINDS)
+def test_an_end_in_the_midst_of_a_consent_comes_before_it_or_after_it(
+    state: State, when: When, delete_data: bool, spotify: FakeSpotify, target: Target
+) -> None:
+    for number in count(1):
+        listener = f"{number}"
+        spotify.user = {"id": listener, "display_name": "Mateo"}
+        given_state(listener, state)
+        name = f"k{number:011}"
+
+        with interrupted(number, when, lambda name=name: end(target, name, delete_data)) as other:
+            assert connect()["status"] == "connected"
+
+        ended = check_ended(listener)
+        if (number, when) == (1, "before"):
+            assert ended is State.ACTIVE
+        forget(listener)
+        if not other.happened:
+            assert number > 6
+            break
+
+
+@pytest.mark.parametrize("delete_data", [False, True])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("state", KINDS)
+def test_a_consent_in_the_midst_of_an_end_comes_before_it_or_after_it(
+    state: State, when: When, delete_data: bool, spotify: FakeSpotify, target: Target
+) -> None:
+    for number in count(1):
+        listener = f"{number}"
+        spotify.user = {"id": listener, "display_name": "Mateo"}
+        given_state(listener, state)
+
+        with interrupted(number, when, connect) as other:
+            end(target, f"k{number:011}", delete_data)
+
+        ended = check_ended(listener)
+        if (number, when) == (1, "before"):
+            assert ended is (None if delete_data else State.DISCONNECTED)
+        forget(listener)
+        if not other.happened:
+            assert number > 4
+            break
+
+
+def end(target: Target, name: str, delete_data: bool) -> None:
+    cli_accounts.stop(target, name, NOW)
+    if delete_data:
+        cli_accounts.erase(target, name)
+
+
+def check_ended(listener: str) -> State | None:
+    """The account is whole, or ended without tokens, or gone: its state, nothing in between."""
+    left = check(listener)
+    if left is None:
+        return None
+    assert (left.state, left.account in tokens()) in {
+        (State.ACTIVE, True),
+        (State.DISCONNECTED, False),
+    }
+    return left.state
 
 
 # What fails.

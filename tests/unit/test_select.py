@@ -13,6 +13,7 @@ from tests.unit.helpers import ACCOUNT, Row, invoke
 
 NOW = datetime.fromisoformat("2026-11-21T09:07:02+00:00")
 HOUR = timedelta(hours=1)
+NEEDED = ("spotify_id", "name", "since", "consented_at")
 
 
 def select(given: Any = None, *, number: int = 0, now: datetime = NOW) -> Row:
@@ -43,12 +44,19 @@ def test_without_an_interval_all_accounts_are_captured_once(given: Row, tables: 
         "status": "selected",
         "accounts": ["another", ACCOUNT],
         "waiting": [],
+        "damaged": [],
         "captured_at": "2026-11-21T09:07:01.500Z",
         "suffix": "",
         "next_round": None,
         "next_at": None,
         "next_in": None,
-        "counts": {"accounts": 2, "waiting": 0, "awaiting_user": 0, "consent_days_left": 99},
+        "counts": {
+            "accounts": 2,
+            "waiting": 0,
+            "damaged": 0,
+            "awaiting_user": 0,
+            "consent_days_left": 99,
+        },
     }
 
 
@@ -102,16 +110,34 @@ def test_a_wrong_input_is_one_sentence(given: Any, sentence: str, tables: object
     assert result["error"].startswith(sentence)
 
 
-def test_an_account_that_cannot_be_read_is_named(tables: Any) -> None:
-    tables.put_item(
-        TableName=access.accounts_table().name,
-        Item={"account": {"S": "broken"}, "state": {"S": "asleep"}},
-    )
+def test_an_account_that_cannot_be_read_is_named_and_keeps_no_other_waiting(tables: Any) -> None:
+    for name, state in (("broken", "asleep"), ("odd", "x" * 500)):
+        item = {"account": name, "state": state, **dict.fromkeys(NEEDED, "2026-11-21T09:00:00Z")}
+        tables.put_item(
+            TableName=access.accounts_table().name,
+            Item={key: {"S": text} for key, text in item.items()},
+        )
 
-    result = select()
+    result = select({"scheduled_time": "2026-11-21T09:07:00Z", "interval_minutes": 20})
 
-    assert result["status"] == "invalid"
-    assert "broken" in result["error"]
+    assert (result["status"], result["accounts"]) == ("selected", [ACCOUNT])
+    assert result["next_at"] is not None
+    assert result["counts"] == {
+        "accounts": 1,
+        "waiting": 0,
+        "damaged": 2,
+        "awaiting_user": 2,
+        "consent_days_left": 99,
+    }
+    broken, odd = result["damaged"]
+    assert broken == {
+        "account": "broken",
+        "error": "The item of the account broken cannot be read (its 'state' is wrong: 'asleep' "
+        "is not a valid State); correct or delete it in the table of accounts.",
+    }
+    assert odd["account"] == "odd"
+    assert len(odd["error"]) <= access.ERROR
+    assert odd["error"].endswith("correct or delete it in the table of accounts.")
 
 
 #### WHAT ALARMS LOOK AT ###########################################################################
@@ -149,7 +175,7 @@ def test_a_consent_that_has_ended_has_no_days_left(tables: object) -> None:
         change(before, after)
         before = after
 
-    assert counts() == {"accounts": 0, "waiting": 1, "awaiting_user": 1}
+    assert counts() == {"accounts": 0, "waiting": 1, "damaged": 0, "awaiting_user": 1}
 
 
 def test_alarms_look_at_what_select_says(

@@ -6,27 +6,30 @@ Nothing here asks AWS or Spotify, and nothing reads a clock. Times are aware UTC
 import calendar
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from soundlake.texts import shortened
 from soundlake.times import TimeError, format_time, parse_time
 
 CONSENT_MONTHS = 6  # Spotify ends every consent so long after it was given, whatever is done
 WARN_DAYS = (30, 7)  # before that end
 RETRY = timedelta(hours=6)  # what mends without the user, Spotify says, takes a few hours
+_WHY = 100  # characters: what is to be done stands after it
 ACCOUNT = re.compile(r"[a-z][a-z0-9]{11}")
 
 
 class AccountError(ValueError):
-    """An account's item cannot be read; the text names the account and the attribute."""
+    """An account's item cannot be read; the text names the account, the attribute, what to do."""
 
 
 class State(StrEnum):
     """What an account's capture depends on."""
 
     ACTIVE = "active"
+    CONNECTING = "connecting"
     NEEDS_CONSENT = "needs_consent"
     NOT_ALLOWED = "not_allowed"
     NEEDS_PREMIUM = "needs_premium"
@@ -46,6 +49,10 @@ class Answer(StrEnum):
 
 WHAT_TO_DO: Mapping[State, str] = {
     State.ACTIVE: "Captured by every run; nothing is to be done.",
+    State.CONNECTING: (
+        "Its consent is being stored; if that lasts longer than a minute, it was cut off: its "
+        "listener must agree again with ./soundlake connect."
+    ),
     State.NEEDS_CONSENT: (
         "Spotify no longer takes this account's consent (it ends after six months, or was "
         "withdrawn): its listener must agree again with ./soundlake connect."
@@ -67,7 +74,8 @@ WHAT_TO_DO: Mapping[State, str] = {
 
 # What is tried again without the user having to tell us.
 RETRIED = frozenset({State.NOT_ALLOWED, State.NEEDS_PREMIUM, State.WRONG_APP})
-WITHOUT_CONSENT = frozenset({State.NEEDS_CONSENT, State.DISCONNECTED})
+# What only a consent ends: nothing is captured, and no capture changes the state.
+WITHOUT_CONSENT = frozenset({State.CONNECTING, State.NEEDS_CONSENT, State.DISCONNECTED})
 _REFUSED: Mapping[Answer, State] = {
     Answer.NOT_REGISTERED: State.NOT_ALLOWED,
     Answer.NO_PREMIUM: State.NEEDS_PREMIUM,
@@ -98,6 +106,28 @@ class Account:
     def what_to_do(self) -> str:
         """One sentence on what the account's state asks of its user."""
         return WHAT_TO_DO[self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """An account whose item cannot be read; `error` is AccountError's sentence.
+
+    `spotify_id` is whose it is, where that can still be read.
+    """
+
+    account: str
+    error: str
+    spotify_id: str | None = None
+
+
+def connecting(account: str, spotify_id: str, name: str, at: datetime) -> Account:
+    """A new account of a listener who consented at `at`, before its tokens are stored."""
+    return Account(account, spotify_id, name, State.CONNECTING, at, at)
+
+
+def reconnecting(before: Account, at: datetime) -> Account:
+    """An account whose new tokens are about to be stored: one that is captured still is."""
+    return _moved(before, State.CONNECTING, at) if before.state in WITHOUT_CONSENT else before
 
 
 def connected(
@@ -178,7 +208,7 @@ def least_consent_days_left(accounts: Iterable[Account], at: datetime) -> int | 
 
 def waits_for_user(account: Account) -> bool:
     """Whether an account is not captured until its user does something; not where they ended it."""
-    return account.state is State.NEEDS_CONSENT or account.state in RETRIED
+    return account.state is not State.DISCONNECTED and account.state is not State.ACTIVE
 
 
 def consent_warning(account: Account, at: datetime) -> str | None:
@@ -201,6 +231,7 @@ def consent_warning(account: Account, at: datetime) -> str | None:
 
 _TIMES = frozenset({"since", "consented_at", "rejected_at", "retry_at", "last_capture_at"})
 NAMES = tuple(field.name for field in fields(Account))
+_NEEDED = tuple(field.name for field in fields(Account) if field.default is MISSING)
 
 
 def to_item(account: Account) -> dict[str, str]:
@@ -216,13 +247,37 @@ def to_item(account: Account) -> dict[str, str]:
 def from_item(item: Mapping[str, str]) -> Account:
     """Read an account back; other attributes are ignored. Raises AccountError."""
     name = item.get("account", "?")
-    try:
-        return Account(**{key: _value(key, item[key]) for key in NAMES if key in item})
-    except (TimeError, TypeError, ValueError) as error:
-        raise AccountError(
-            f"The item of the account {name} cannot be read ({error}); correct or delete it in the "
-            "table of accounts."
-        ) from error
+    missing = [each for each in _NEEDED if each not in item]
+    if missing:
+        raise _damaged(name, f"it has no text {missing[0]!r}")
+    values: dict[str, Any] = {}
+    for each in NAMES:
+        if each not in item:
+            continue
+        try:
+            values[each] = _value(each, item[each])
+        except (TimeError, ValueError) as error:
+            raise _damaged(name, f"its {each!r} is wrong: {error}".rstrip(".")) from error
+    return Account(**values)
+
+
+def read_items(items: Iterable[Mapping[str, str]]) -> tuple[list[Account], list[Damaged]]:
+    """Read accounts back, each list by name of the account; a damaged one hides no other."""
+    accounts: list[Account] = []
+    damaged: list[Damaged] = []
+    for item in sorted(items, key=lambda item: item["account"]):
+        try:
+            accounts.append(from_item(item))
+        except AccountError as error:
+            damaged.append(Damaged(item["account"], str(error), item.get("spotify_id")))
+    return accounts, damaged
+
+
+def _damaged(account: str, why: str) -> AccountError:
+    return AccountError(
+        f"The item of the account {account} cannot be read ({shortened(why, _WHY)}); "
+        "correct or delete it in the table of accounts."
+    )
 
 
 def _value(name: str, text: str) -> Any:

@@ -1,5 +1,8 @@
 """The accounts in DynamoDB: one item each, changed only on what was read, no token among them.
 
+Beside them stands a claim for each listener, an item that names their account: written together
+with it, so that two consents of a new listener at once make one account.
+
 The lease says who refreshes an account's token now. Its times are the callers' machine's, all
 others Spotify's or a run's. Whoever holds a lease may die with it: it ends by itself.
 """
@@ -10,7 +13,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from soundlake.accounts import NAMES, Account, from_item, to_item
+from soundlake.accounts import (
+    NAMES,
+    Account,
+    AccountError,
+    Damaged,
+    from_item,
+    read_items,
+    to_item,
+)
 from soundlake.store.items import dynamodb_client, read, unmet, written
 from soundlake.times import format_time
 
@@ -19,6 +30,11 @@ if TYPE_CHECKING:
 
 # Longer than the longest refresh: one token request, tried three times into its timeouts.
 LEASE = timedelta(seconds=90)
+
+_CLAIM = "listener#"  # begins a claim's key, and no account's name
+_CLAIMED = "claimed"  # the account that a claim names
+
+Texts = Mapping[str, str | None]
 
 
 class AccountsTable:
@@ -35,25 +51,80 @@ class AccountsTable:
         )
         return from_item(read(answer["Item"])) if "Item" in answer else None
 
-    def all(self) -> list[Account]:
-        """Every account, by name of the account. Raises AccountError."""
+    def all(self) -> tuple[list[Account], list[Damaged]]:
+        """Every account, and those whose items cannot be read; each by name of the account."""
+        return read_items(item for item in self._items() if not _is_claim(item))
+
+    def of_listener(self, spotify_id: str) -> Account | None:
+        """The account of a Spotify user, or None. Raises AccountError where it cannot be read.
+
+        There are a handful, so all are read where no claim tells; others' damage is no matter.
+        """
+        named = self.claimed_by(spotify_id)
+        found = self.get(named) if named is not None else None
+        if found is not None and found.spotify_id == spotify_id:
+            return found
+        accounts, damaged = self.all()
+        for one in accounts:
+            if one.spotify_id == spotify_id:
+                return one
+        for each in damaged:
+            if each.spotify_id == spotify_id:
+                raise AccountError(each.error)
+        return None
+
+    def claimed_by(self, spotify_id: str) -> str | None:
+        """The name of the account that a Spotify user was given, whether it is there or not."""
+        answer = self._dynamodb.get_item(
+            TableName=self.name,
+            Key=written({"account": _claim(spotify_id)}),
+            ConsistentRead=True,
+        )
+        return read(answer.get("Item", {})).get(_CLAIMED)
+
+    def has(self, account: str) -> bool:
+        """Whether there is an item of an account, readable or not, or a claim that names it."""
+        return bool(self._keys_of(account))
+
+    def _keys_of(self, account: str) -> list[str]:
+        """The keys of an account's items, its listener's claim first."""
+        items = self._items()
+        claims = [one for one in items if _is_claim(one) and one.get(_CLAIMED) == account]
+        own = [one for one in items if one["account"] == account]
+        return [one["account"] for one in (*claims, *own)]
+
+    def _items(self) -> list[dict[str, str]]:
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self.name, ConsistentRead=True
         )
-        found = [from_item(read(item)) for page in pages for item in page["Items"]]
-        return sorted(found, key=lambda one: one.account)
-
-    def of_listener(self, spotify_id: str) -> Account | None:
-        """The account of a Spotify user, or None: there are a handful, so all are read."""
-        return next((one for one in self.all() if one.spotify_id == spotify_id), None)
+        return [read(item) for page in pages for item in page["Items"]]
 
     def create(self, account: Account) -> bool:
-        """Write a new account; False, nothing being written, where there is one of its name."""
+        """Write a new account and its listener's claim, both or neither.
+
+        False, nothing being written, where there is one of its name, or a claim to another.
+        """
+        claim = {"account": _claim(account.spotify_id), _CLAIMED: account.account}
         return self._conditionally(
-            lambda: self._dynamodb.put_item(
-                TableName=self.name,
-                Item=written(to_item(account)),
-                ConditionExpression="attribute_not_exists(account)",
+            lambda: self._dynamodb.transact_write_items(
+                TransactItems=[
+                    {
+                        "Put": {
+                            "TableName": self.name,
+                            "Item": written(claim),
+                            "ConditionExpression": "attribute_not_exists(account) "
+                            f"OR {_CLAIMED} = :account",
+                            "ExpressionAttributeValues": written({":account": account.account}),
+                        }
+                    },
+                    {
+                        "Put": {
+                            "TableName": self.name,
+                            "Item": written(to_item(account)),
+                            "ConditionExpression": "attribute_not_exists(account)",
+                        }
+                    },
+                ]
             )
         )
 
@@ -63,16 +134,22 @@ class AccountsTable:
         False, nothing being written, where somebody else changed it meanwhile. The time of the
         last capture is no part of the condition: two runs may capture at once.
         """
-        old, new = to_item(before), to_item(after)
-        changed = {name: new.get(name) for name in NAMES if old.get(name) != new.get(name)}
-        if not changed:
-            return True
-        seen = {name: old.get(name) for name in NAMES if name != "last_capture_at"}
-        return self._update(before.account, changed, seen)
+        changed, seen = _difference(before, after)
+        return self._update(before.account, changed, seen) if changed else True
+
+    def finish(self, before: Account, after: Account, by: str) -> bool:
+        """Write what changed and give the lease back, only while `by` has it.
+
+        False, nothing being written, where somebody has seized it or changed the account meanwhile.
+        """
+        changed, seen = _difference(before, after)
+        given_back: Texts = dict.fromkeys(("lease_by", "lease_until"))
+        return self._update(before.account, {**changed, **given_back}, {**seen, "lease_by": by})
 
     def delete(self, account: str) -> None:
-        """Delete an account's item, where there is one."""
-        self._dynamodb.delete_item(TableName=self.name, Key=written({"account": account}))
+        """Delete an account's item, readable or not, after its listener's claim."""
+        for key in self._keys_of(account):
+            self._dynamodb.delete_item(TableName=self.name, Key=written({"account": key}))
 
     #### THE LEASE ###############################################################################
 
@@ -126,9 +203,7 @@ class AccountsTable:
             )
         )
 
-    def _update(
-        self, account: str, changed: Mapping[str, str | None], seen: Mapping[str, str | None]
-    ) -> bool:
+    def _update(self, account: str, changed: Texts, seen: Texts) -> bool:
         sets = [name for name, value in changed.items() if value is not None]
         gone = [name for name, value in changed.items() if value is None]
         parts = []
@@ -161,3 +236,18 @@ class AccountsTable:
                 return False
             raise
         return True
+
+
+def _claim(spotify_id: str) -> str:
+    return f"{_CLAIM}{spotify_id}"
+
+
+def _is_claim(item: Mapping[str, str]) -> bool:
+    return item["account"].startswith(_CLAIM)
+
+
+def _difference(before: Account, after: Account) -> tuple[Texts, Texts]:
+    """What changes of an item (None goes), and all that must still stand as it was read."""
+    old, new = to_item(before), to_item(after)
+    changed = {name: new.get(name) for name in NAMES if old.get(name) != new.get(name)}
+    return changed, {name: old.get(name) for name in NAMES if name != "last_capture_at"}

@@ -30,5 +30,11 @@ def read(item: "Mapping[str, AttributeValueTypeDef]") -> dict[str, str]:
 
 
 def unmet(error: ClientError) -> bool:
-    """Whether a write was refused because its condition did not hold."""
+    """Whether a write was refused because its condition did not hold.
+
+    So is a transaction that met another one over the same items: whoever reads again sees why.
+    """
+    if error.response["Error"]["Code"] == "TransactionCanceledException":
+        reasons = {str(each.get("Code")) for each in error.response.get("CancellationReasons", ())}
+        return reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}
     return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
