@@ -422,6 +422,31 @@ def test_merging_leaves_its_inputs_as_they_were() -> None:
     assert [row["track_name"] for row in seen] == ["Track 1"]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_one_page_left_out_of_a_play_another_says(order: tuple[int, int]) -> None:
+    bare = {"uri": f"spotify:track:{helpers.track_id(1)}"}
+    pages = [
+        read([played(1, NOW, track=bare, context=None)], "raw/a"),
+        read([played(1, NOW)], "raw/b"),
+    ]
+
+    (row,) = merged([pages[place] for place in order])
+
+    assert (row["track_name"], row["artist_names"], row["album_name"]) == (
+        "Track 1",
+        ["Artist 1"],
+        "Album 1",
+    )
+    assert (row["context_type"], row["raw_keys"]) == ("album", ["raw/a"])
+
+
+def test_the_first_page_that_says_something_is_believed() -> None:
+    first = read([played(1, NOW)], "raw/a")
+    renamed = read([played(1, NOW, track=helpers.track(1, name="Another name"))], "raw/b")
+
+    assert [row["track_name"] for row in merged([renamed, first])] == ["Track 1"]
+
+
 # Plays.
 
 
@@ -498,6 +523,18 @@ def test_what_another_source_tells_is_a_play_of_its_own() -> None:
     exported = [captured | {"source": "export", "time": captured["time"] + n * MS} for n in (1, 2)]
 
     assert len(derive_plays([captured, *exported])) == 3
+
+
+def test_what_a_reading_left_out_another_reading_of_the_play_says() -> None:
+    bare = without(helpers.track(1), "name", "artists")
+    (early,) = read([played(1, "2026-11-21T09:00:00Z", track=bare)], "raw/a").observations
+    (later,) = read([played(1, "2026-11-21T09:00:01.5Z")], "raw/b").observations
+
+    (play,) = derive_plays([early, later])
+
+    assert (play["played_at"], play["track_name"]) == (early["time"], "Track 1")
+    assert (play["artist_names"], play["evidence"]) == (["Artist 1"], ["raw/a", "raw/b"])
+    assert early["track_name"] is None
 
 
 def test_a_page_of_another_precision_shares_what_is_known() -> None:

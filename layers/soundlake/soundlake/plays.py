@@ -195,13 +195,20 @@ def merge(known: Iterable[Row], seen: Iterable[Row]) -> list[Row]:
 
     An observation names the first page that showed it, in the order of the pages' keys and not
     of their derivation: so an overlap adds nothing, and what order pages are derived in is all one.
+    What that page left out, another may say.
     """
     merged = {identity(row): row for row in known}
     for row in seen:
-        earlier = merged.setdefault(identity(row), row)
-        if row["source"] == SOURCE and min(row["raw_keys"]) < min(earlier["raw_keys"]):
-            merged[identity(row)] = row
+        one = merged.setdefault(identity(row), row)
+        first, then = (row, one) if min(row["raw_keys"]) < min(one["raw_keys"]) else (one, row)
+        merged[identity(row)] = _filled(first, then)
     return sorted(merged.values(), key=lambda row: (row["time"], row["uri"], row["source"]))
+
+
+def _filled(row: Row, other: Row) -> Row:
+    """A row with what it does not say, and the other does."""
+    missing = [name for name, value in row.items() if value is None or value == []]
+    return {**row, **{name: other[name] for name in missing}} if missing else row
 
 
 def derive_plays(observations: Iterable[Row]) -> list[Row]:
@@ -220,7 +227,8 @@ def derive_plays(observations: Iterable[Row]) -> list[Row]:
             if row["source"] == SOURCE:
                 latest[row["account"], row["uri"]] = row, play
         else:
-            play["evidence"] = sorted({*play["evidence"], *row["raw_keys"]})
+            evidence = sorted({*play["evidence"], *row["raw_keys"]})
+            play.update(_filled(play, _play(row)), evidence=evidence)
     return sorted(plays, key=lambda play: (play["played_at"], play["uri"]))
 
 
