@@ -41,6 +41,12 @@ def read(rows: Sequence[Any], raw_key: str = "raw/a", at: datetime = NOW) -> Cap
     )
 
 
+def read_answer(answer: Any) -> CapturedPage:
+    return read_page(
+        answer, account="main", raw_key="k", capture_id="c", captured_at=NOW, observed_at=NOW
+    )
+
+
 def minutes(number: int) -> datetime:
     return NOW - timedelta(hours=5) + timedelta(minutes=number)
 
@@ -333,6 +339,42 @@ def test_what_is_no_page_is_refused(answer: Any) -> None:
         read_page(
             answer, account="main", raw_key="k", capture_id="c", captured_at=NOW, observed_at=NOW
         )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ({"status": 502, "message": "Bad gateway."}, "Bad gateway"),
+        ({"status": 502}, "{'status': 502}"),
+        ("server_error", "server_error"),
+        ("x" * 100, "x" * 77 + "..."),
+    ],
+)
+def test_an_error_in_a_pages_place_is_told_in_its_words(error: Any, said: str) -> None:
+    with pytest.raises(BadAnswerError) as told:
+        read_answer({"error": error})
+
+    assert str(told.value) == (
+        f"recently played: Spotify answered an error in the place of a page: {said}"
+    )
+
+
+def test_a_page_is_read_whatever_stands_beside_its_items() -> None:
+    answer = recently_played([played(1, NOW)]) | {"error": {"message": "none"}}
+
+    assert len(read_answer(answer).observations) == 1
+
+
+def test_a_time_that_cannot_be_is_named() -> None:
+    assert read([played(1, "2005-01-01T00:00:00Z")]).problems == [
+        "row 1: played_at: '2005-01-01T00:00:00Z' is no time at which this answer can show a play."
+    ]
+
+
+def test_plays_of_one_time_are_in_order() -> None:
+    page = read([played(1, minutes(5)), played(2, minutes(5)), None, played(3, minutes(1))])
+
+    assert page.unread == [(naive(1), naive(5))]
 
 
 @pytest.mark.parametrize(

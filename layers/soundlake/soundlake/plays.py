@@ -88,7 +88,7 @@ def read_page(
 def _page(answer: Any) -> RecentlyPlayed:
     error = answer.get("error") if isinstance(answer, dict) else None
     if error and "items" not in answer:
-        said = error.get("message") if isinstance(error, dict) else error
+        said = (error.get("message") if isinstance(error, dict) else None) or error
         raise BadAnswerError(
             "recently played: Spotify answered an error in the place of a page: "
             + shortened(str(said).rstrip("."))
