@@ -288,6 +288,25 @@ def test_every_state_but_two_waits_for_its_user(state: State) -> None:
     assert waits_for_user(in_state(state, NOW)) == waits
 
 
+def test_an_account_begins_without_a_capture_and_unfinished() -> None:
+    assert connecting("a12345678901", "solveig", "Solveig", NOW) == Account(
+        "a12345678901", "solveig", "Solveig", State.CONNECTING, NOW, NOW
+    )
+
+
+def test_what_ends_an_account_ends_what_it_waited_for() -> None:
+    noted = replace(MINE, rejected_at=NOW, rejected_by="run-1", retry_at=NOW)
+
+    for ended in (
+        disconnected(noted, NOW + HOUR),
+        answered(noted, Answer.INVALID_GRANT, NOW + HOUR, "run-2"),
+    ):
+        assert ended.retry_at is None
+    assert disconnected(noted, NOW + HOUR) == replace(
+        MINE, state=State.DISCONNECTED, since=NOW + HOUR
+    )
+
+
 def test_an_item_is_texts_and_comes_back() -> None:
     noted = answered(captured(), Answer.INVALID_GRANT, NOW + HOUR, "run-2")
 

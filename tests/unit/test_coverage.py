@@ -448,3 +448,73 @@ def test_what_an_export_covers_whole_is_confirmed_whatever_else_there_is() -> No
     assert sure(gap(START, None), reached=True, exports=whole) == CONFIRMED
     assert sure(exports=[(START + MINUTE, START + DAY)]) == OBSERVED
     assert sure(exports=[(START, START + DAY - MINUTE)]) == OBSERVED
+
+
+# What stands in a gap's row.
+
+
+def test_a_gap_says_whose_it_is_and_which_attempt_told_of_it(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(200, *FULL)
+
+    assert gaps(account.rows) == [
+        {
+            "account": "main",
+            "from_time": NOON - MINUTE,
+            "to_time": NOON + 200 * MINUTE,
+            "reason": "missed",
+            "found_at": NOON + 200 * MINUTE,
+            "found_by": "raw/0002",
+            "closed_by": None,
+        }
+    ]
+
+
+def test_a_gap_that_lasts_is_told_of_by_the_first_attempt_that_failed(account: Account) -> None:
+    account.page(0, -9, -1)
+    for at in (20, 40, 60):
+        account.failure(at)
+
+    (gap,) = gaps(account.rows)
+    assert (gap["found_at"], gap["found_by"]) == (NOON + 20 * MINUTE, None)
+
+
+def test_two_hours_between_two_pages_are_not_missed_yet(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(120, *FULL)
+
+    assert [gap["reason"] for gap in gaps(account.rows)] == ["overflow"]
+
+
+def test_gaps_that_begin_together_are_one(account: Account) -> None:
+    """A page of late plays alone moves no beginning."""
+    account.page(0, -9, -1)
+    account.page(200, -300, -200)
+    account.page(400, 390, 399)
+
+    assert account.gaps() == [(-1, 400, "missed", None)]
+
+
+def test_a_page_may_close_an_earlier_gap_and_not_a_later_one(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(200, 190, 199)
+    account.page(400, 390, 399)
+    account.page(420, 190, 199, 390, 399, 410)
+
+    assert account.gaps() == [
+        (-1, 200, "missed", None),
+        (199, 400, "missed", "raw/0004"),
+    ]
+
+
+def test_a_gap_of_failures_alone_stays_beside_one_that_closes(account: Account) -> None:
+    account.page(0, -9, -1)
+    account.page(200, 190, 199)
+    account.page(220, -1, 190, 199, 210)
+    account.failure(240)
+    account.failure(300)
+
+    assert account.gaps() == [
+        (-1, 200, "missed", "raw/0003"),
+        (210, None, "unreachable", None),
+    ]

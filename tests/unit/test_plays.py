@@ -661,6 +661,16 @@ def test_a_play_older_than_an_earlier_page_is_late() -> None:
     assert (row["new"], row["late"], row["known"]) == (3, 2, 1)
 
 
+def test_others_observations_are_not_this_accounts() -> None:
+    page = read([played(1, minutes(1))], "raw/b")
+    (other,) = read([played(1, minutes(1))], "raw/a").observations
+    observations = [*page.observations, other | {"account": "another"}]
+
+    row = capture_row(page, "main", [*observations, other | {"source": "export"}])
+
+    assert (row["new"], row["known"], row["reached"]) == (1, 0, None)
+
+
 def test_a_play_at_the_newest_time_that_was_shown_is_not_late() -> None:
     first = read([played(1, minutes(1)), played(5, minutes(5))], "raw/a")
     second = read([played(6, minutes(5)), played(4, minutes(4))], "raw/b")
