@@ -24,7 +24,7 @@ from local.spotify.control import Control
 from local.spotify.errors import ApiError, ConsentError, TokenError
 from local.spotify.faults import Fault, spoil
 from local.spotify.settings import Settings
-from local.spotify.world import ChartDef, ChartPage, Features, Listener, Track, World
+from local.spotify.world import Features, Listener, Playlist, Track, World
 
 EXTENSION = "soundlake-local-spotify"
 _HISTORY_WINDOW = 50
@@ -199,24 +199,24 @@ def _number(name: str, default: int, least: int, most: int) -> int:
 
 def _playlists(control: Control) -> Blueprint:
     blueprint = Blueprint("playlists", __name__)
-    shape = control.settings.playlist_shape
+    known, shape = control.world.catalogue, control.settings.playlist_shape
 
-    def find(playlist_id: str) -> tuple[ChartDef, ChartPage, list[shapes.Json]]:
-        chart = control.world.chart_by_playlist(playlist_id)
-        if chart is None:
+    def find(playlist_id: str) -> Playlist:
+        found = control.world.playlist(playlist_id, control.clock.today())
+        if found is None:
             raise ApiError(404, "Resource not found")
-        published = control.world.chart_page(chart, control.clock.today())
-        entries = shapes.chart_entries(_base(), control.world.catalogue, published, shape)
-        return chart, published, entries
+        return found
 
     def entries_page(playlist_id: str, most: int) -> Response:
         limit, offset = _number("limit", 20, 1, most), _number("offset", 0, 0, 10**9)
-        _, _, entries = find(playlist_id)
+        entries = shapes.playlist_entries(_base(), known, find(playlist_id), shape)
         return jsonify(shapes.page(request.base_url, entries, limit=limit, offset=offset))
 
     @blueprint.get("/playlists/<playlist_id>")
     def playlist(playlist_id: str) -> Response:
-        return jsonify(shapes.playlist(_base(), *find(playlist_id), shape))
+        found = find(playlist_id)
+        contents = shapes.playlist_contents(_base(), known, found, shape)
+        return jsonify(shapes.playlist(_base(), found) | contents)
 
     @blueprint.get("/playlists/<playlist_id>/tracks")
     def tracks(playlist_id: str) -> Response:

@@ -88,6 +88,7 @@ class Control:
                     "id": one.id,
                     "display_name": one.display_name,
                     "refresh_token": self.tokens.refresh_token(one.id),
+                    "playlist_id": one.playlist_id,
                 }
                 for one in world.listeners
             ],
