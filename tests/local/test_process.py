@@ -162,6 +162,17 @@ def test_a_file_of_charts(start: Start, tmp_path: Path) -> None:
     assert requests.get(playlist, headers=headers, timeout=5).status_code == 429
 
 
+def test_an_access_mode(start: Start) -> None:
+    line, url = _ready(
+        start("--port", "0", "--access", "development_2025", "--no-client-credentials")
+    )
+    assert line.endswith("Z, access development_2025")
+    assert requests.get(f"{url}/_control/access", timeout=5).json() == {
+        "mode": "development_2025",
+        "client_credentials": False,
+    }
+
+
 def test_a_port_in_use(start: Start) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
