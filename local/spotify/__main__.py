@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="refuse an app's own tokens in the development modes",
     )
+    add("--daily-quota", type=int, default=0, help="requests per 24 hours; 0 (default) is off")
     add("--rate-limit", type=int, default=0, help="requests per 30 seconds; 0 (default) is off")
     add("--playlist-shape", choices=("tracks", "items"), default="tracks")
     add("--rotate-refresh-tokens", action="store_true", help="each refresh gives a new one")
@@ -93,11 +94,14 @@ def _world(options: argparse.Namespace) -> World:
 def _settings(options: argparse.Namespace) -> Settings:
     if options.rate_limit < 0:
         raise WorldError(f"--rate-limit {options.rate_limit} is below 0.")
+    if options.daily_quota < 0:
+        raise WorldError(f"--daily-quota {options.daily_quota} is below 0.")
     return Settings(
         mode=options.access,
         client_credentials=not options.no_client_credentials,
         rotate_refresh_tokens=options.rotate_refresh_tokens,
         playlist_shape=options.playlist_shape,
+        daily_quota=options.daily_quota,
         rate_limit=options.rate_limit,
     )
 

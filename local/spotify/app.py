@@ -81,7 +81,7 @@ def _install_borders(app: Flask, control: Control) -> None:
 
 
 def _admit(control: Control) -> Response | None:
-    """Faults, the token, the rate limit, the access mode; an answer only if it is dropped."""
+    """Faults, the token, both limits, the access mode; an answer only if it is dropped."""
     g.settings = control.settings  # one request meets one mode
     g.fault = fault = control.faults.replacing(_full_path())
     if fault is not None:
@@ -90,6 +90,9 @@ def _admit(control: Control) -> Response | None:
         control.faults.before(fault, accounts=request.path.startswith("/api/"))
     if request.path.startswith("/v1/"):
         g.bearer = control.tokens.bearer_of(request.headers.get("Authorization"))
+        wait = control.quota.count(g.settings.daily_quota)
+        if wait is not None:
+            raise ApiError(429, "Too many requests", reason="QUOTA_EXCEEDED", retry_after=wait)
         wait = control.limit.retry_after()
         if wait is not None:
             raise ApiError(429, "API rate limit exceeded", retry_after=wait)

@@ -8,8 +8,10 @@ Routes, all JSON; a request that makes no sense gets 400 ``{"error": sentence}``
 * ``GET /_control/plays?listener=ID&after=MS&before=MS``: the whole truth about a listener's plays
   between two instants (both exclusive, Unix ms; by default the last 30 days to the clock),
   oldest first: ``{"plays": [{"played_at", "played_at_ms", "track_id", "context"}]}``.
-* ``GET /_control/access``: ``{"mode", "client_credentials"}``, see `settings`; ``PUT`` with any of
-  them changes them from the next request on.
+* ``GET /_control/access``: ``{"mode", "client_credentials", "daily_quota"}``, see `settings`, and
+  ``"counted"``, the requests of the last 24 hours, refused ones too, with ``"retry_after"``, the
+  seconds until the quota has room again, null where it has. ``PUT`` with any of the three settings
+  changes them from the next request on.
 * ``POST``/``GET``/``DELETE /_control/faults``: see `faults`.
 * ``GET``/``DELETE /_control/requests``: see `counting`. Control requests are not counted.
 * ``POST /_control/revocations`` ``{"listener": id}``: end a listener's consent;
@@ -30,12 +32,13 @@ from local.spotify.clock import Clock, from_ms, iso_ms, parse_instant, to_ms
 from local.spotify.counting import RequestLog
 from local.spotify.errors import ControlError
 from local.spotify.faults import Faults, parse_fault
-from local.spotify.limits import RateLimit
+from local.spotify.limits import DailyQuota, RateLimit
 from local.spotify.listening import History
 from local.spotify.settings import MODES, Settings
 from local.spotify.world import Listener, Play, World, WorldError
 
 _RECENT = timedelta(days=30)
+_MOST = 10**6  # requests a day
 _FARTHEST = timedelta(days=400)  # bounds the work of one request
 
 
@@ -62,6 +65,7 @@ class Control:
         self.history = History(world)
         self.tokens = Tokens(settings, world.listeners, monotonic)
         self.limit = RateLimit(settings.rate_limit, monotonic)
+        self.quota = DailyQuota(self.clock.now)
         self.faults = Faults(sleep=sleep)
         self.requests = RequestLog(settings.log_size)
         _check_date(world, self.clock.now())
@@ -93,7 +97,14 @@ class Control:
     def access(self) -> dict[str, Any]:
         """The answer of ``GET /_control/access``."""
         settings = self.settings
-        return {"mode": settings.mode, "client_credentials": settings.client_credentials}
+        counted, retry_after = self.quota.state(settings.daily_quota)
+        return {
+            "mode": settings.mode,
+            "client_credentials": settings.client_credentials,
+            "daily_quota": settings.daily_quota,
+            "counted": counted,
+            "retry_after": retry_after,
+        }
 
     def describe(self) -> dict[str, Any]:
         """The answer of ``GET /_control/world``; `plays` counts the last 30 days."""
@@ -174,8 +185,15 @@ def _check_access(name: str, value: object) -> None:
     elif name == "client_credentials":
         if not isinstance(value, bool):
             raise ControlError(f"client_credentials must be true or false, not {value!r}.")
+    elif name == "daily_quota":
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+            raise ControlError(
+                f"daily_quota must be a whole number from 0 to {_MOST}, not {value!r}."
+            )
     else:
-        raise ControlError(f"Access has no {name!r}; it has mode and client_credentials.")
+        raise ControlError(
+            f"Access has no {name!r} to set; it has mode, client_credentials and daily_quota."
+        )
 
 
 def routes(control: Control) -> Blueprint:

@@ -24,6 +24,8 @@ class Settings:
         playlist_shape: "tracks" answers as to apps with extended access
             (``tracks.items[].track``), "items" as since February 2026 (``items.items[].item``);
             the mode "development" always has "items".
+        daily_quota: /v1 requests allowed in any 24 hours of the local clock, over all clients and
+            in every mode; 0 means no limit.
         rate_limit: /v1 requests allowed in any 30 seconds; 0 means no limit.
         token_lifetime_s: seconds an access token lives.
         log_size: how many of the newest requests ``/_control/requests`` lists.
@@ -35,6 +37,7 @@ class Settings:
     client_credentials: bool = True
     rotate_refresh_tokens: bool = False
     playlist_shape: PlaylistShape = "tracks"
+    daily_quota: int = 0
     rate_limit: int = 0
     token_lifetime_s: int = 3600
     log_size: int = 1000

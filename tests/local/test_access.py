@@ -270,13 +270,14 @@ def test_an_apps_own_token_may_be_refused(serve: Serve, made_world: World) -> No
 
 
 def test_the_mode_is_switched_while_it_runs(made: Api) -> None:
-    assert made.call("GET", "access").json() == {"mode": "extended", "client_credentials": True}
+    before = made.call("GET", "access").json()
+    assert (before["mode"], before["client_credentials"]) == ("extended", True)
     assert made.call("GET", "world").json()["access"] == "extended"
     assert _asked(made, "tracks?ids={track}")[0] == 200
     assert _asked(made, "playlists/{chart}")[0] == 200
 
     switched = made.call("PUT", "access", json={"mode": "development"})
-    assert switched.json() == {"mode": "development", "client_credentials": True}
+    assert switched.json() == {**before, "mode": "development", "counted": 2}
     assert made.call("GET", "world").json()["access"] == "development"
     # With the same token: the mode is the app's, not the token's.
     assert _asked(made, "tracks?ids={track}") == (403, FORBIDDEN)
@@ -286,7 +287,8 @@ def test_the_mode_is_switched_while_it_runs(made: Api) -> None:
     made.call("PUT", "access", json={"client_credentials": False})
     assert _asked(made, "tracks/{track}") == (403, FORBIDDEN)
 
-    made.call("PUT", "access", json={"mode": "extended", "client_credentials": True})
+    back = {name: before[name] for name in ("mode", "client_credentials", "daily_quota")}
+    made.call("PUT", "access", json=back)
     assert _asked(made, "tracks?ids={track}")[0] == 200
     assert "popularity" in _asked(made, "tracks/{track}")[1]
 
@@ -298,6 +300,10 @@ def test_the_mode_is_switched_while_it_runs(made: Api) -> None:
         ({"mode": ["extended"]}, "mode must be one of"),
         ({"client_credentials": 1}, "client_credentials must be true or false, not 1"),
         ({"mode": "development", "quota": 1}, "Access has no 'quota'"),
+        ({"counted": 0}, "Access has no 'counted' to set"),
+        ({"daily_quota": -1}, "daily_quota must be a whole number from 0 to 1000000, not -1"),
+        ({"daily_quota": True}, "not True"),
+        ({"daily_quota": "10"}, "not '10'"),
         (["development"], "JSON object"),
     ],
 )

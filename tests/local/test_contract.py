@@ -298,6 +298,9 @@ def _answers(api: Api) -> dict[str, Asked]:
     for kind in ("401", "403", "429"):
         api.control.fault(path="^/v1/artists", kind=kind, times=1)
         answers[kind] = _ask(api, f"artists/{artist}")
+    api.control.set_access(daily_quota=1)
+    answers["quota"] = _ask(api, f"artists/{artist}")
+    api.control.set_access(daily_quota=0)
     for name, kind in (("local file", "local_file"), ("episode", "episode")):
         api.control.fault(path="^/v1/playlists", kind=kind, times=1)
         answers[name] = _ask(api, f"playlists/{playlist}/items", owner, limit=2)

@@ -169,6 +169,12 @@ def test_errors_reach_spotipy(
         spotify.artist(UNKNOWN_ID)
     assert limited.value.headers["Retry-After"] == "7"
 
+    small.control.set_access(daily_quota=1)
+    with pytest.raises(spotipy.SpotifyException) as spent:
+        spotify.artist(UNKNOWN_ID)
+    assert (spent.value.http_status, spent.value.reason) == (429, "QUOTA_EXCEEDED")
+    assert int(spent.value.headers["Retry-After"]) > 80_000
+
     wrong = spotipy.Spotify(auth_manager=_credentials(session, "wrong"), requests_session=session)
     with pytest.raises(SpotifyOauthError, match="invalid_client"):
         wrong.artist(UNKNOWN_ID)
