@@ -2,7 +2,7 @@
 
 Routes, all JSON; a request that makes no sense gets 400 ``{"error": sentence}``:
 
-* ``GET /_control/world``: label, clock, client, listeners, charts and counts.
+* ``GET /_control/world``: label, clock, access mode, client, listeners, charts and counts.
 * ``PUT /_control/clock`` ``{"now": instant, "stopped": false}``: move the clock; it then stays on
   that UTC date, or, stopped, at that instant.
 * ``GET /_control/plays?listener=ID&after=MS&before=MS``: the whole truth about a listener's plays
