@@ -83,7 +83,7 @@ class Control:
         _check_date(self.world, now)
         self.clock.set(now, stopped=stopped)
 
-    def set_access(self, **changes: Any) -> None:
+    def set_access(self, /, **changes: Any) -> None:
         """Change settings of `access` while the service runs, as ``PUT /_control/access`` does.
 
         Raises:

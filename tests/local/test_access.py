@@ -301,6 +301,7 @@ def test_the_mode_is_switched_while_it_runs(made: Api) -> None:
         ({"client_credentials": 1}, "client_credentials must be true or false, not 1"),
         ({"mode": "development", "quota": 1}, "Access has no 'quota'"),
         ({"counted": 0}, "Access has no 'counted' to set"),
+        ({"self": "x"}, "Access has no 'self' to set"),
         ({"daily_quota": -1}, "daily_quota must be a whole number from 0 to 1000000, not -1"),
         ({"daily_quota": True}, "not True"),
         ({"daily_quota": "10"}, "not '10'"),
