@@ -5,11 +5,11 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 from rich.console import Console
@@ -38,6 +38,7 @@ from cli.errors import Misuse, Trouble, sentence
 from cli.follow import Outcome
 from cli.home import World, starting
 from cli.target import CHART_LIST, MACHINES, Target, choose
+from local.spotify.settings import MODES, Mode
 
 _FILE = click.Path(path_type=Path)
 
@@ -71,6 +72,12 @@ def service_options[Verb: Callable[..., Any]](verb: Verb) -> Verb:
             envvar="SOUNDLAKE_PORT",
             show_default=True,
             help="Where the embedded AWS listens.",
+        ),
+        click.option(
+            "--access",
+            type=click.Choice(MODES),
+            help="The app's access mode at the local Spotify; without it, what it has, at first "
+            "extended.",
         ),
         click.option(
             "--world",
@@ -107,11 +114,11 @@ def _target(profile: str | None, region: str | None, stage: str | None) -> Targe
 
 @main.command()
 @service_options
-def up(csv: Path | None, port: int, spotify_port: int) -> None:
+def up(csv: Path | None, access: Mode | None, port: int, spotify_port: int) -> None:
     """Start the local services and deploy the lake to them."""
     console = Console()
     with starting():
-        lake = local_lake.up(_plan(csv, port, spotify_port), console)
+        lake = local_lake.up(_plan(csv, access, port, spotify_port), console)
     took = sum(lake.seconds.values())
     console.print(f"[green]✓[/] The lake is up at {lake.state.endpoint} ({took:.1f} s).")
     console.print(_about(lake.facts), soft_wrap=True, highlight=False)
@@ -130,18 +137,28 @@ class Stopped(Exception):  # noqa: N818 - nothing went wrong
     """The person stopped a run whose services end with it."""
 
 
-def _plan(csv: Path | None, port: int, spotify_port: int) -> services.Plan:
+def _plan(csv: Path | None, access: Mode | None, port: int, spotify_port: int) -> services.Plan:
     if port == spotify_port:
         raise Misuse(f"Both services cannot listen on port {port}; choose another for one.")
     if csv is not None and not csv.is_file():
         raise Misuse(f"There is no file {csv}.")
-    return services.Plan(World.of(csv), samconfig.local_region(), port, spotify_port)
+    region = samconfig.local_region()
+    return services.Plan(World.of(csv), region, port, spotify_port, access=access)
+
+
+_WITHHELD: Final[Mapping[str, str]] = {
+    "development_2025": "Spotify answers as to a development app of 2025: no charts, no audio "
+    "features.",
+    "development": "Spotify answers as to a new development app: no charts, no audio features, "
+    "one look-up at a time.",
+}
 
 
 def _about(facts: worlds.Facts) -> str:
+    world = f"Its world: {facts.label}."
     if facts.made_up:
-        return "Its world is made up: listeners, tracks and charts come from a seed."
-    return f"Its world: {facts.label}."
+        world = "Its world is made up: listeners, tracks and charts come from a seed."
+    return "\n".join([world, *([_WITHHELD[facts.access]] if facts.access in _WITHHELD else [])])
 
 
 @main.group()
@@ -209,13 +226,13 @@ def _finish(outcome: Outcome) -> None:
 
 @run.command(name="all")
 @service_options
-def run_all(csv: Path | None, port: int, spotify_port: int) -> None:
+def run_all(csv: Path | None, access: Mode | None, port: int, spotify_port: int) -> None:
     """Start the local lake, run both machines, and sum up what happened.
 
     At a terminal it then serves until Ctrl-C.
     """
     console = Console()
-    plan = replace(_plan(csv, port, spotify_port), own=True)
+    plan = replace(_plan(csv, access, port, spotify_port), own=True)
     with starting():
         lake = local_lake.up(plan, console)
     try:

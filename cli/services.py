@@ -19,6 +19,7 @@ from typing import Any, Final
 from cli.errors import Trouble
 from cli.home import ROOT, World, home, read_json, write_json
 from local.aws import process, service
+from local.spotify.settings import Mode
 
 STACK: Final = "soundlake-local"
 AWS_PORT: Final = 4566
@@ -117,6 +118,7 @@ class Plan:
     wait_scale: float = 1.0
     own: bool = False
     listeners: int | None = None  # as many as the world has by itself
+    access: Mode | None = None  # what runs keeps its own, and begins as extended
 
     @property
     def aws(self) -> service.Options:
@@ -133,6 +135,7 @@ class Plan:
         """The local Spotify's command line."""
         command = [sys.executable, "-P", "-m", "local.spotify", "--port", str(self.spotify_port)]
         command += ["--charts", str(self.world.csv)] if self.world.csv else []
+        command += ["--access", self.access] if self.access else []
         return command + (["--listeners", str(self.listeners)] if self.listeners else [])
 
     def fits(self, state: Running) -> bool:
@@ -157,6 +160,7 @@ def up(plan: Plan, say: Say) -> tuple[Running, bool]:
             # A command that was killed left them: this one ends them in its place.
             found = replace(found, owner=process.identify(os.getpid()))
             _write(found)
+        _switch(plan, found, say)
         return found, False
     if found:
         if found.world != plan.world.name and found.healthy():
@@ -171,6 +175,31 @@ def up(plan: Plan, say: Say) -> tuple[Running, bool]:
                 f"port with --{option} or {variable}."
             )
     return _start(plan, say), True
+
+
+def _switch(plan: Plan, state: Running, say: Say) -> None:
+    """Give a running local Spotify the wanted access mode; only it knows which it has."""
+    if plan.access is None or access(state) == plan.access:
+        return
+    try:
+        _json(f"{state.spotify}/_control/access", put={"mode": plan.access})
+    except (OSError, ValueError) as error:
+        raise Trouble(
+            f"The local Spotify did not change its access mode to {plan.access}; run "
+            "./soundlake down and start again."
+        ) from error
+    say(f"The local Spotify's access mode is now {plan.access}.")
+
+
+def access(state: Running) -> str:
+    """Return the access mode that the local Spotify answers to; raise Trouble without one."""
+    try:
+        return str(get_json(f"{state.spotify}/_control/access")["mode"])
+    except (OSError, ValueError, KeyError) as error:
+        raise Trouble(
+            f"The local Spotify at {state.spotify} does not say its access mode; run "
+            "./soundlake down and start again."
+        ) from error
 
 
 def _start(plan: Plan, say: Say) -> Running:
@@ -271,8 +300,19 @@ def _wait_for_spotify(plan: Plan, one: process.Process) -> None:
 
 def get_json(url: str, *, seconds: float = 5.0) -> dict[str, Any]:
     """Ask a service on this machine for JSON; raises OSError or ValueError."""
+    return _json(url, seconds=seconds)
+
+
+def _json(
+    url: str, *, put: Mapping[str, Any] | None = None, seconds: float = 5.0
+) -> dict[str, Any]:
+    """Get JSON from a service on this machine, or put some there and get its answer."""
+    request = urllib.request.Request(url)  # noqa: S310 - addresses of our own services
+    if put is not None:
+        request.method, request.data = "PUT", json.dumps(put).encode()
+        request.add_header("Content-Type", "application/json")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=seconds) as answer:
+    with opener.open(request, timeout=seconds) as answer:
         content = json.load(answer)
     if not isinstance(content, dict):
         raise ValueError(f"{url} answered no object")  # noqa: TRY004 - not a caller's type error

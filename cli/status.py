@@ -87,13 +87,20 @@ def _stack(target: Target) -> Facts:
     found: Facts = {"name": target.stack, "region": target.region, "status": status or "missing"}
     state = services.running() if target.local else None
     if state:
-        found |= {"world": state.world, "aws": state.endpoint, "spotify": state.spotify}
+        access = services.access(state)
+        found |= {
+            "world": state.world,
+            "access": access,
+            "aws": state.endpoint,
+            "spotify": state.spotify,
+        }
     return found
 
 
 def _show_stack(found: Facts, console: Console) -> None:
     console.print(f"Stack    {found['name']} in {found['region']}: {found['status']}")
-    for title, name in (("World", "world"), ("AWS", "aws"), ("Spotify", "spotify")):
+    titles = {"World": "world", "Access": "access", "AWS": "aws", "Spotify": "spotify"}
+    for title, name in titles.items():
         if name in found:
             console.print(f"{title:9}{found[name]}", highlight=False)
 

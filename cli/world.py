@@ -20,7 +20,10 @@ _DISCONTINUED = "RU"
 
 @dataclass(frozen=True)
 class Facts:
-    """What the local Spotify says of the world it serves; `clock` is in UTC."""
+    """What the local Spotify says of the world it serves; `clock` is in UTC.
+
+    `access` is the access mode it answers to.
+    """
 
     label: str
     made_up: bool
@@ -28,6 +31,7 @@ class Facts:
     client: dict[str, str]
     listeners: list[dict[str, str]]
     charts: list[dict[str, str]]
+    access: str = "extended"
 
     @property
     def today(self) -> date:
@@ -47,6 +51,7 @@ def facts(url: str) -> Facts:
             client=dict(said["client"]),
             listeners=list(said["listeners"]),
             charts=list(said["charts"]),
+            access=str(said["access"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Trouble(

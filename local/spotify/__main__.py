@@ -17,7 +17,7 @@ from local.spotify.control import Control
 from local.spotify.made_up import made_up_world
 from local.spotify.playlists_csv import read_playlists
 from local.spotify.server import Server, ServerError
-from local.spotify.settings import Settings
+from local.spotify.settings import MODES, Settings
 from local.spotify.world import World, WorldError, more_listeners
 
 
@@ -40,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     server.start()
     control: Control = app.extensions[EXTENSION]
     now = iso_ms(control.clock.now())
-    print(f"local Spotify at {server.url}, {world.label}, clock {now}", flush=True)
+    mode = control.settings.mode
+    shown = "" if mode == "extended" else f", access {mode}"
+    print(f"local Spotify at {server.url}, {world.label}, clock {now}{shown}", flush=True)
     stop.wait()
     server.stop()
     return 0
@@ -59,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="of what is made up (default 1)")
     add("--clock", help="where the clock starts, like 2025-02-18T18:00:00Z")
     add("--listeners", type=int, help="how many there are; without it, three")
+    add("--access", choices=MODES, default="extended", help="the app's access mode at Spotify")
+    add(
+        "--no-client-credentials",
+        action="store_true",
+        help="refuse an app's own tokens in the development modes",
+    )
+    add("--daily-quota", type=int, default=0, help="requests per 24 hours; 0 (default) is off")
     add("--rate-limit", type=int, default=0, help="requests per 30 seconds; 0 (default) is off")
     add("--playlist-shape", choices=("tracks", "items"), default="tracks")
     add("--rotate-refresh-tokens", action="store_true", help="each refresh gives a new one")
@@ -85,9 +94,14 @@ def _world(options: argparse.Namespace) -> World:
 def _settings(options: argparse.Namespace) -> Settings:
     if options.rate_limit < 0:
         raise WorldError(f"--rate-limit {options.rate_limit} is below 0.")
+    if options.daily_quota < 0:
+        raise WorldError(f"--daily-quota {options.daily_quota} is below 0.")
     return Settings(
+        mode=options.access,
+        client_credentials=not options.no_client_credentials,
         rotate_refresh_tokens=options.rotate_refresh_tokens,
         playlist_shape=options.playlist_shape,
+        daily_quota=options.daily_quota,
         rate_limit=options.rate_limit,
     )
 

@@ -5,6 +5,7 @@ the provider's time from it. Parameters that only narrow an answer (``market``, 
 ``additional_types``) are accepted and ignored.
 """
 
+import json
 import re
 import socket
 from collections.abc import Callable, Mapping
@@ -15,8 +16,8 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
 
+from local.spotify import access, ids, shapes
 from local.spotify import control as control_module
-from local.spotify import ids, shapes
 from local.spotify.analysis import audio_analysis
 from local.spotify.auth import Bearer
 from local.spotify.clock import to_ms
@@ -24,7 +25,7 @@ from local.spotify.control import Control
 from local.spotify.errors import ApiError, ConsentError, TokenError
 from local.spotify.faults import Fault, spoil
 from local.spotify.settings import Settings
-from local.spotify.world import ChartDef, ChartPage, Features, Listener, Track, World
+from local.spotify.world import Features, Listener, Playlist, Track, World
 
 EXTENSION = "soundlake-local-spotify"
 _HISTORY_WINDOW = 50
@@ -63,7 +64,7 @@ def create_app(world: World, settings: Settings | None = None, **inject: Any) ->
 
 
 def _install_borders(app: Flask, control: Control) -> None:
-    """What happens around every request: faults, tokens, rate limit, errors, counting."""
+    """What happens around every request: faults, tokens, limits, access, errors, counting."""
     app.before_request(lambda: None if _is_control() else _admit(control))
     app.after_request(lambda response: _finish(control, response))
 
@@ -80,7 +81,8 @@ def _install_borders(app: Flask, control: Control) -> None:
 
 
 def _admit(control: Control) -> Response | None:
-    """Faults, then the token, then the rate limit; an answer only if the connection is dropped."""
+    """Faults, the token, both limits, the access mode; an answer only if it is dropped."""
+    g.settings = control.settings  # one request meets one mode
     g.fault = fault = control.faults.replacing(_full_path())
     if fault is not None:
         if fault.kind == "drop":
@@ -88,9 +90,13 @@ def _admit(control: Control) -> Response | None:
         control.faults.before(fault, accounts=request.path.startswith("/api/"))
     if request.path.startswith("/v1/"):
         g.bearer = control.tokens.bearer_of(request.headers.get("Authorization"))
+        wait = control.quota.count(g.settings.daily_quota)
+        if wait is not None:
+            raise ApiError(429, "Too many requests", reason="QUOTA_EXCEEDED", retry_after=wait)
         wait = control.limit.retry_after()
         if wait is not None:
             raise ApiError(429, "API rate limit exceeded", retry_after=wait)
+        access.check_endpoint(g.settings, _endpoint(), g.bearer)
     return None
 
 
@@ -101,11 +107,19 @@ def _finish(control: Control, response: Response) -> Response:
         return response
     fault: Fault | None = g.get("fault")
     control.faults.change_contents(_full_path(), response)
+    _narrow(g.settings, response)
     if fault is not None:
         spoil(fault, response)
     dropped = fault is not None and fault.kind == "drop"
     control.requests.add(_endpoint(), _full_path(), None if dropped else response.status_code)
     return response
+
+
+def _narrow(settings: Settings, response: Response) -> None:
+    """Leave out what the mode leaves out, also of what faults have put in."""
+    if settings.mode == "development" and response.status_code == 200 and response.is_json:
+        body = access.without_removed(json.loads(response.get_data()))
+        response.set_data(json.dumps(body, ensure_ascii=False))
 
 
 def _is_control() -> bool:
@@ -199,24 +213,30 @@ def _number(name: str, default: int, least: int, most: int) -> int:
 
 def _playlists(control: Control) -> Blueprint:
     blueprint = Blueprint("playlists", __name__)
-    shape = control.settings.playlist_shape
+    known = control.world.catalogue
 
-    def find(playlist_id: str) -> tuple[ChartDef, ChartPage, list[shapes.Json]]:
-        chart = control.world.chart_by_playlist(playlist_id)
-        if chart is None:
-            raise ApiError(404, "Resource not found")
-        published = control.world.chart_page(chart, control.clock.today())
-        entries = shapes.chart_entries(_base(), control.world.catalogue, published, shape)
-        return chart, published, entries
+    def find(playlist_id: str) -> Playlist:
+        found = control.world.playlist(playlist_id, control.clock.today())
+        return access.check_found(g.settings, found)
 
     def entries_page(playlist_id: str, most: int) -> Response:
+        access.check_user(g.settings, g.bearer)
         limit, offset = _number("limit", 20, 1, most), _number("offset", 0, 0, 10**9)
-        _, _, entries = find(playlist_id)
+        found = find(playlist_id)
+        if not access.shows_contents(g.settings, found, g.bearer):
+            raise ApiError(403, "Forbidden")
+        shape = access.playlist_shape(g.settings)
+        entries = shapes.playlist_entries(_base(), known, found, shape)
         return jsonify(shapes.page(request.base_url, entries, limit=limit, offset=offset))
 
     @blueprint.get("/playlists/<playlist_id>")
     def playlist(playlist_id: str) -> Response:
-        return jsonify(shapes.playlist(_base(), *find(playlist_id), shape))
+        found = find(playlist_id)
+        body = shapes.playlist(_base(), found)
+        if access.shows_contents(g.settings, found, g.bearer):
+            shape = access.playlist_shape(g.settings)
+            body |= shapes.playlist_contents(_base(), known, found, shape)
+        return jsonify(body)
 
     @blueprint.get("/playlists/<playlist_id>/tracks")
     def tracks(playlist_id: str) -> Response:

@@ -2,20 +2,26 @@
 
 Routes, all JSON; a request that makes no sense gets 400 ``{"error": sentence}``:
 
-* ``GET /_control/world``: label, clock, client, listeners, charts and counts.
+* ``GET /_control/world``: label, clock, access mode, client, listeners, charts and counts.
 * ``PUT /_control/clock`` ``{"now": instant, "stopped": false}``: move the clock; it then stays on
   that UTC date, or, stopped, at that instant.
 * ``GET /_control/plays?listener=ID&after=MS&before=MS``: the whole truth about a listener's plays
   between two instants (both exclusive, Unix ms; by default the last 30 days to the clock),
   oldest first: ``{"plays": [{"played_at", "played_at_ms", "track_id", "context"}]}``.
+* ``GET /_control/access``: ``{"mode", "client_credentials", "daily_quota"}``, see `settings`, and
+  ``"counted"``, the requests of the last 24 hours, refused ones too, with ``"retry_after"``, the
+  seconds until the quota has room again, null where it has. ``PUT`` with any of the three settings
+  changes them from the next request on.
 * ``POST``/``GET``/``DELETE /_control/faults``: see `faults`.
 * ``GET``/``DELETE /_control/requests``: see `counting`. Control requests are not counted.
 * ``POST /_control/revocations`` ``{"listener": id}``: end a listener's consent;
   ``DELETE``: everybody's consent anew.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,12 +32,13 @@ from local.spotify.clock import Clock, from_ms, iso_ms, parse_instant, to_ms
 from local.spotify.counting import RequestLog
 from local.spotify.errors import ControlError
 from local.spotify.faults import Faults, parse_fault
-from local.spotify.limits import RateLimit
+from local.spotify.limits import DailyQuota, RateLimit
 from local.spotify.listening import History
-from local.spotify.settings import Settings
+from local.spotify.settings import MODES, Settings
 from local.spotify.world import Listener, Play, World, WorldError
 
 _RECENT = timedelta(days=30)
+_MOST = 10**6  # requests a day
 _FARTHEST = timedelta(days=400)  # bounds the work of one request
 
 
@@ -52,11 +59,13 @@ class Control:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.world = world
-        self.settings = settings
+        self.settings = settings  # replaced as a whole
+        self._changing = threading.Lock()
         self.clock = clock or Clock(world.default_clock, monotonic=monotonic)
         self.history = History(world)
         self.tokens = Tokens(settings, world.listeners, monotonic)
         self.limit = RateLimit(settings.rate_limit, monotonic)
+        self.quota = DailyQuota(self.clock.now)
         self.faults = Faults(sleep=sleep)
         self.requests = RequestLog(settings.log_size)
         _check_date(world, self.clock.now())
@@ -74,6 +83,29 @@ class Control:
         _check_date(self.world, now)
         self.clock.set(now, stopped=stopped)
 
+    def set_access(self, /, **changes: Any) -> None:
+        """Change settings of `access` while the service runs, as ``PUT /_control/access`` does.
+
+        Raises:
+            ControlError: for another setting, or a value that it cannot have; nothing is changed.
+        """
+        for name, value in changes.items():
+            _check_access(name, value)
+        with self._changing:
+            self.settings = replace(self.settings, **changes)
+
+    def access(self) -> dict[str, Any]:
+        """The answer of ``GET /_control/access``."""
+        settings = self.settings
+        counted, retry_after = self.quota.state(settings.daily_quota)
+        return {
+            "mode": settings.mode,
+            "client_credentials": settings.client_credentials,
+            "daily_quota": settings.daily_quota,
+            "counted": counted,
+            "retry_after": retry_after,
+        }
+
     def describe(self) -> dict[str, Any]:
         """The answer of ``GET /_control/world``; `plays` counts the last 30 days."""
         world, now = self.world, self.clock.now()
@@ -82,12 +114,14 @@ class Control:
             "label": world.label,
             "made_up": world.made_up,
             "clock": iso_ms(now),
+            "access": self.settings.mode,
             "client": {"id": self.settings.client_id, "secret": self.settings.client_secret},
             "listeners": [
                 {
                     "id": one.id,
                     "display_name": one.display_name,
                     "refresh_token": self.tokens.refresh_token(one.id),
+                    "playlist_id": one.playlist_id,
                 }
                 for one in world.listeners
             ],
@@ -144,6 +178,24 @@ def _check_date(world: World, now: datetime) -> None:
         )
 
 
+def _check_access(name: str, value: object) -> None:
+    if name == "mode":
+        if value not in MODES:
+            raise ControlError(f"mode must be one of {', '.join(MODES)}, not {value!r}.")
+    elif name == "client_credentials":
+        if not isinstance(value, bool):
+            raise ControlError(f"client_credentials must be true or false, not {value!r}.")
+    elif name == "daily_quota":
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+            raise ControlError(
+                f"daily_quota must be a whole number from 0 to {_MOST}, not {value!r}."
+            )
+    else:
+        raise ControlError(
+            f"Access has no {name!r} to set; it has mode, client_credentials and daily_quota."
+        )
+
+
 def routes(control: Control) -> Blueprint:
     """The control routes of one service."""
     blueprint = Blueprint("control", __name__, url_prefix="/_control")
@@ -154,6 +206,7 @@ def routes(control: Control) -> Blueprint:
         return jsonify({"error": str(error)}), 400
 
     _world_routes(blueprint, control)
+    _access_routes(blueprint, control)
     _fault_routes(blueprint, control)
     _token_routes(blueprint, control)
     return blueprint
@@ -194,6 +247,20 @@ def _world_routes(blueprint: Blueprint, control: Control) -> None:
                 ]
             }
         )
+
+
+def _access_routes(blueprint: Blueprint, control: Control) -> None:
+    @blueprint.get("/access")
+    def access() -> Response:
+        return jsonify(control.access())
+
+    @blueprint.put("/access")
+    def set_access() -> Response:
+        body = request.get_json(silent=True)
+        if not isinstance(body, dict):
+            raise ControlError("The request is a JSON object of what is to change.")
+        control.set_access(**body)
+        return jsonify(control.access())
 
 
 def _fault_routes(blueprint: Blueprint, control: Control) -> None:

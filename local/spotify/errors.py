@@ -6,23 +6,25 @@ from flask import Response, jsonify
 
 
 class ApiError(Exception):
-    """An error of the Web API: ``{"error": {"status", "message"}}``."""
+    """An error of the Web API: ``{"error": {"status", "message"}}``; some have no message."""
 
     def __init__(
         self,
         status: int,
-        message: str,
+        message: str | None,
         *,
         reason: str | None = None,
         retry_after: int | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message or str(status))
         self.status, self.message = status, message
         self.reason, self.retry_after = reason, retry_after
 
     def response(self) -> Response:
         """The answer, with Retry-After in whole seconds where one is due."""
-        error: dict[str, Any] = {"status": self.status, "message": self.message}
+        error: dict[str, Any] = {"status": self.status}
+        if self.message is not None:
+            error["message"] = self.message
         if self.reason is not None:
             error["reason"] = self.reason
         return _answer({"error": error}, self.status, self.retry_after)

@@ -14,11 +14,10 @@ from local.spotify.world import (
     Album,
     Artist,
     Catalogue,
-    ChartDef,
-    ChartPage,
     Features,
     Listener,
     Play,
+    Playlist,
     Track,
 )
 
@@ -169,54 +168,46 @@ def page(href: str, entries: list[Json], *, limit: int, offset: int) -> Json:
     }
 
 
-def chart_entries(
-    base: str, catalogue: Catalogue, chart: ChartPage, shape: PlaylistShape
+def playlist_entries(
+    base: str, catalogue: Catalogue, one: Playlist, shape: PlaylistShape
 ) -> list[Json]:
-    """The PlaylistTrackObjects of a chart; a hole is an entry whose track is null."""
+    """The PlaylistTrackObjects of a playlist; a hole is an entry whose track is null."""
     key = "track" if shape == "tracks" else "item"
     return [
         {
-            "added_at": f"{chart.published.isoformat()}T00:00:00Z",
-            "added_by": _spotify_user(base),
+            "added_at": f"{one.changed.isoformat()}T00:00:00Z",
+            "added_by": _common("user", base, one.owner_id),
             "is_local": False,
             "primary_color": None,
-            key: None if one is None else track(base, catalogue, one),
+            key: None if each is None else track(base, catalogue, each),
             "video_thumbnail": {"url": None},
         }
-        for one in chart.places
+        for each in one.places
     ]
 
 
-def playlist(
-    base: str, chart: ChartDef, published: ChartPage, entries: list[Json], shape: PlaylistShape
-) -> Json:
-    """PlaylistObject with the first 100 of its entries under `tracks` or `items`."""
-    endpoint = shape  # /tracks and /items are named like the shapes
-    href = f"{base}/playlists/{chart.playlist_id}/{endpoint}"
+def playlist(base: str, one: Playlist) -> Json:
+    """PlaylistObject without its contents, which `playlist_contents` are."""
+    cover = "https://charts-images.scdn.co/assets/" + ids.hex_id(40, "image", one.id)
     return {
-        **_common("playlist", base, chart.playlist_id),
+        **_common("playlist", base, one.id),
         "collaborative": False,
-        "description": chart.description,
-        "followers": {"href": None, "total": ids.number(10**6, "followers", chart.playlist_id)},
-        "images": [
-            {
-                "url": "https://charts-images.scdn.co/assets/"
-                + ids.hex_id(40, "image", chart.playlist_id),
-                "height": None,
-                "width": None,
-            }
-        ],
-        "name": chart.name,
-        "owner": {**_spotify_user(base), "display_name": "Spotify"},
+        "description": one.description,
+        "followers": {"href": None, "total": ids.number(10**6, "followers", one.id)},
+        "images": [{"url": cover, "height": None, "width": None}] if one.by_spotify else [],
+        "name": one.name,
+        "owner": {**_common("user", base, one.owner_id), "display_name": one.owner_name},
         "primary_color": None,
         "public": True,
-        "snapshot_id": ids.hex_id(48, chart.playlist_id, str(published.published)),
-        shape: page(href, entries, limit=100, offset=0),
+        "snapshot_id": ids.hex_id(48, one.id, str(one.changed)),
     }
 
 
-def _spotify_user(base: str) -> Json:
-    return _common("user", base, "spotify")
+def playlist_contents(base: str, catalogue: Catalogue, one: Playlist, shape: PlaylistShape) -> Json:
+    """The first 100 of a playlist's entries, under `tracks` or `items`."""
+    href = f"{base}/playlists/{one.id}/{shape}"  # /tracks and /items are named like the shapes
+    entries = playlist_entries(base, catalogue, one, shape)
+    return {shape: page(href, entries, limit=100, offset=0)}
 
 
 def me(base: str, one: Listener) -> Json:

@@ -4,6 +4,7 @@
 All times are aware UTC datetimes, durations are milliseconds, ids have Spotify's form.
 """
 
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,9 @@ from local.spotify import ids
 
 Cadence = Literal["daily", "weekly"]
 CHART_SIZE = 50
+SPOTIFY = "spotify"  # the user who owns the charts
+_OWN_SIZE = 30  # tracks in a listener's own playlist
+_OWN_SINCE = date(2025, 1, 1)
 
 
 class WorldError(ValueError):
@@ -143,6 +147,32 @@ class Listener:
         """The token a consent would have given; the same in every run."""
         return "local-refresh-" + ids.base62_id("refresh token", self.id)
 
+    @property
+    def playlist_id(self) -> str:
+        """The id of the one playlist of their own."""
+        return ids.base62_id("playlist", self.id)
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """A playlist as it stands: a chart, which Spotify owns, or a listener's own.
+
+    `places` holds None where a track has gone; `changed` is the UTC date of the newest change.
+    """
+
+    id: str
+    name: str
+    description: str
+    owner_id: str
+    owner_name: str
+    changed: date
+    places: tuple[Track | None, ...]
+
+    @property
+    def by_spotify(self) -> bool:
+        """Whether Spotify owns it."""
+        return self.owner_id == SPOTIFY
+
 
 @dataclass(frozen=True)
 class Play:
@@ -181,6 +211,25 @@ class World(ABC):
     def chart_by_playlist(self, playlist_id: str) -> ChartDef | None:
         """The chart published as this playlist, if any."""
         return next((c for c in self.charts if c.playlist_id == playlist_id), None)
+
+    def playlist(self, playlist_id: str, today: date) -> Playlist | None:
+        """The playlist with this id as it stands on a UTC date, if there is one."""
+        chart = self.chart_by_playlist(playlist_id)
+        if chart is not None:
+            page = self.chart_page(chart, today)
+            about = (playlist_id, chart.name, chart.description, SPOTIFY, "Spotify")
+            return Playlist(*about, page.published, page.places)
+        owner = next((one for one in self.listeners if one.playlist_id == playlist_id), None)
+        return None if owner is None else self._own_playlist(owner)
+
+    def _own_playlist(self, owner: Listener) -> Playlist:
+        """A listener's playlist: tracks of the catalogue, which never change."""
+        tracks = list(self.catalogue.tracks.values())
+        chosen = random.Random(f"{self.seed} playlist {owner.id}").sample(  # noqa: S311 - made up
+            tracks, min(_OWN_SIZE, len(tracks))
+        )
+        about = (owner.playlist_id, f"Songs of {owner.display_name}", "")
+        return Playlist(*about, owner.id, owner.display_name, _OWN_SINCE, tuple(chosen))
 
     def listener(self, listener_id: str) -> Listener | None:
         """The listener with this id, if any."""

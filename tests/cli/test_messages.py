@@ -99,6 +99,7 @@ def test_a_deployed_stage_is_where_samconfig_puts_it() -> None:
     [
         (("up", "--world", "none.csv"), "There is no file none.csv"),
         (("up", "--port", "4580"), "cannot listen on port 4580"),
+        (("up", "--access", "mixed"), "'mixed' is not one of 'extended', 'development_2025'"),
         (("query",), "Give either one query"),
         (("query", "SELECT 1", "--saved", "top"), "Give either one query"),
         (("logs", "--since", "soon"), "is no span of time"),

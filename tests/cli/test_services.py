@@ -7,14 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cli import services
+from cli import world as worlds
 from cli.errors import Trouble
 from cli.home import World, starting, write_json
+from cli.home import home as home_folder
 from local.aws import process, service
+from local.spotify.made_up import made_up_world
+from local.spotify.server import Running as LocalSpotify
+from local.spotify.server import running
+from local.spotify.settings import Mode
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -229,6 +236,80 @@ def test_services_that_somebody_keeps_up_stay(
     note(home, aws_port=port, spotify_port=port + 1)
     plan = services.Plan(World("made-up"), "eu-north-1", port, port + 1, own=True)
     assert not services.up(plan, print)[0].mine()
+
+
+#### THE ACCESS MODE ###############################################################################
+
+
+@pytest.fixture(scope="module")
+def spotify() -> Iterator[LocalSpotify]:
+    with running(made_up_world(1)) as found:
+        yield found
+
+
+def _plan(spotify: LocalSpotify, access: Mode | None) -> services.Plan:
+    """What fits the noted services but, perhaps, their access mode."""
+    at = int(spotify.url.rpartition(":")[2])
+    note(home_folder(), spotify_port=at)
+    return services.Plan(World("made-up"), "eu-north-1", 1, at, access=access)
+
+
+def test_a_local_spotify_that_runs_is_switched(
+    spotify: LocalSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.Running, "healthy", lambda _: True)
+    spotify.control.set_access(mode="extended")
+    said: list[str] = []
+
+    state, started = services.up(_plan(spotify, "development"), said.append)
+    assert started is False
+    assert spotify.control.settings.mode == services.access(state) == "development"
+    assert said == ["The local Spotify's access mode is now development."]
+
+    # The same again says nothing, and one who does not ask leaves it as it is.
+    services.up(_plan(spotify, "development"), said.append)
+    services.up(_plan(spotify, None), said.append)
+    assert spotify.control.settings.mode == "development"
+    assert len(said) == 1
+
+    services.up(_plan(spotify, "extended"), said.append)
+    assert spotify.control.settings.mode == "extended"
+
+
+@pytest.mark.parametrize("access", ["extended", "development_2025", None])
+def test_a_local_spotify_begins_in_the_mode_that_is_wanted(port: int, access: Mode | None) -> None:
+    plan = services.Plan(World("made-up"), "eu-north-1", port, port + 1, access=access)
+    wanted = ["--access", access] if access else []
+    assert [one for one in plan.spotify_command if one in ("--access", access)] == wanted
+
+
+def test_a_local_spotify_that_cannot_be_switched_is_a_sentence(
+    spotify: LocalSpotify, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.Running, "healthy", lambda _: True)
+    note(home_folder(), spotify_port=port)
+    plan = services.Plan(World("made-up"), "eu-north-1", 1, port, access="development")
+    with pytest.raises(Trouble, match=r"does not say its access mode; run \./soundlake down"):
+        services.up(plan, print)
+
+    spotify.control.set_access(mode="extended")
+    older = replace(_plan(spotify, None), access="of another version")  # type: ignore[arg-type]
+    with pytest.raises(Trouble, match=r"did not change its access mode .*; run \./soundlake down"):
+        services.up(older, print)
+
+
+def test_the_access_mode_is_told_beside_the_world(spotify: LocalSpotify) -> None:
+    from cli.__main__ import _about
+
+    spotify.control.set_access(mode="extended")
+    assert worlds.facts(spotify.url).access == "extended"
+    extended = _about(worlds.facts(spotify.url)).splitlines()
+    assert extended == ["Its world is made up: listeners, tracks and charts come from a seed."]
+    for mode, words in (("development_2025", "app of 2025"), ("development", "a new development")):
+        spotify.control.set_access(mode=mode)
+        lines = _about(worlds.facts(spotify.url)).splitlines()
+        assert lines[:-1] == extended
+        assert words in lines[-1]
 
 
 def test_a_missing_environment_says_how_to_make_it(

@@ -14,7 +14,7 @@ from rich.console import Console
 from soundlake.accounts import Account, State, connected
 from soundlake.store.budget import Budget, BudgetTable
 
-from cli import accounts, quota, status
+from cli import accounts, quota, services, status
 from cli.errors import Trouble
 from cli.lake import Size
 from cli.target import Target
@@ -200,6 +200,28 @@ def test_everything_is_shown_at_a_glance(target: Target) -> None:
     assert "daily     2026-11-21 09:18:00       9.5   FAILED" in " ".join(lines)
     assert any(line.startswith("Days     a12345678901") for line in lines)
     assert lines[-1] == "Next: ./soundlake logs daily says why; then ./soundlake run daily."
+
+
+def test_on_this_machine_the_access_mode_stands_beside_the_world(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = services.Running("made-up", None, "eu-north-1", 4566, 4580)
+    monkeypatch.setattr(status.services, "running", lambda: state)
+    monkeypatch.setattr(status.services, "access", lambda found: f"mode of {found.world}")
+    local = replace(target, endpoint=state.endpoint)
+
+    found = status._stack(local)
+    console = Console(file=io.StringIO(), width=100, no_color=True)
+    status._show_stack(found, console)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[1:] == [
+        "World    made-up",
+        "Access   mode of made-up",
+        "AWS      http://127.0.0.1:4566",
+        "Spotify  http://127.0.0.1:4580",
+    ]
+    assert found["access"] == "mode of made-up"
+    assert "access" not in status._stack(target)
 
 
 def test_scripts_are_told_the_same(target: Target, capsys: pytest.CaptureFixture[str]) -> None:

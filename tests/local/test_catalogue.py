@@ -152,6 +152,28 @@ def test_playlist_pages(made: Api, ending: str, most: int) -> None:
     }
 
 
+@pytest.mark.parametrize(("world", "size"), [("made_world", 30), ("small_world", 5)])
+def test_every_listener_has_a_playlist_of_their_own(
+    serve: Serve, request: pytest.FixtureRequest, world: str, size: int
+) -> None:
+    api = serve(request.getfixturevalue(world))
+    listed = api.call("GET", "world").json()["listeners"]
+    contents = []
+    for one in listed:
+        playlist = api.json(f"playlists/{one['playlist_id']}")
+        assert playlist["owner"]["id"] == one["id"]
+        assert playlist["name"] == f"Songs of {one['display_name']}"
+        entries = playlist["tracks"]["items"]
+        assert {entry["added_by"]["id"] for entry in entries} == {one["id"]}
+        contents.append([entry["track"]["id"] for entry in entries])
+        page = api.json(f"playlists/{one['playlist_id']}/items", limit=3, offset=1)
+        assert [entry["track"]["id"] for entry in page["items"]] == contents[-1][1:4]
+
+    assert len(listed) == 3
+    assert all(len(set(one)) == len(one) == size for one in contents)
+    assert contents[0] != contents[1] != contents[2]
+
+
 def test_paths_and_methods_that_are_not_there(made: Api) -> None:
     answer = made.get("browse/categories")
     assert answer.status_code == 404

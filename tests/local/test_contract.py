@@ -3,6 +3,7 @@
 The description requires almost nothing, so it is tightened first: every documented property must
 be there, but for those in `LEFT_OUT`. Then it is loosened where real Spotify differs from it,
 each time with the reason in `DEVIATIONS`; each of these must be needed by the answer it names.
+The fields of `LEFT_OUT_2026` are missing for development mode's apps alone, and must be.
 """
 
 import copy
@@ -47,6 +48,17 @@ LEFT_OUT: dict[str, set[str]] = {
     # A local file has no address.
     "ExternalUrlObject": {"spotify"},
 }
+# What development mode leaves out besides; the description calls all of it deprecated, and yet
+# requires `available_markets`, `label` and `popularity` of albums.
+LEFT_OUT_2026: dict[str, set[str]] = {
+    "TrackObject": {"available_markets", "popularity"},
+    "SimplifiedTrackObject": {"available_markets"},
+    "AlbumBase": {"available_markets"},
+    "AlbumObject": {"label", "popularity"},
+    "ArtistObject": {"followers", "popularity"},
+    "PrivateUserObject": {"country", "email", "explicit_content", "followers", "product"},
+    "ShowBase": {"available_markets", "publisher"},
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ class Deviation:
     place: str  # under components
     shown_by: str
     change: str = "nullable"
+    answers: str = "tracks"  # a playlist shape or a mode of `small_answers`
 
 
 DEVIATIONS = [
@@ -66,6 +79,7 @@ DEVIATIONS = [
             f"PlaylistTrackObject/properties/{name}",
             shown_by,
             "mapping",
+            answers=shown_by,
         )
         for name, shown_by in (("track", "tracks"), ("item", "items"))
     ),
@@ -73,7 +87,10 @@ DEVIATIONS = [
         "a withdrawn track leaves a null behind", "PlaylistTrackObject/properties/track", "tracks"
     ),
     Deviation(
-        "a withdrawn track leaves a null behind", "PlaylistTrackObject/properties/item", "items"
+        "a withdrawn track leaves a null behind",
+        "PlaylistTrackObject/properties/item",
+        "items",
+        answers="items",
     ),
     Deviation("the last page has no next", "CursorPagingObject/properties/next", "no plays"),
     Deviation("no plays, no cursors", "CursorPagingObject/properties/cursors", "no plays"),
@@ -106,17 +123,43 @@ DEVIATIONS = [
     ),
     Deviation("a local file's album counts nothing", "AlbumBase", "local file", "no total_tracks"),
 ]
+# Of the development modes' 403 for audio features and analysis alone.
+WORDLESS = Deviation(
+    "what was withheld in 2024 is refused without a word",
+    "ErrorObject",
+    "one features",
+    "no message",
+    answers="development_2025",
+)
 
 
 @pytest.fixture(scope="module")
-def description() -> Json:
+def contract() -> Json:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     document: Json = yaml.load(CONTRACT.read_text(encoding="utf-8"), Loader=loader)
+    return document
+
+
+def _tightened(contract: Json, *left_out: dict[str, set[str]]) -> Json:
+    document = copy.deepcopy(contract)
     for name, schema in document["components"]["schemas"].items():
+        spared = {field for one in left_out for field in one.get(name, ())}
         for part in (schema, *schema.get("allOf", ())):
             if "properties" in part:
-                part["required"] = sorted(set(part["properties"]) - LEFT_OUT.get(name, set()))
+                part["required"] = sorted(set(part["properties"]) - spared)
+            elif "required" in part:  # of properties in another part
+                part["required"] = sorted(set(part["required"]) - spared)
     return document
+
+
+@pytest.fixture(scope="module")
+def description(contract: Json) -> Json:
+    return _tightened(contract, LEFT_OUT)
+
+
+@pytest.fixture(scope="module")
+def description_2026(contract: Json) -> Json:
+    return _tightened(contract, LEFT_OUT, LEFT_OUT_2026)
 
 
 def _spot(document: Json, place: str) -> tuple[Json, str]:
@@ -149,6 +192,8 @@ def _loosened(document: Json, deviations: list[Deviation]) -> Json:
             }
         elif one.change == "no total_tracks":
             parent[key]["required"].remove("total_tracks")
+        elif one.change == "no message":
+            parent[key]["required"] = ["status"]
     return document
 
 
@@ -211,7 +256,10 @@ def _answers(api: Api) -> dict[str, Asked]:
     """One answer of every kind, by name."""
     world = api.control.world
     listener = world.listeners[0].id
-    playlist = world.charts[0].playlist_id
+    # A chart, which the app may ask for itself, or a playlist of the listener's own.
+    playlist, owner = world.charts[0].playlist_id, None
+    if api.control.settings.mode != "extended":
+        playlist, owner = world.listeners[0].playlist_id, listener
     track = next(t for t in world.catalogue.tracks.values() if t.features is not None)
     odd = next(
         (
@@ -227,9 +275,12 @@ def _answers(api: Api) -> dict[str, Asked]:
         "plays": _ask(api, "me/player/recently-played", listener, limit=50),
         "no plays": _ask(api, "me/player/recently-played", listener, before=1),
         "both cursors": _ask(api, "me/player/recently-played", listener, before=1, after=1),
-        "playlist": _ask(api, f"playlists/{playlist}"),
-        "tracks": _ask(api, f"playlists/{playlist}/tracks", limit=10),
-        "items": _ask(api, f"playlists/{playlist}/items", limit=10),
+        "playlist": _ask(api, f"playlists/{playlist}", owner),
+        "tracks": _ask(api, f"playlists/{playlist}/tracks", owner, limit=10),
+        "items": _ask(api, f"playlists/{playlist}/items", owner, limit=10),
+        "chart": _ask(api, f"playlists/{world.charts[-1].playlist_id}", owner),
+        "own playlist": _ask(api, f"playlists/{world.listeners[1].playlist_id}"),
+        "another's items": _ask(api, f"playlists/{world.listeners[1].playlist_id}/items", listener),
         "no playlist": _ask(api, f"playlists/{UNKNOWN_ID}"),
         "several tracks": _ask(api, "tracks", ids=f"{track.id},{UNKNOWN_ID}"),
         "one track": _ask(api, f"tracks/{track.id}"),
@@ -247,9 +298,12 @@ def _answers(api: Api) -> dict[str, Asked]:
     for kind in ("401", "403", "429"):
         api.control.fault(path="^/v1/artists", kind=kind, times=1)
         answers[kind] = _ask(api, f"artists/{artist}")
+    api.control.set_access(daily_quota=1)
+    answers["quota"] = _ask(api, f"artists/{artist}")
+    api.control.set_access(daily_quota=0)
     for name, kind in (("local file", "local_file"), ("episode", "episode")):
         api.control.fault(path="^/v1/playlists", kind=kind, times=1)
-        answers[name] = _ask(api, f"playlists/{playlist}/items", limit=2)
+        answers[name] = _ask(api, f"playlists/{playlist}/items", owner, limit=2)
     return answers
 
 
@@ -261,11 +315,17 @@ def any_world(request: pytest.FixtureRequest) -> World:
 
 @pytest.fixture(scope="module")
 def small_answers(small_world: World) -> dict[str, dict[str, Asked]]:
-    """The small world's answers by playlist shape; it has every oddity."""
+    """The small world's answers by playlist shape, then by mode; it has every oddity."""
+    settings = {
+        "tracks": Settings(playlist_shape="tracks"),
+        "items": Settings(playlist_shape="items"),
+        "development_2025": Settings(mode="development_2025"),
+        "development": Settings(mode="development"),
+    }
     answers = {}
-    for shape in ("tracks", "items"):
-        with running(small_world, Settings(playlist_shape=shape)) as service:
-            answers[shape] = _answers(Api(service))
+    for name, one in settings.items():
+        with running(small_world, one) as service:
+            answers[name] = _answers(Api(service))
     return answers
 
 
@@ -281,6 +341,39 @@ def test_every_answer_keeps_the_contract(
         assert _problems(document, schema, asked.body) == [], (name, asked.path, asked.status)
 
 
+@pytest.mark.parametrize("mode", ["development_2025", "development"])
+def test_every_answer_of_a_development_mode_keeps_it_too(
+    serve: Serve, any_world: World, mode: str, description: Json, description_2026: Json
+) -> None:
+    api = serve(any_world, mode=mode)
+    told = description_2026 if mode == "development" else description
+    ordinary, wordless = _loosened(told, DEVIATIONS), _loosened(told, [WORDLESS])
+
+    for name, asked in _answers(api).items():
+        withheld = asked.path.startswith("/audio-") and asked.status == 403
+        document = wordless if withheld else ordinary
+        schema = _schema(document, asked.path, asked.status)
+        assert _problems(document, schema, asked.body) == [], (name, asked.path, asked.status)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [(name, one) for name, some in LEFT_OUT_2026.items() for one in sorted(some)]
+)
+def test_every_field_left_out_in_2026_is_missed(
+    small_answers: dict[str, dict[str, Asked]], contract: Json, name: str, field: str
+) -> None:
+    others = {**LEFT_OUT_2026, name: LEFT_OUT_2026[name] - {field}}
+    document = _loosened(_tightened(contract, LEFT_OUT, others), DEVIATIONS)
+
+    missed = [
+        problem
+        for asked in small_answers["development"].values()
+        if asked.status == 200
+        for problem in _problems(document, _schema(document, asked.path, asked.status), asked.body)
+    ]
+    assert missed
+
+
 def test_every_route_is_held_against_the_contract(
     small_world: World, small_answers: dict[str, dict[str, Asked]]
 ) -> None:
@@ -294,12 +387,14 @@ def test_every_route_is_held_against_the_contract(
     assert {f"/v1{path}" for path in asked} == ours
 
 
-@pytest.mark.parametrize("one", DEVIATIONS, ids=lambda one: f"{one.place} {one.change}")
+@pytest.mark.parametrize(
+    "one", [*DEVIATIONS, WORDLESS], ids=lambda one: f"{one.place} {one.change} {one.answers}"
+)
 def test_a_deviation_is_needed(
     small_answers: dict[str, dict[str, Asked]], description: Json, one: Deviation
 ) -> None:
     strict = _loosened(description, [other for other in DEVIATIONS if other is not one])
-    asked = small_answers["items" if one.shown_by == "items" else "tracks"][one.shown_by]
+    asked = small_answers[one.answers][one.shown_by]
 
     assert _problems(strict, _schema(strict, asked.path, asked.status), asked.body)
 

@@ -162,6 +162,23 @@ def test_a_file_of_charts(start: Start, tmp_path: Path) -> None:
     assert requests.get(playlist, headers=headers, timeout=5).status_code == 429
 
 
+def test_an_access_mode(start: Start) -> None:
+    line, url = _ready(
+        start(
+            *("--port", "0", "--access", "development_2025", "--no-client-credentials"),
+            *("--daily-quota", "900"),
+        )
+    )
+    assert line.endswith("Z, access development_2025")
+    assert requests.get(f"{url}/_control/access", timeout=5).json() == {
+        "mode": "development_2025",
+        "client_credentials": False,
+        "daily_quota": 900,
+        "counted": 0,
+        "retry_after": None,
+    }
+
+
 def test_a_port_in_use(start: Start) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -196,6 +213,7 @@ def test_what_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
             (["--port", "70000"], "Port 70000"),
             (["--listeners", "0"], "one listener at least, not 0"),
             (["--rate-limit", "-1"], "--rate-limit -1 is below 0"),
+            (["--daily-quota", "-1"], "--daily-quota -1 is below 0"),
             (["--playlists-dir", str(tmp_path / "none")], "is not a folder"),
             (["--charts", str(tmp_path / "none.csv")], "none.csv cannot be read"),
             (["--charts", str(path), "--clock", "2024-05-07T12:00:00Z"], "those of 2024-05-06"),

@@ -1,6 +1,7 @@
 """spotipy, unmodified, against the local Spotify."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -111,6 +112,50 @@ def test_recently_played_of_a_user(session: requests.Session, small: Api) -> Non
     assert spotify.next(page)["items"] == []
 
 
+def _refused(call: Callable[[], Any]) -> tuple[int, str]:
+    """The status of what spotipy raises, and the last line of what it says."""
+    with pytest.raises(spotipy.SpotifyException) as caught:
+        call()
+    return caught.value.http_status, caught.value.msg.splitlines()[-1].strip()
+
+
+@pytest.mark.parametrize("mode", ["development_2025", "development"])
+def test_what_a_development_app_is_refused(
+    spotify: spotipy.Spotify, session: requests.Session, small: Api, mode: str
+) -> None:
+    small.control.set_access(mode=mode)
+    one = f"{1:022d}"
+    mine, others = small.control.world.listeners[0], small.control.world.listeners[1]
+    user = spotipy.Spotify(auth=small.token(mine.id), requests_session=session)
+
+    assert _refused(lambda: spotify.audio_features([one])) == (403, "None")
+    assert _refused(lambda: spotify.audio_analysis(one)) == (403, "None")
+    for ask in (user.playlist, user.playlist_items):
+        assert _refused(partial(ask, _playlist(small, "NO"))) == (404, "Resource not found")
+
+    albums = [spotify.track(one)["album"]["id"]]
+    artists = [spotify.album(albums[0])["artists"][0]["id"]]
+    assert spotify.artist(artists[0])["name"] == "Anna"
+    several = (
+        lambda: spotify.tracks([one]),
+        lambda: spotify.albums(albums),
+        lambda: spotify.artists(artists),
+        lambda: user.playlist_items(others.playlist_id),
+    )
+    if mode == "development":
+        assert [_refused(call) for call in several] == [(403, "Forbidden")] * 4
+    else:
+        assert all(call() for call in several)
+
+    items = user.playlist_items(mine.playlist_id)["items"]
+    assert len(items) == 5
+    assert ("item" in items[0]) == (mode == "development")
+    played = user.current_user_recently_played(limit=50)["items"]
+    assert len(played) == 50
+    assert ("popularity" in played[0]["track"]) == (mode == "development_2025")
+    assert user.current_user()["id"] == mine.id
+
+
 def test_errors_reach_spotipy(
     spotify: spotipy.Spotify, session: requests.Session, small: Api
 ) -> None:
@@ -123,6 +168,12 @@ def test_errors_reach_spotipy(
     with pytest.raises(spotipy.SpotifyException) as limited:
         spotify.artist(UNKNOWN_ID)
     assert limited.value.headers["Retry-After"] == "7"
+
+    small.control.set_access(daily_quota=1)
+    with pytest.raises(spotipy.SpotifyException) as spent:
+        spotify.artist(UNKNOWN_ID)
+    assert (spent.value.http_status, spent.value.reason) == (429, "QUOTA_EXCEEDED")
+    assert int(spent.value.headers["Retry-After"]) > 80_000
 
     wrong = spotipy.Spotify(auth_manager=_credentials(session, "wrong"), requests_session=session)
     with pytest.raises(SpotifyOauthError, match="invalid_client"):
