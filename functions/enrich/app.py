@@ -11,7 +11,8 @@ from soundlake import access, asking
 from soundlake.batches import batches
 from soundlake.observability import function
 from soundlake.settings import settings
-from soundlake.spotify.client import Answer, Spotify
+from soundlake.sources.web import Answer
+from soundlake.spotify.client import Spotify
 from soundlake.spotify.errors import (
     BadAnswerError,
     NotFoundError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from soundlake.features import feature_rows
-from soundlake.spotify.client import Answer
+from soundlake.sources.web import Answer
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, KINDS, Answers, Kind
 from soundlake.store.objects import CorruptObjectError

@@ -26,7 +26,7 @@ from soundlake.store.raw import Raw
 from soundlake.times import month_of, shift_month
 
 if TYPE_CHECKING:
-    from soundlake.spotify.client import Answer
+    from soundlake.sources.web import Answer
 
 
 class Reader(Protocol):
