@@ -5,11 +5,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from soundlake.features import FEATURES, feature_breaches, feature_rows
+from soundlake.features import FEATURES
 from soundlake.quality import Breach
+from soundlake.sources.spotify import SpotifyFeatures
 from soundlake.spotify.errors import BadAnswerError
 
 from tests.unit.helpers import NOW, features_of, track_id, without
+
+feature_rows, feature_breaches = SpotifyFeatures().rows, SpotifyFeatures().breaches
 
 
 def rows_of(answers: list[Any], asked: list[str]) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ DOMAIN = (
     "batches",
     "texts",
     "times",
+    "sources.features",
 )
 FOREIGN = ("boto3", "botocore", "requests", "urllib3", "awswrangler", "aws_lambda_powertools")
 TABLES = {"pyarrow", "numpy"}
