@@ -176,8 +176,10 @@ class _Work:
                     self.problems.append(str(error))
             unanswered = {each for each in due if told.due(source.name, each, self._day)}
             unknown = [each for each in unknown if each not in unanswered and not told.knows(each)]
-        # Somebody else can still be asked: then nothing has failed.
-        (self.notes if len(refusals) < len(sources) else self.problems).extend(refusals)
+        if len(refusals) < len(sources):  # somebody else can be asked: nothing has failed
+            self.notes += [f"{each} The other sources are asked." for each in refusals]
+        else:
+            self.problems += refusals
         if stopped is not None:
             raise stopped
 

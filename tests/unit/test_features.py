@@ -248,10 +248,11 @@ def test_a_source_that_is_not_asked_any_more_ranks_last() -> None:
 def test_every_answer_is_on_record_once() -> None:
     rows = [row("spotify", known=False), row("reccobeats", known=False)]
 
-    found = merged([merged(rows, ORDER), *rows], ORDER)
+    found = merged(rows, ORDER)
 
     assert found["asked"] == [each["raw_key"] for each in rows]
-    assert found == merged(rows, ORDER)
+    for again in (rows, rows[:1], rows[1:]):
+        assert merged([found, *again], ORDER) == found
 
 
 def test_a_row_of_before_there_were_several_sources_is_merged_too() -> None:

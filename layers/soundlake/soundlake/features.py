@@ -140,7 +140,8 @@ def merged(rows: Sequence[Row], order: Sequence[str]) -> Row:
     known = sorted((row for row in rows if row["source"] is not None), key=rank)
     if not known:
         days = by_source(told).values()
-        return rows[-1] | {"asked": told, "ask_again": min(ask_again(each) for each in days)}
+        last = max(rows, key=lambda row: (day_of(row["raw_key"]), row["raw_key"]))
+        return last | {"asked": told, "ask_again": min(ask_again(each) for each in days)}
     best, *others = known
     sources = best["source"].split("+")
     for other in others:
