@@ -44,6 +44,7 @@ def parameters(spotify: str) -> list[str]:
     values["Architecture"] = architecture()
     values["SpotifyApiUrl"] = f"{spotify}/v1"
     values["SpotifyAccountsUrl"] = spotify
+    values["ReccoBeatsApiUrl"] = f"{spotify}/reccobeats/v1"
     return [f"{name}={value}" for name, value in values.items()]
 
 

@@ -39,7 +39,7 @@ class Report:
         return ended and not (self.daily and self.daily.failed_charts) and not self.problems
 
     def requests(self) -> dict[str, int]:
-        """Count the requests made to Spotify by endpoint."""
+        """Count the requests made to Spotify, and to others under their names, by endpoint."""
         counts: dict[str, int] = {}
         for outcome in (self.capture, self.daily):
             for endpoint, count in (outcome.requests() if outcome else {}).items():
@@ -75,7 +75,7 @@ def show(report: Report, console: Console) -> None:
     _show_charts(report, console)
     _show_quality(report, console)
     _show_tables(report, console)
-    _show_counts("Requests to Spotify", report.requests(), console)
+    _show_counts("Requests", report.requests(), console)
     _show_seconds(report, console)
     for query, result in report.answers:
         console.print()

@@ -12,6 +12,8 @@ from soundlake.publishing.answers import PendingAnswers
 from soundlake.publishing.days import publish_days
 from soundlake.publishing.entities import publish_entities
 from soundlake.publishing.profiles import publish_profiles
+from soundlake.settings import settings
+from soundlake.sources.features import ordered
 from soundlake.store.chart_list import chart_list
 from soundlake.store.lake import Lake, Replaced, SchemaError
 from soundlake.times import month_of, parse_date, shift_month
@@ -32,7 +34,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         named = [_named(lake, each, month) for each in ("chart_entries", "plays")]
         problems = [problem for _, found in named for problem in found]
         entities, new, missing = publish_entities(lake, raw, month, [table for table, _ in named])
-        answers = PendingAnswers(lake, raw, month)
+        order = [source.name for source in ordered(settings().feature_sources)]
+        answers = PendingAnswers(lake, raw, month, order)
         answers.publish_segments()
         pairs = [(each["chart"], parse_date(each["date"])) for each in event["charts"]]
         profiles = publish_profiles(lake, pairs, _countries(), answers)

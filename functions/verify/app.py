@@ -8,10 +8,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access, quality
-from soundlake.features import feature_breaches
+from soundlake.features import source_of
 from soundlake.observability import function
 from soundlake.quality import ChartsDay, ChartTable, Earlier, Origin
-from soundlake.store.answers import FEATURES, Answers
+from soundlake.sources.features import SOURCES
+from soundlake.store.feature_answers import FeatureAnswers
 from soundlake.store.lake import READERS, Lake, Row, SchemaError, object_key
 from soundlake.store.staging import staging_key
 from soundlake.texts import shortened
@@ -117,22 +118,17 @@ def _features(lake: Lake, month: str) -> tuple[list[Row], set[str]]:
 
     An answer that cannot be read has nothing to judge; Publish names it.
     """
-    answers = Answers(FEATURES, access.raw(), lake)
-    pending, _ = answers.readable(answers.pending(month))
+    pending, _ = FeatureAnswers(access.raw(), lake).pending(month)
     rows: list[Row] = []
-    for key in pending:
+    for key in dict.fromkeys(row["raw_key"] for row in pending):
         answer, asked = access.raw().batch(key)
-        found = feature_breaches(answer.json, asked, fetched_at=answer.at, raw_key=key)
+        source = SOURCES[source_of(key)]
+        found = source.breaches(answer.json, asked, fetched_at=answer.at, raw_key=key)
         rows += [breach.row() for breach in found]
     # As country profiles count: a track has features where its danceability is known.
     table = lake.read("audio_features", lake.keys("audio_features"), ["track_id", "danceability"])
     known = {str(track_id) for track_id in table.drop_null().column("track_id").to_pylist()}
-    known |= {
-        row["track_id"]
-        for answered in pending.values()
-        for row in answered
-        if row["danceability"] is not None
-    }
+    known |= {row["track_id"] for row in pending if row["danceability"] is not None}
     return rows, known
 
 

@@ -16,6 +16,7 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
 
+from local.reccobeats import app as reccobeats
 from local.spotify import access, ids, shapes
 from local.spotify import control as control_module
 from local.spotify.analysis import audio_analysis
@@ -60,6 +61,7 @@ def create_app(world: World, settings: Settings | None = None, **inject: Any) ->
     for blueprint in (_history(control), _playlists(control), _catalogue(control)):
         app.register_blueprint(blueprint, url_prefix="/v1")
     app.register_blueprint(_features(control), url_prefix="/v1")
+    app.register_blueprint(reccobeats.routes(world))
     return app
 
 
@@ -72,6 +74,8 @@ def _install_borders(app: Flask, control: Control) -> None:
     @app.errorhandler(TokenError)
     @app.errorhandler(ConsentError)
     def refused(error: ApiError | TokenError | ConsentError) -> Response:
+        if isinstance(error, ApiError) and reccobeats.answers(request.path):
+            return reccobeats.answer_of(error)
         return error.response()
 
     @app.errorhandler(HTTPException)
@@ -134,7 +138,8 @@ def _endpoint() -> str:
     """The endpoint as counted: "playlists/{id}", "api/token"; "unknown" for no route of ours."""
     if request.url_rule is None:
         return "unknown"
-    return re.sub(r"<[^>]*>", "{id}", request.url_rule.rule).removeprefix("/v1").lstrip("/")
+    rule = request.url_rule.rule.replace(reccobeats.PREFIX, "/reccobeats")
+    return re.sub(r"<[^>]*>", "{id}", rule).removeprefix("/v1").lstrip("/")
 
 
 def _drop() -> Response:

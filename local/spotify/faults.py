@@ -42,7 +42,9 @@ _GRANTS = {
 }
 _BODIES = ("broken_json", "empty_body", "html", "error_inside")
 _CONTENTS = ("null_tracks", "missing_fields", "episode", "local_file", "whole_seconds")
-KINDS = (*_STATUS_MESSAGES, *_REFUSALS, *_GRANTS, "slow", "drop", *_BODIES, *_CONTENTS)
+_RECCOBEATS = ("renamed_fields", "other_hrefs")  # contents of its answers
+_CHANGE_CONTENTS = (*_CONTENTS, *_RECCOBEATS)
+KINDS = (*_STATUS_MESSAGES, *_REFUSALS, *_GRANTS, "slow", "drop", *_BODIES, *_CHANGE_CONTENTS)
 
 _HTML = "<!DOCTYPE html><html><head><title>Error</title></head><body>Upstream error</body></html>"
 
@@ -60,8 +62,10 @@ class Fault:
         retry_after: seconds for the Retry-After header of an error status; None for no header.
             1 for kind 429 unless set.
         delay_ms: how long "slow" waits before the ordinary answer.
-        count: how many entries of a playlist, or rows of recently played, change.
-        fields: what the first track of the answer loses.
+        count: how many entries of a playlist, rows of recently played, or items of ReccoBeats
+            change.
+        fields: what the first track of the answer loses, or every item of ReccoBeats calls by
+            another name.
         reason: the error body's "reason", e.g. QUOTA_EXCEEDED.
     """
 
@@ -117,7 +121,7 @@ class Faults:
         """The fault that decides this request's answer, counted as fired; None if none does."""
         with self._lock:
             for one in self._active:
-                if one.fault.kind not in _CONTENTS and one.matches(path):
+                if one.fault.kind not in _CHANGE_CONTENTS and one.matches(path):
                     one.fired += 1
                     return one.fault
         return None
@@ -147,7 +151,8 @@ class Faults:
         if response.status_code != 200 or not response.is_json:
             return
         with self._lock:
-            todo = [o for o in self._active if o.fault.kind in _CONTENTS and o.matches(path)]
+            active = [o for o in self._active if o.fault.kind in _CHANGE_CONTENTS]
+            todo = [o for o in active if o.matches(path)]
             if not todo:
                 return
             body = json.loads(response.get_data())
@@ -173,6 +178,8 @@ def spoil(fault: Fault, response: Response) -> None:
 
 def _change(fault: Fault, body: Any) -> bool:
     """Apply one fault to a decoded body; whether anything changed."""
+    if fault.kind in _RECCOBEATS:
+        return _change_items(fault, body)
     if fault.kind == "missing_fields":
         track = next(_tracks(body), None)
         if track is None:
@@ -194,6 +201,23 @@ def _change(fault: Fault, body: Any) -> bool:
                 entry["is_local"] = True
             entry[key] = _local_file(entry[key])
     return bool(entries)
+
+
+def _change_items(fault: Fault, body: Any) -> bool:
+    """Apply a fault to the items of ReccoBeats' answer."""
+    items = body.get("content") if isinstance(body, dict) else None
+    if not items:
+        return False
+    if fault.kind == "other_hrefs":
+        for item in items[: fault.count]:
+            other = ids.base62_id("another track", item["id"])
+            item["href"] = f"https://open.spotify.com/track/{other}"
+        return True
+    renamed = [name for name in fault.fields if name in items[0]]
+    for item in items:
+        for name in renamed:
+            item[f"new_{name}"] = item.pop(name)
+    return bool(renamed)
 
 
 class _Missing:
@@ -338,7 +362,7 @@ def parse_fault(body: object) -> Fault:
         retry_after=_optional(body, "retry_after", 1 if kind == "429" else None, 0, 10**6),
         delay_ms=_optional(body, "delay_ms", 1000, 0, 60_000) or 0,
         count=_optional(body, "count", 1, 1, 100) or 1,
-        fields=_field_names(body, required=kind == "missing_fields"),
+        fields=_field_names(body, needed_by=kind),
         reason=reason,
     )
 
@@ -365,10 +389,10 @@ def _optional(
     return value
 
 
-def _field_names(body: Mapping[str, Any], *, required: bool) -> tuple[str, ...]:
+def _field_names(body: Mapping[str, Any], *, needed_by: str) -> tuple[str, ...]:
     value = body.get("fields", [])
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
         raise ControlError(f"fields must be a list of field names, not {value!r}.")
-    if required and not value:
-        raise ControlError("missing_fields needs fields, a list of at least one field name.")
+    if needed_by in ("missing_fields", "renamed_fields") and not value:
+        raise ControlError(f"{needed_by} needs fields, a list of at least one field name.")
     return tuple(value)

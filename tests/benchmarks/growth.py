@@ -13,7 +13,8 @@ from typing import Any
 
 import requests
 from soundlake.chart_days import waits
-from soundlake.spotify.client import Answer, AppCredentials, Spotify
+from soundlake.sources.web import Answer
+from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store.lake import Lake, Row
 from soundlake.store.objects import Bucket
 from soundlake.store.raw import Raw

@@ -236,6 +236,49 @@ def test_rows_of_recently_played_change_too(made: Api) -> None:
     assert _fired(made, seconds) == 1
 
 
+def _reccobeats(api: Api) -> list[dict[str, Any]]:
+    """What ReccoBeats tells of forty tracks."""
+    ids = ",".join(list(api.control.world.catalogue.tracks)[:40])
+    url = f"{api.url}/reccobeats/v1/audio-features"
+    answer = requests.get(url, params={"ids": ids}, headers={"User-Agent": "Tests/1"}, timeout=5)
+    items: list[dict[str, Any]] = answer.json()["content"]
+    return items
+
+
+def test_a_column_of_reccobeats_gets_another_name(made: Api) -> None:
+    before = _reccobeats(made)
+    fault = _fault(made, path="^/reccobeats/", kind="renamed_fields", fields=["tempo"])
+
+    after = _reccobeats(made)
+
+    assert [item["new_tempo"] for item in after] == [item["tempo"] for item in before]
+    assert not any("tempo" in item for item in after)
+    assert _fired(made, fault) == 1
+    assert made.get(_playlist(made)).ok
+    assert _fired(made, fault) == 1
+
+
+def test_reccobeats_answers_for_other_tracks(made: Api) -> None:
+    before = _reccobeats(made)
+    fault = _fault(made, path="^/reccobeats/", kind="other_hrefs", count=2, times=1)
+
+    after = _reccobeats(made)
+
+    same = [one["href"] == other["href"] for one, other in zip(before, after, strict=True)]
+    assert same == [False, False, *[True] * (len(before) - 2)]
+    assert _fired(made, fault) == 1
+    assert _reccobeats(made) == before
+
+
+def test_a_fault_of_reccobeats_that_finds_nothing_has_not_fired(made: Api) -> None:
+    for kind, fields in (("renamed_fields", ["loved"]), ("other_hrefs", [])):
+        fault = _fault(made, path="audio-features", kind=kind, fields=fields, times=1)
+        made.json("audio-features", ids=next(iter(made.control.world.catalogue.tracks)))
+        assert _fired(made, fault) == 0
+    _reccobeats(made)
+    assert [one["fired"] for one in made.call("GET", "faults").json()["faults"]] == [0, 1]
+
+
 def test_the_first_matching_fault_answers_and_the_query_is_searched(made: Api) -> None:
     _fault(made, path=r"market=NO$", kind="500", times=1)
     _fault(made, path="playlists", kind="503")
@@ -292,6 +335,7 @@ def test_control_is_out_of_reach(made: Api) -> None:
         ({"path": "x", "kind": "null_tracks", "count": 0}, "count"),
         ({"path": "x", "kind": "missing_fields"}, "fields"),
         ({"path": "x", "kind": "missing_fields", "fields": "album"}, "fields"),
+        ({"path": "x", "kind": "renamed_fields"}, "renamed_fields"),
         ({"path": "x", "kind": "429", "reason": 1}, "reason"),
         ({"path": "x", "kind": "500", "often": 1}, "often"),
     ],

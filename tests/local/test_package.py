@@ -10,13 +10,9 @@ from pydantic import BaseModel
 from soundlake.entities import album_details, artist_details
 from soundlake.sections import section_row, segment_row
 from soundlake.spotify import models
-from soundlake.spotify.client import (
-    ALBUMS_PER_REQUEST,
-    ARTISTS_PER_REQUEST,
-    AppCredentials,
-    NotFoundError,
-    Spotify,
-)
+from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.spotify.errors import NotFoundError
+from soundlake.spotify.models import ALBUMS_PER_REQUEST, ARTISTS_PER_REQUEST
 from soundlake.store.lake import decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
 

@@ -1,4 +1,4 @@
-"""A small made-up Spotify inside this process: it answers what a test prepared.
+"""A small made-up Spotify inside this process, and a ReccoBeats: they answer what a test prepared.
 
 Everything in it is invented. It answers as https://developer.spotify.com/documentation/web-api
 describes, for the requests that Soundlake makes, and counts them.
@@ -20,6 +20,7 @@ from requests import PreparedRequest
 
 API = "https://api.spotify.com/v1"
 ACCOUNTS = "https://accounts.spotify.com"
+RECCOBEATS_API = "https://api.reccobeats.com/v1"
 CLIENT_ID = "made-up-client"
 CLIENT_SECRET = "made-up-client-secret"
 REFRESH_TOKEN = "made-up-refresh-token"
@@ -29,6 +30,7 @@ FEATURES = "audio-features"
 ALBUMS = "albums"
 ARTISTS = "artists"
 TOKEN = "api/token"
+RECCOBEATS = "reccobeats/audio-features"
 
 Reply = tuple[int, dict[str, str], str]
 
@@ -90,6 +92,13 @@ def features(track_id: str) -> dict[str, Any]:
     }
 
 
+def reccobeats_features(track_id: str) -> dict[str, Any]:
+    known = features(track_id)
+    del known["id"], known["duration_ms"], known["time_signature"]
+    address = f"https://open.spotify.com/track/{track_id}"
+    return {"id": "00000000-0000-4000-8000-000000000000", "href": address} | known
+
+
 def analysis(track_id: str) -> dict[str, Any]:
     part = {"loudness": -7.0, "tempo": 120.0, "key": 7, "mode": 1, "time_signature": 4}
     sound = {"duration": 0.5, "loudness_max": -5.0, "pitches": [0.5] * 12, "timbre": [1.0] * 12}
@@ -135,7 +144,10 @@ def refused(message: str = "Forbidden") -> Reply:
 
 @dataclass
 class FakeSpotify:
-    """`next_answers(path, ...)` come first, each once; then what `playlists` and `plays` hold."""
+    """`next_answers(path, ...)` come first, each once; then what `playlists` and `plays` hold.
+
+    ReccoBeats' path is `RECCOBEATS`; of features, it knows those of all tracks but number 2.
+    """
 
     now: datetime = NOW
     client_secret: str = CLIENT_SECRET
@@ -159,7 +171,18 @@ class FakeSpotify:
         for base in (API, ACCOUNTS):
             for method in (responses.GET, responses.POST):
                 mock.add_callback(method, re.compile(f"{re.escape(base)}/.*"), self._reply)
+        mock.add_callback(
+            responses.GET, re.compile(f"{re.escape(RECCOBEATS_API)}/.*"), self._reccobeats
+        )
         return mock
+
+    def _reccobeats(self, request: PreparedRequest) -> Reply:
+        self.requests.append(RECCOBEATS)
+        queue = self._next[RECCOBEATS]
+        ids = parse_qs(urlsplit(str(request.url)).query)["ids"][0].split(",")
+        known = [reccobeats_features(each) for each in ids if each != spotify_id("track", 2)]
+        status, headers, body = queue.popleft() if queue else answer(200, {"content": known})
+        return status, {"Date": format_datetime(self.now, usegmt=True)} | headers, body
 
     def _reply(self, request: PreparedRequest) -> Reply:
         url = urlsplit(str(request.url))

@@ -20,6 +20,7 @@ from tests.statemachines.fake_spotify import (
     CLIENT_ID,
     FEATURES,
     PLAYED,
+    RECCOBEATS,
     TOKEN,
     answer,
     play,
@@ -677,7 +678,50 @@ def enrich_limited_always(world: World) -> None:
 
 @scenario
 def enrich_refused(world: World) -> None:
+    """Nobody tells any features."""
     world.spotify.next_answers(FEATURES, refused())
+    world.spotify.next_answers(RECCOBEATS, refused())
+    world.run("daily", ONE)
+
+
+@scenario
+def features_from_reccobeats(world: World) -> None:
+    """Then the same day once more, when Spotify answers."""
+    world.spotify.next_answers(FEATURES, refused())
+    world.run("daily", ONE)
+    world.run("daily", ONE)
+
+
+@scenario
+def reccobeats_limited(world: World) -> None:
+    world.spotify.next_answers(FEATURES, refused(), refused())
+    world.spotify.next_answers(RECCOBEATS, too_many(6))
+    world.run("daily", ONE)
+
+
+@scenario
+def reccobeats_limited_for_long(world: World) -> None:
+    """The next run keeps to it, and the one after may ask."""
+    world.spotify.next_answers(FEATURES, refused(), refused(), refused())
+    world.spotify.next_answers(RECCOBEATS, too_many(7200))
+    world.run("daily", at(DAY))
+    for hour in ("13:30", "16:30"):
+        world.begin_anew()
+        world.spotify.now = parse_time(f"{DAY}T{hour}:00Z")
+        world.run("daily", at(DAY, hour))
+
+
+@scenario
+def reccobeats_down(world: World) -> None:
+    world.spotify.next_answers(FEATURES, refused())
+    world.spotify.next_answers(RECCOBEATS, *(unavailable() for _ in range(3)))
+    world.run("daily", ONE)
+
+
+@scenario
+def reccobeats_lies(world: World) -> None:
+    world.spotify.next_answers(FEATURES, refused())
+    world.spotify.next_answers(RECCOBEATS, answer(200, "<html>"))
     world.run("daily", ONE)
 
 
@@ -697,7 +741,7 @@ def publish_finds_a_corrupt_object(world: World) -> None:
 def everything_fails(world: World) -> None:
     del world.spotify.playlists[playlist_id("daily-NO")]
     world.before("Load", raising(RuntimeError("made up"), chart="daily-SE"))
-    world.spotify.next_answers(FEATURES, refused())
+    world.spotify.next_answers(ALBUMS, refused())
     world.before("Publish", raising(RuntimeError("made up")))
     world.run("daily", OF_DAY)
 

@@ -10,7 +10,15 @@ from soundlake.store.lake import object_key
 
 from tests.statemachines.asl import definition, expressions
 from tests.statemachines.engine import declare, evaluate
-from tests.statemachines.fake_spotify import ALBUMS, ARTISTS, FEATURES, PLAYED, TOKEN, spotify_id
+from tests.statemachines.fake_spotify import (
+    ALBUMS,
+    ARTISTS,
+    FEATURES,
+    PLAYED,
+    RECCOBEATS,
+    TOKEN,
+    spotify_id,
+)
 from tests.statemachines.scenarios import chart_key, playlist, story
 from tests.statemachines.world import DAY, MONTH, NEXT_DAY, Story
 
@@ -44,6 +52,15 @@ def _charted(told: Story) -> set[str]:
 
 def _ids(told: Story, table: str) -> set[str]:
     return {row["track_id"] for row in told.rows(table)}
+
+
+def _sources(told: Story) -> list[str | None]:
+    """Who knows each track's features, by track."""
+    return [row["source"] for row in sorted(told.rows("audio_features"), key=_track_id)]
+
+
+def _track_id(row: dict[str, Any]) -> str:
+    return str(row["track_id"])
 
 
 #### WELL ##########################################################################################
@@ -340,6 +357,11 @@ def test_enrich_waits_three_times_and_the_rest_is_published() -> None:
             "Not done: Enrich: Spotify refused /v1/audio-features with 403: Forbidden.",
         ),
         (
+            "reccobeats_lies",
+            INCOMPLETE,
+            "Not done: Enrich: ReccoBeats's audio-features: the answer is not JSON",
+        ),
+        (
             "enrich_throws",
             [step for step in INCOMPLETE if step != "CheckEnrich"],
             f"Not done: Enrich: {QUOTED}",
@@ -358,6 +380,53 @@ def test_without_features_the_rest_is_published(
     assert told.keys("lake/audio_features/") == []
     profiles = told.rows("country_profiles")
     assert [(row["chart"], row["valence_mean"]) for row in profiles] == [(NO, None)]
+
+
+def test_what_spotify_refuses_comes_from_reccobeats_and_nothing_has_failed() -> None:
+    told = story("features_from_reccobeats")
+    first, second = told.runs
+    assert (first.status, first.path) == ("SUCCEEDED", DONE)
+    assert (first.requests.count(FEATURES), first.requests.count(RECCOBEATS)) == (1, 1)
+    (note,) = first.output["enrich"]["notes"]
+    assert note.startswith("Spotify refused /v1/audio-features with 403: Forbidden.")
+    # The next run asks Spotify about the one that nobody knew.
+    assert (second.status, second.output["enrich"]["notes"]) == ("SUCCEEDED", [])
+    assert (second.requests.count(FEATURES), second.requests.count(RECCOBEATS)) == (1, 0)
+    assert _ids(told, "audio_features") == _tracks(1, 2, 3)
+    assert _sources(told) == ["reccobeats", "spotify", "reccobeats"]
+    (profile,) = told.rows("country_profiles")
+    assert (profile["tracks_with_features"], profile["coverage"]) == (3, 1.0)
+
+
+def test_enrich_waits_as_long_as_reccobeats_asks() -> None:
+    told = story("reccobeats_limited")
+    run = told.run
+    waited = ["Enrich", "CheckEnrich", "WaitToEnrich"]
+    assert (run.status, run.path) == ("SUCCEEDED", [*TO_CHARTS, *waited, *DONE[3:]])
+    assert run.waits == [("WaitToEnrich", 6)]
+    assert run.requests.count(RECCOBEATS) == 2
+    assert run.requests.count(ALBUMS) == 1
+    assert _sources(told) == ["reccobeats", None, "reccobeats"]
+
+
+def test_a_long_wait_of_reccobeats_is_kept_to_by_the_next_runs() -> None:
+    told = story("reccobeats_limited_for_long")
+    assert [run.status for run in told.runs] == ["SUCCEEDED"] * 3
+    assert [run.path for run in told.runs] == [DONE] * 3
+    assert [run.requests.count(RECCOBEATS) for run in told.runs] == [1, 0, 1]
+    assert [len(run.output["enrich"]["notes"]) for run in told.runs] == [2, 2, 1]
+    assert _sources(told).count("reccobeats") == 4
+
+
+def test_without_reccobeats_the_run_goes_well_and_says_so() -> None:
+    told = story("reccobeats_down")
+    run = told.run
+    assert (run.status, run.path) == ("SUCCEEDED", DONE)
+    assert run.output["enrich"]["notes"][0] == (
+        "ReccoBeats answered 503 for audio-features. The next run asks again."
+    )
+    assert run.requests.count(RECCOBEATS) == 3
+    assert told.keys("lake/audio_features/") == []
 
 
 def test_publish_leaves_a_corrupt_object_as_it_is() -> None:

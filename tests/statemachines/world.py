@@ -19,6 +19,7 @@ from botocore.client import BaseClient
 from soundlake import access, asking
 from soundlake.accounts import connected, disconnected, to_item
 from soundlake.settings import settings
+from soundlake.sources.keyless import KeylessApi
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import accounts as store_accounts
 from soundlake.store import budget as store_budget
@@ -160,6 +161,7 @@ class World:
             # A wait lasts until the machine's clock says so: it goes with Spotify's here.
             clock = {"clock": lambda: self.spotify.now}
             stack.enter_context(patch.dict(Spotify.__init__.__kwdefaults__, clock))
+            stack.enter_context(patch.dict(KeylessApi.__init__.__kwdefaults__, clock))
             # Clients cost more time than what they do here; they keep nothing of a world.
             stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
             for module in (store_accounts, store_budget):
@@ -224,6 +226,7 @@ class World:
     def begin_anew(self) -> None:
         """Functions start anew, as they do hours later; what they remembered is gone."""
         self._clients.forget()
+        asking._keyless.cache_clear()
 
     def before(self, verb: str, hook: Hook) -> None:
         self._hooks.setdefault(("before", verb), []).append(hook)
@@ -364,3 +367,4 @@ def _forget() -> None:
     access.bucket.cache_clear()
     access.accounts_table.cache_clear()
     asking.budgets.cache_clear()
+    asking._keyless.cache_clear()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from soundlake.sources.features import SOURCES, ordered
 
 from tests.template.translated import DEFAULT, REPO, source
 
@@ -63,6 +64,11 @@ def test_schedules_are_cron_expressions(name: str) -> None:
         ("SpotifyApiUrl", "http://api.spotify.com/v1"),
         ("SpotifyApiUrl", "https://api.spotify.com/v1/"),
         ("SpotifyAccountsUrl", "http://127.0.0.1"),
+        ("ReccoBeatsApiUrl", "https://api.reccobeats.com/v1/"),
+        ("FeatureSources", ""),
+        ("FeatureSources", "spotify,"),
+        ("FeatureSources", "spotify, reccobeats"),
+        ("FeatureSources", "reccobeat"),
         ("PowertoolsLayerArn", "latest"),
         ("PandasLayerArn", "arn:aws:lambda:eu-north-1:1:layer:x:1"),
         ("NoncurrentDays", 0),
@@ -83,6 +89,9 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
     [
         ("SpotifyApiUrl", "http://127.0.0.1:4580/v1"),
         ("SpotifyAccountsUrl", "http://127.0.0.1:4580"),
+        ("ReccoBeatsApiUrl", "http://127.0.0.1:4580/reccobeats/v1"),
+        ("FeatureSources", "reccobeats"),
+        ("FeatureSources", "reccobeats,spotify"),
         ("PowertoolsLayerArn", "arn:aws-cn:lambda:cn-north-1:123456789012:layer:own_layer:12"),
         ("QuotaOwner", "a.person_of-theirs"),
         ("AlarmEmail", "some.body+alarms@mail.example.org"),
@@ -90,6 +99,14 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
 )
 def test_a_right_value_is_accepted(name: str, value: Any) -> None:
     assert _wrong(PARAMETERS[name], value) is None
+
+
+def test_every_source_of_features_may_be_named_and_is_by_default() -> None:
+    sources = PARAMETERS["FeatureSources"]
+    assert [_wrong(sources, name) for name in SOURCES] == [None] * len(SOURCES)
+    assert [each.name for each in ordered(sources["Default"])] == list(SOURCES)
+    listed = re.findall(r"[a-z]+", sources["AllowedPattern"].partition(")")[0])
+    assert listed == list(SOURCES)
 
 
 def test_every_parameter_is_used() -> None:

@@ -16,6 +16,7 @@ from moto import mock_aws
 from soundlake import access, asking, observability
 from soundlake.accounts import connected
 from soundlake.settings import settings
+from soundlake.sources.keyless import KeylessApi
 from soundlake.spotify.client import Spotify
 from soundlake.store import items, objects, secrets
 
@@ -32,9 +33,11 @@ from tests.unit.helpers import (
     CONSENTED_AT,
     OWNER,
     PREFIX,
+    RECCOBEATS,
     REFRESH_TOKEN,
     REGION,
     SECRETS,
+    FakeReccoBeats,
     FakeSpotify,
     Zones,
 )
@@ -54,6 +57,8 @@ ENVIRONMENT = {
     "BUDGET_TABLE": BUDGET_TABLE,
     "QUOTA_OWNER": OWNER,
     "ANALYSES_PER_DAY": str(ANALYSES_PER_DAY),
+    "FEATURE_SOURCES": "spotify",
+    "RECCOBEATS_API_URL": RECCOBEATS,
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
     "AWS_DEFAULT_REGION": REGION,
@@ -86,6 +91,7 @@ def forget_values() -> None:
         access.accounts_table,
         asking.budgets,
         asking._client,
+        asking._keyless,
         secrets._parameters,
     ):
         cached.cache_clear()
@@ -179,11 +185,18 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
     defaults = Spotify.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "clock", fake.clock)
     monkeypatch.setitem(defaults, "backoff_s", 0.0)
+    keyless = KeylessApi.__init__.__kwdefaults__
+    monkeypatch.setitem(keyless, "clock", fake.clock)
+    monkeypatch.setitem(keyless, "sleep", fake.reccobeats.slept.append)
+    monkeypatch.setitem(keyless, "backoff_s", 0.0)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST"):
             mock.add_callback(
                 method, re.compile(r"https://[a-z]+\.spotify\.test/"), fake, content_type=None
             )
+        mock.add_callback(
+            "GET", re.compile(f"{RECCOBEATS}/audio-features"), fake.reccobeats, content_type=None
+        )
         yield fake
 
 
@@ -199,6 +212,14 @@ def spotify(ssm: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotif
     """Spotify beside AWS, as the functions meet it."""
     with fake_spotify(monkeypatch) as fake:
         yield fake
+
+
+@pytest.fixture
+def reccobeats(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeReccoBeats:
+    """ReccoBeats beside Spotify, to be asked where that knows no features."""
+    monkeypatch.setenv("FEATURE_SOURCES", "spotify,reccobeats")
+    settings.cache_clear()
+    return spotify.reccobeats
 
 
 @pytest.fixture

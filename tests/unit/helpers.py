@@ -5,7 +5,7 @@ import csv
 import importlib.util
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
@@ -35,6 +35,7 @@ OWNER = "somebody"
 ANALYSES_PER_DAY = 50
 API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
+RECCOBEATS = "https://api.reccobeats.test/v1"
 
 CLIENT_ID = "made-up-client-id"
 CLIENT_SECRET = "made-up-client-secret"
@@ -253,6 +254,21 @@ def features_of(ident: str, **changes: Any) -> Row:
     } | changes
 
 
+def reccobeats_of(ident: str, **changes: Any) -> Row:
+    """A track's features as ReccoBeats has them: other numbers than Spotify's, and fewer."""
+    known = without(features_of(ident), "id", "type", "duration_ms", "time_signature")
+    return (
+        {
+            "id": f"00000000-0000-4000-8000-{int(ident[-4:]):012d}",
+            "href": f"https://open.spotify.com/track/{ident}",
+            "isrc": f"NOABC26{int(ident[-4:]):05d}",
+        }
+        | known
+        | {"tempo": 119.5}
+        | changes
+    )
+
+
 def chart_row(chart: str = "daily-NO", /, **changes: str) -> dict[str, str]:
     """A row of a chart list."""
     cadence, country = chart.split("-")
@@ -304,7 +320,7 @@ class FakeSpotify:
     `albums` and `artists` the known ones by id (others are null), `analyses` those by track id
     (others are not found); `plays` the rows of recently played, `user` whose they are. `asked`
     lists every request's method and path, `batches` the ids of each request for features,
-    `several` those of others.
+    `several` those of others. `reccobeats` is asked at the same time of day.
     """
 
     def __init__(self) -> None:
@@ -321,6 +337,7 @@ class FakeSpotify:
         self.requests: list[requests.PreparedRequest] = []
         self.batches: list[list[str]] = []
         self.several: dict[str, list[list[str]]] = {"albums": [], "artists": []}
+        self.reccobeats = FakeReccoBeats(self.clock)
         self._next: dict[str, deque[Reply | None]] = defaultdict(deque)
 
     def clock(self) -> datetime:
@@ -414,6 +431,38 @@ class FakeSpotify:
         if self.rotates_to:
             token["refresh_token"] = self.rotates_to
         return 200, token
+
+
+class FakeReccoBeats:
+    """ReccoBeats as far as Soundlake asks it: `known` holds its features by track id.
+
+    What it does not know it leaves out. `batches` lists the ids of each request, `slept` how long
+    its client slept before one.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.known: dict[str, Row] = {}
+        self.batches: list[list[str]] = []
+        self.slept: list[float] = []
+        self._clock = clock
+        self._next: deque[Reply] = deque()
+
+    def reply(
+        self, status: int = 200, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Answer the next request so; called again, the one after it."""
+        self._next.append(Reply(status, body, headers))
+
+    def __call__(self, request: requests.PreparedRequest) -> Any:
+        ids = parse_qs(urlsplit(str(request.url)).query)["ids"][0].split(",")
+        self.batches.append(ids)
+        headers = {"Date": format_datetime(self._clock(), usegmt=True)}
+        if self._next:
+            reply = self._next.popleft()
+            return reply.status, headers | dict(reply.headers or {}), _body(reply.body)
+        # In another order than asked, as nothing says that it keeps to one.
+        content = [self.known[ident] for ident in reversed(ids) if ident in self.known]
+        return 200, headers, _body({"content": content})
 
 
 def _error(status: int, message: str) -> tuple[int, Row]:

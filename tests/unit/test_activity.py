@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from soundlake.activity import FIELDS, activity_rows
 from soundlake.entities import album_row, track_row
-from soundlake.features import feature_rows
 from soundlake.plays import derive_plays, read_page
 from soundlake.sections import section_row
+from soundlake.sources.spotify import SpotifyFeatures
 from soundlake.spotify.models import Album, Track
 from soundlake.store.lake import decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
@@ -139,7 +139,9 @@ def rows_from(answers: dict[str, Any]) -> list[Row]:
     )
     assert page.problems == []
     about = Track.read(answers["track"], "a track")
-    (features,) = feature_rows(answers["features"], [about.id], fetched_at=NOW, raw_key="raw/f")
+    (features,) = SpotifyFeatures().rows(
+        answers["features"], [about.id], fetched_at=NOW, raw_key="raw/f"
+    )
     return activity_rows(
         derive_plays(page.observations),
         {about.id: track_row(about, NOW)},

@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from soundlake.features import feature_rows
-from soundlake.spotify.client import Answer
+from soundlake.sources.web import Answer
 from soundlake.spotify.errors import BadAnswerError
-from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, KINDS, Answers, Kind
+from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, KINDS, Answers, Kind
+from soundlake.store.answers import FEATURES as SOURCES
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 
@@ -23,17 +23,21 @@ from tests.unit.helpers import (
     full_album,
     full_artist,
     kept_answers,
+    reccobeats_of,
     track_id,
 )
 
+FEATURES, RECCOBEATS = SOURCES["spotify"], SOURCES["reccobeats"]
 DAY = date(2026, 11, 21)
 ONE, TWO, THREE = (track_id(number) for number in (1, 2, 3))
-BATCHES = (FEATURES, ALBUMS, ARTISTS)
+IN_ORDER = (FEATURES, ALBUMS, ARTISTS)
+BATCHES = (*IN_ORDER, RECCOBEATS)
 MADE: dict[str, Callable[[str], Row]] = {
     FEATURES.name: features_of,
     ALBUMS.name: lambda ident: full_album(1, id=ident),
     ARTISTS.name: lambda ident: full_artist(1, id=ident),
 }
+OLD_KEY = "raw/audio-features/spotify/month=2024-01/2024-01-31/0-001.json.gz"
 NOT_FOUND = {"error": {"status": 404, "message": "analysis not found"}}
 
 
@@ -50,7 +54,14 @@ def sent(decoded: Any, kind: Kind = FEATURES) -> Answer:
     return Answer(json.dumps(decoded).encode(), decoded, NOW, f"/v1/{kind.name}")
 
 
+def name_of(kind: Kind) -> str:
+    return f"{kind.name} of {kind.source}"
+
+
 def answer(*idents: str, unknown: Sequence[str] = (), kind: Kind = FEATURES) -> Answer:
+    if kind is RECCOBEATS:
+        known = [reccobeats_of(ident) for ident in idents if ident not in unknown]
+        return sent({"content": known}, kind)
     if kind is ANALYSES:
         (ident,) = idents
         return sent(NOT_FOUND if ident in unknown else analysis(), kind)
@@ -77,7 +88,7 @@ def keys_of(answers: Answers, day: date = DAY, *asked: str) -> str:
 # Every kind.
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
 def test_an_answer_is_kept_with_what_was_asked(kind: Kind, zones: Zones) -> None:
     answers = of(kind, zones)
     asked = [ONE] if kind is ANALYSES else [ONE, TWO]
@@ -85,7 +96,7 @@ def test_an_answer_is_kept_with_what_was_asked(kind: Kind, zones: Zones) -> None
     rows = answers.keep(answer(*asked, unknown=[TWO], kind=kind), asked, DAY)
 
     key = only_key(zones, kind)
-    assert key.startswith(f"raw/{kind.name}/spotify/month=2026-11/2026-11-21/")
+    assert key.startswith(f"raw/{kind.name}/{kind.source}/month=2026-11/2026-11-21/")
     assert key.endswith("-001.json.gz")
     assert [row[kind.id] for row in rows] == asked
     assert {row[kind.named] for row in rows} == {key}
@@ -93,7 +104,7 @@ def test_an_answer_is_kept_with_what_was_asked(kind: Kind, zones: Zones) -> None
     assert answers.day_of(key) == DAY
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
 @pytest.mark.parametrize("unknown", [[], [ONE]], ids=["known", "unknown"])
 def test_an_answer_is_pending_until_the_table_names_it(
     unknown: list[str], kind: Kind, zones: Zones
@@ -107,7 +118,7 @@ def test_an_answer_is_pending_until_the_table_names_it(
     assert of(kind, zones).pending(MONTH) == []
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
 def test_of_an_empty_lake_nothing_is_known_and_what_is_kept_is_pending(
     kind: Kind, zones: Zones
 ) -> None:
@@ -119,7 +130,7 @@ def test_of_an_empty_lake_nothing_is_known_and_what_is_kept_is_pending(
     assert of(kind, zones).known() == set()
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
 def test_kinds_do_not_mix(kind: Kind, zones: Zones) -> None:
     of(kind, zones).keep(answer(ONE, kind=kind), [ONE], DAY)
 
@@ -127,7 +138,7 @@ def test_kinds_do_not_mix(kind: Kind, zones: Zones) -> None:
         assert len(of(other, zones).pending(MONTH)) == (other is kind)
 
 
-@pytest.mark.parametrize("kind", [ALBUMS, ARTISTS], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [ALBUMS, ARTISTS], ids=name_of)
 def test_a_row_without_details_was_not_asked_about(kind: Kind, zones: Zones) -> None:
     rows = of(kind, zones).keep(answer(ONE, kind=kind), [ONE], DAY)
     publish(zones, [{kind.id: ONE, "name": "A"}, *rows, {kind.id: TWO}], kind=kind)
@@ -135,7 +146,7 @@ def test_a_row_without_details_was_not_asked_about(kind: Kind, zones: Zones) -> 
     assert of(kind, zones).known() == {ONE}
 
 
-@pytest.mark.parametrize("kind", BATCHES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", BATCHES, ids=name_of)
 @pytest.mark.parametrize("decoded", [{}, [], NOT_FOUND, None])
 def test_what_is_no_answer_is_refused_and_not_kept(decoded: Any, kind: Kind, zones: Zones) -> None:
     with pytest.raises(BadAnswerError):
@@ -144,7 +155,7 @@ def test_what_is_no_answer_is_refused_and_not_kept(decoded: Any, kind: Kind, zon
     assert zones.keys() == []
 
 
-@pytest.mark.parametrize("kind", BATCHES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", IN_ORDER, ids=name_of)
 def test_an_answer_to_something_else_is_refused_and_not_kept(kind: Kind, zones: Zones) -> None:
     for answered in ([ONE], [TWO, ONE]):
         with pytest.raises(BadAnswerError):
@@ -223,7 +234,7 @@ def test_a_row_of_nulls_is_known(answers: Answers, zones: Zones) -> None:
     publish(zones, answers.keep(answer(ONE, TWO, unknown=[TWO]), [ONE, TWO], DAY))
     publish(
         zones,
-        feature_rows(answer(THREE).json, [THREE], fetched_at=NOW, raw_key="raw/x"),
+        FEATURES.rows(answer(THREE).json, [THREE], fetched_at=NOW, raw_key=OLD_KEY),
         "2024-01",
     )
 
@@ -233,7 +244,7 @@ def test_a_row_of_nulls_is_known(answers: Answers, zones: Zones) -> None:
 # What is damaged.
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
 def test_damaged_answers_are_named_and_the_others_read(kind: Kind, zones: Zones) -> None:
     answers = of(kind, zones)
     damaged, whole = keys_of(answers, DAY, ONE), keys_of(answers, DAY, TWO)
@@ -250,7 +261,7 @@ def test_damaged_answers_are_named_and_the_others_read(kind: Kind, zones: Zones)
         answers.rows(damaged)
 
 
-@pytest.mark.parametrize("kind", BATCHES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", IN_ORDER, ids=name_of)
 def test_an_answer_that_no_longer_fits_what_was_asked_is_named(kind: Kind, zones: Zones) -> None:
     answers = of(kind, zones)
     key = keys_of(answers)

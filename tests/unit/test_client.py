@@ -15,15 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from soundlake.quota import QUOTA_EXCEEDED
-from soundlake.spotify.client import (
-    ALBUMS_PER_REQUEST,
-    ARTISTS_PER_REQUEST,
-    LONG_WAIT_S,
-    TRIES,
-    Answer,
-    AppCredentials,
-    Spotify,
-)
+from soundlake.sources.web import LONG_WAIT_S, TRIES, Answer
+from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,
@@ -38,7 +31,7 @@ from soundlake.spotify.errors import (
     SpotifyError,
     UnavailableError,
 )
-from soundlake.spotify.models import User
+from soundlake.spotify.models import ALBUMS_PER_REQUEST, ARTISTS_PER_REQUEST, User
 
 from tests.unit.helpers import (
     ACCOUNTS,

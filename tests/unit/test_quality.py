@@ -14,6 +14,7 @@ from soundlake.charts import Hole
 from soundlake.features import FEATURES
 from soundlake.quality import (
     EXPECTATIONS,
+    LEFT_OUT,
     NOT_LOADED,
     PUBLISHED,
     SET_TO_NULL,
@@ -22,9 +23,11 @@ from soundlake.quality import (
     ChartsDay,
     ChartTable,
     Earlier,
+    FeaturesAnswer,
     Origin,
     ShownChart,
     TrackFeatures,
+    check_answer,
     check_chart,
     check_charts,
     check_features,
@@ -94,13 +97,18 @@ def charts_day(*tables: ChartTable, **known: Any) -> ChartsDay:
     return ChartsDay(Origin(None, None, TODAY, NOW, None), tables, **known)
 
 
+FEATURES_ORIGIN = Origin(None, None, TODAY, NOW, "raw/features")
+
+
 def breaches_of(subject: Any) -> list[Breach]:
     match subject:
         case ShownChart():
             return check_chart(subject)
         case ChartsDay():
             return check_charts(subject)
-    return check_features(Origin(None, None, TODAY, NOW, "raw/features"), track_id(7), subject)
+        case FeaturesAnswer():
+            return check_answer(FEATURES_ORIGIN, subject.others, subject.repeated)
+    return check_features(FEATURES_ORIGIN, track_id(7), subject)
 
 
 def names(breaches: list[Breach]) -> list[tuple[str, str]]:
@@ -191,6 +199,14 @@ CASES: dict[str, dict[str, list[Any]]] = {
             shown(entry(1, added_at=given))
             for given in ("", "yesterday", "2026-11-21", "2026-11-21T07:00:00", "1448-13-01T00:00Z")
         ],
+    },
+    "features_asked_for": {
+        GOOD: [FeaturesAnswer((), ()), FeaturesAnswer((), (track_id(7),))],
+        BAD: [FeaturesAnswer((track_id(7),), ())],
+    },
+    "features_told_once": {
+        GOOD: [FeaturesAnswer((), ()), FeaturesAnswer((track_id(7),), ())],
+        BAD: [FeaturesAnswer((), (track_id(7),)), FeaturesAnswer((), (track_id(7),) * 2)],
     },
     **{
         f"{name}_in_range": {
@@ -818,3 +834,14 @@ def test_a_real_day_bent_anywhere_is_noticed(real_rows: list[dict[str, str]]) ->
     }
     for name, bend in bends.items():
         assert name in {each for each, _ in names(check_chart(bend()))}
+
+
+def test_what_is_wrong_in_an_answer_about_features_is_left_out() -> None:
+    found = check_answer(FEATURES_ORIGIN, [track_id(8)], [track_id(7), track_id(7)])
+
+    assert names(found) == [
+        ("features_asked_for", track_id(8)),
+        ("features_told_once", track_id(7)),
+    ]
+    assert [breach.consequence for breach in found] == [LEFT_OUT, LEFT_OUT]
+    assert [breach.row()["raw_key"] for breach in found] == ["raw/features"] * 2

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from soundlake.spotify.client import Answer
+from soundlake.sources.web import Answer
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw, RawAnswer
 

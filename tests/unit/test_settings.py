@@ -13,6 +13,7 @@ from tests.unit.helpers import (
     BUDGET_TABLE,
     OWNER,
     PREFIX,
+    RECCOBEATS,
 )
 
 NAMES = [name.upper() for name in Settings.__dataclass_fields__]
@@ -28,6 +29,8 @@ def test_settings_come_from_the_environment() -> None:
         spotify_api_url=API,
         spotify_accounts_url=ACCOUNTS,
         analyses_per_day=str(ANALYSES_PER_DAY),
+        feature_sources="spotify",
+        reccobeats_api_url=RECCOBEATS,
     )
     assert set(NAMES) <= set(ENVIRONMENT)
 

@@ -1,5 +1,6 @@
-"""Asking Spotify: this process's client. What asks nobody does not load it."""
+"""Asking Spotify and others: this process's clients. What asks nobody does not load them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -7,6 +8,7 @@ from typing import Any
 
 from soundlake import access, quota
 from soundlake.settings import settings
+from soundlake.sources.keyless import KeylessApi
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import secrets
 from soundlake.store.budget import Budget, BudgetTable
@@ -66,6 +68,59 @@ def spotify(*, beside_captures: bool = False) -> Spotify:
     else:
         client.leave_to_others(room.left, room.why)
     return client
+
+
+@cache
+def _keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+    def told(until: datetime) -> None:
+        budgets().block(_theirs(source), until, None, now=client.machine_time())
+
+    client = KeylessApi(source, base, spacing_s=spacing_s, told=told)
+    return client
+
+
+def _theirs(source: str) -> Budget:
+    """Where the waits of a source stand that knows none of our apps: apart from Spotify's."""
+    return Budget(source.lower(), source.lower())
+
+
+def keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+    """A source without keys, its request count at zero; it keeps to long waits as Spotify does."""
+    client = _keyless(source, base, spacing_s)
+    client.requests.clear()
+    now = client.machine_time()
+    if (until := budgets().blocked_until(_theirs(source), now)) is not None:
+        client.hold_until(until)
+    return client
+
+
+class InvocationClients:
+    """One invocation's clients, each made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.asked_spotify: Spotify | None = None
+        self._keyless: dict[str, KeylessApi] = {}
+
+    def spotify(self) -> Spotify:
+        """Spotify, with what captures leave of its quota. Raises MissingSecretError."""
+        self.asked_spotify = self.asked_spotify or spotify(beside_captures=True)
+        return self.asked_spotify
+
+    def keyless(self, source: str, base: str, spacing_s: float) -> KeylessApi:
+        """A source without keys at an address, asked at most once in so many seconds."""
+        if source not in self._keyless:
+            self._keyless[source] = keyless(source, base, spacing_s)
+        return self._keyless[source]
+
+    def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
+        """As `counted`, with the requests to all sources; the budget counts Spotify's alone."""
+        sent = Counter(before)
+        for each in self._keyless.values():
+            sent += each.requests
+        total = sum(each.requests.total() for each in self._keyless.values())
+        result = counted(self.asked_spotify, sent)
+        result["counts"]["requests"] += total
+        return result
 
 
 def counted(client: Spotify | None, before: Mapping[str, int] | None = None) -> dict[str, Any]:

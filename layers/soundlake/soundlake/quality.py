@@ -25,6 +25,7 @@ Row = Mapping[str, Any]
 NOT_LOADED = "not loaded"
 WITHDRAWN = "withdrawn"
 SET_TO_NULL = "set to null"
+LEFT_OUT = "left out"
 PUBLISHED = "published"
 
 NAMED = 5  # values that a sentence names; the rest are counted
@@ -60,12 +61,12 @@ class Finding:
 class Expectation:
     """One expectation: `check(subject, expectation)` finds where it does not hold.
 
-    The subject is a `ShownChart`, a `TrackFeatures` or a `ChartsDay`, as `about` says. A value
-    of `column` that breaches becomes null.
+    The subject is a `ShownChart`, a `FeaturesAnswer`, a `TrackFeatures` or a `ChartsDay`, as
+    `about` says. A value of `column` that breaches becomes null.
     """
 
     name: str
-    about: Literal["chart", "features", "charts"]
+    about: Literal["chart", "answer", "features", "charts"]
     severity: Severity
     text: str
     check: Callable[[Any, "Expectation"], Iterable[Finding]]
@@ -131,6 +132,14 @@ class ShownChart:
 
 
 @dataclass(frozen=True, slots=True)
+class FeaturesAnswer:
+    """The tracks in an answer about features that nobody asked for, and those that it repeats."""
+
+    others: Sequence[str]
+    repeated: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class TrackFeatures:
     """The audio features of one track; null where unknown."""
 
@@ -183,6 +192,13 @@ def check_chart(shown: ShownChart) -> list[Breach]:
     if any(breach.severity == "error" for breach in found):
         return [replace(breach, consequence=NOT_LOADED) for breach in found]
     return found
+
+
+def check_answer(origin: Origin, others: Sequence[str], repeated: Sequence[str]) -> list[Breach]:
+    """What an answer about features breaches as a whole; what does is left out."""
+    answer = FeaturesAnswer(others, repeated)
+    found = _breaches("answer", answer, origin)
+    return [replace(breach, consequence=LEFT_OUT) for breach in found]
 
 
 def check_features(
@@ -349,6 +365,19 @@ def _not_yesterdays(shown: ShownChart, _: Expectation) -> Iterator[Finding]:
         observed = f"the very positions of {shown.earlier.chart_date}"
         evidence = f"{shown.origin} shows {observed}: the chart was not renewed yet."
         yield Finding("chart", observed, evidence)
+
+
+def _asked_for(answer: FeaturesAnswer, _: Expectation) -> Iterator[Finding]:
+    for track_id in answer.others:
+        yield Finding(
+            track_id, track_id, f"Features of track {track_id} came that nobody asked for."
+        )
+
+
+def _told_once(answer: FeaturesAnswer, _: Expectation) -> Iterator[Finding]:
+    for track_id in answer.repeated:
+        evidence = f"Features of track {track_id} came more than once; the first count."
+        yield Finding(track_id, "more than once", evidence)
 
 
 def _in_range(features: TrackFeatures, expectation: Expectation) -> Iterator[Finding]:
@@ -527,6 +556,14 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         _added_at,
         column="added_at",
     ),
+    Expectation(
+        "features_asked_for",
+        "answer",
+        "warning",
+        "features of tracks that were asked for",
+        _asked_for,
+    ),
+    Expectation("features_told_once", "answer", "warning", "a track's features once", _told_once),
     # As https://developer.spotify.com/documentation/web-api/reference/get-audio-features gives
     # them, and what else Spotify really answers: tracks louder than 0 dB, and 0 and 1 where it
     # found no time signature.

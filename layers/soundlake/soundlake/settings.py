@@ -17,6 +17,8 @@ class Settings:
     spotify_api_url: str
     spotify_accounts_url: str
     analyses_per_day: str
+    feature_sources: str
+    reccobeats_api_url: str
 
 
 @cache

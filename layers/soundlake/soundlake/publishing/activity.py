@@ -54,7 +54,7 @@ def _publish(lake: Lake, account: str, month: str, answers: PendingAnswers) -> R
             plays,
             tracks,
             _by_id(lake, "albums", "album_id", album_ids),
-            answers.features | _by_id(lake, "audio_features", "track_id", track_ids),
+            _by_id(lake, "audio_features", "track_id", track_ids) | answers.features,
             answers.sections | _by_id(lake, "track_sections", "track_id", track_ids),
         )
 

@@ -6,9 +6,11 @@ from datetime import date, datetime
 from typing import Any
 
 from soundlake.publishing.entities import adding
+from soundlake.publishing.features import PendingFeatures
 from soundlake.sections import segment_row
 from soundlake.spotify.errors import BadAnswerError
-from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, FEATURES, Answers, Kind
+from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, Answers, Kind
+from soundlake.store.feature_answers import TABLE as AUDIO_FEATURES
 from soundlake.store.lake import Lake, Replaced, Row
 from soundlake.store.raw import Raw
 from soundlake.times import month_of
@@ -22,27 +24,29 @@ class PendingAnswers:
     """The kept answers that no table names yet, read; `publish` puts them into their tables.
 
     An answer is pending until then, so what is derived from it is derived before: a run that is
-    killed in between leaves it pending, and the next one derives the same again. `features` and
-    `sections` are the new rows, by track; `replaced` are the objects so far, `problems` a sentence
-    for each answer that cannot be read, unless all that it is about is known from others.
+    killed in between leaves it pending, and the next one derives the same again. `features` are
+    the tracks' rows as they will be, `sections` the new rows, by track; `changed` are the tracks
+    whose features were known and are replaced; `replaced` are the objects so far, `problems` a
+    sentence for each answer that cannot be read, unless all that it is about is known from others.
+    `order` are the sources of features, the preferred one first.
     """
 
-    def __init__(self, lake: Lake, raw: Raw, month: str) -> None:
+    def __init__(self, lake: Lake, raw: Raw, month: str, order: Sequence[str]) -> None:
         self.replaced: list[tuple[str, Replaced]] = []
         self.problems: list[str] = []
         self._lake, self._raw, self._month = lake, raw, month
         self._segments: dict[str, Row] = {}
-        self._read = [
-            self._pending(FEATURES),
-            self._pending(replace(ANALYSES, rows=self._analysed)),
-        ]
-        self.features, self.sections = (_new(*read) for read in self._read)
+        self._features = PendingFeatures(lake, raw, month, order)
+        self.features, self.changed = self._features.rows, self._features.changed
+        self.problems += self._features.problems
+        self._analyses = self._pending(replace(ANALYSES, rows=self._analysed))
+        self.sections = _new(*self._analyses)
 
     @property
     def track_ids(self) -> set[str]:
         """The tracks of which these answers say something new."""
-        rows = [*self.features.values(), *self.sections.values()]
-        return {row["track_id"] for row in rows if row["source"] is not None}
+        analysed = {key for key, row in self.sections.items() if row["source"] is not None}
+        return self._features.new | analysed
 
     def _pending(self, kind: Kind) -> Read:
         answers = Answers(kind, self._raw, self._lake)
@@ -70,7 +74,7 @@ class PendingAnswers:
 
         They name no answer, so they can go first, and need not be held any longer.
         """
-        answers, _ = self._read[1]
+        answers, _ = self._analyses
         by_day: dict[date, list[Row]] = {}
         for key, row in self._segments.items():
             by_day.setdefault(answers.day_of(key), []).append(row)
@@ -80,8 +84,8 @@ class PendingAnswers:
 
     def publish(self) -> None:
         """Add features and sections, and fill in the details of albums and artists."""
-        for answers, good in self._read:
-            self._add(answers, good)
+        self.replaced += [(AUDIO_FEATURES, one) for one in self._features.publish()]
+        self._add(*self._analyses)
         for kind in (ALBUMS, ARTISTS):
             self._fill_in(kind)
 

@@ -29,7 +29,7 @@ def publish_profiles(
     wanted: dict[str, set[Pair]] = {}
     for chart, chart_date in pairs:
         wanted.setdefault(month_of(chart_date), set()).add((chart, chart_date))
-    for month, found in _incomplete(lake, answers.track_ids):
+    for month, found in _incomplete(lake, answers.track_ids, complete_too=bool(answers.changed)):
         wanted.setdefault(month, set()).update(found)
     return {
         month: _publish(lake, month, chart_days, names, answers)
@@ -37,8 +37,13 @@ def publish_profiles(
     }
 
 
-def _incomplete(lake: Lake, new_ids: set[str]) -> Iterable[tuple[str, set[Pair]]]:
-    """The chart days, by month, whose profile lacks features and that show one of the new ids."""
+def _incomplete(
+    lake: Lake, new_ids: set[str], *, complete_too: bool
+) -> Iterable[tuple[str, set[Pair]]]:
+    """The chart days, by month, whose profile lacks features and that show one of the new ids.
+
+    `complete_too`, those that lack none as well: known features are replaced by others.
+    """
     if not new_ids:
         return
     columns = ["chart", "chart_date", "tracks", "tracks_with_features"]
@@ -47,7 +52,7 @@ def _incomplete(lake: Lake, new_ids: set[str]) -> Iterable[tuple[str, set[Pair]]
         short = {
             (row["chart"], row["chart_date"])
             for row in profiles
-            if row["tracks_with_features"] < row["tracks"]
+            if complete_too or row["tracks_with_features"] < row["tracks"]
         }
         if short:
             shown = _entries(lake, month, short)
@@ -101,6 +106,6 @@ def _features(lake: Lake, track_ids: set[str], new: Mapping[str, Row]) -> pd.Dat
     found = pd.DataFrame([new[each] for each in track_ids & new.keys()], columns=columns)
     if paths := lake.paths("audio_features"):
         table: pd.DataFrame = wr.s3.read_parquet(path=paths, columns=columns, use_threads=True)
-        found = pd.concat([table[table["track_id"].isin(track_ids)], found.astype(table.dtypes)])
+        found = pd.concat([found.astype(table.dtypes), table[table["track_id"].isin(track_ids)]])
     # Two runs at once, across a month's end, may each have added a track: the earlier row counts.
     return found.drop_duplicates("track_id")

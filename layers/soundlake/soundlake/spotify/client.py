@@ -1,26 +1,21 @@
-"""The client: asks Spotify, counts every request, and never sleeps for a Retry-After.
+"""The client: asks Spotify, and says in a sentence what it refuses and why.
 
-Server errors and broken connections are tried again here, a few times and briefly. A 429 goes
-back to the caller with its seconds, for a state machine to wait. Every answer brings Spotify's
-own time (its Date header), which is the time that an answer is filed under.
+How it asks, counts and retries: `sources.web`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from urllib3.util.retry import Retry
 
 from soundlake.quota import QUOTA_EXCEEDED
+from soundlake.sources.web import LONG_WAIT_S, NO_JSON, Answer, Web, retry_after, utc_now
 from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,
@@ -45,16 +40,9 @@ from soundlake.spotify.models import (
 )
 from soundlake.texts import shortened
 
-CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 20
-TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
-_CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
-# What a body that cannot be decoded raises: nested too deeply too, or a number of too many digits.
-_NO_JSON = (ValueError, RecursionError)
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
 _NO_REASON = "no reason given"
-LONG_WAIT_S = 300  # no run sits out a longer one, and asking during it lengthens it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +57,6 @@ class AppCredentials:
 
     def __repr__(self) -> str:
         return f"AppCredentials(client_id={self.client_id!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What Spotify sent: the body byte for byte, decoded, and Spotify's time (UTC)."""
-
-    body: bytes
-    json: Any
-    at: datetime
-    request: str
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _endpoint(url: str, base: str) -> str:
@@ -107,34 +81,21 @@ class Spotify:
         *,
         api_url: str,
         accounts_url: str,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
         backoff_s: float = 0.5,
         told: Callable[[datetime, str | None], None] | None = None,
     ) -> None:
-        self.requests: Counter[str] = Counter()
+        self._web = Web("Spotify", clock=clock, backoff_s=backoff_s)
+        self.requests = self._web.requests
         self._credentials = credentials
         self._api_url = api_url.rstrip("/")
         self._accounts_url = accounts_url.rstrip("/")
         self._clock = clock
         self._told = told
-        self._offset = timedelta(0)
         self._token: tuple[str, datetime] | None = None
         self._blocked_until: datetime | None = None
         self._room: tuple[int, str] | None = None
         self.refused = False
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "Soundlake/1"
-        retry = Retry(
-            total=TRIES - 1,
-            status_forcelist=(500, 502, 503, 504),
-            allowed_methods=("GET", "POST"),  # asking for a token twice is harmless
-            backoff_factor=backoff_s,
-            backoff_jitter=backoff_s,
-            respect_retry_after_header=False,  # waiting belongs to the state machine
-            raise_on_status=False,
-        )
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
 
     def now(self) -> datetime:
         """Spotify's present time (UTC), by the latest answer's Date header.
@@ -147,7 +108,7 @@ class Spotify:
 
     def known_time(self) -> datetime:
         """Spotify's time (UTC) as far as it is known: this machine's until the first answer."""
-        return self._clock() + self._offset
+        return self._web.known_time()
 
     def machine_time(self) -> datetime:
         """This machine's time (UTC), which the ends of tokens and waits are kept in."""
@@ -283,21 +244,9 @@ class Spotify:
     def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
         self._check_block()
         name = _endpoint(url, base)
-        try:
-            response = self._whole(method, url, name, options)
-        except requests.RequestException as error:
-            if not isinstance(error, _CUT_OFF):
-                self.requests[name] += TRIES
-            raise UnavailableError(
-                f"Spotify could not be reached at {urlsplit(url).netloc} for {name} "
-                f"({type(error).__name__})."
-            ) from error
-        retries = getattr(response.raw, "retries", None)
-        self.requests[name] += 1 + (len(retries.history) if retries else 0)
-        if (at := _date(response)) is not None:
-            self._offset = at - self._clock()
+        response = self._web.send(method, url, name, **options)
         if response.status_code == 429:
-            wait, reason = _retry_after(response), _reason(response)
+            wait, reason = retry_after(response), _reason(response)
             # However short the wait: a spent quota is everybody's, and teaches how large it is.
             if wait > LONG_WAIT_S or reason == QUOTA_EXCEEDED:
                 self._blocked_until = self._clock() + timedelta(seconds=wait)
@@ -305,33 +254,13 @@ class Spotify:
                     self._told(self._blocked_until, reason)
         return response
 
-    def _whole(
-        self, method: str, url: str, name: str, options: Mapping[str, Any]
-    ) -> requests.Response:
-        """One request; asked again where the body broke off, which urllib3 leaves to its caller."""
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                return self._session.request(
-                    method,
-                    url,
-                    timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-                    allow_redirects=False,
-                    **options,
-                )
-            except _CUT_OFF:
-                self.requests[name] += 1
-                if tries == TRIES:
-                    raise
-
     def _answer(self, response: requests.Response, url: str, *, whatever: bool = False) -> Answer:
         path = urlsplit(url).path
         match response.status_code:
             case 200:
                 pass
             case 429:
-                raise RateLimitedError(_retry_after(response))
+                raise RateLimitedError(retry_after(response))
             case 401 | 403 as status:
                 refused = ExpiredTokenError if status == 401 else _forbidden(response)
                 raise refused(
@@ -342,7 +271,7 @@ class Spotify:
                 raise NotFoundError(
                     f"Spotify answers 404 for {path}: it does not exist, or it is withheld from "
                     "this app, as Spotify's own charts are from apps made after 2024-11-27.",
-                    self._decoded(response),
+                    self._web.decoded(response),
                 )
             case status if status >= 500:
                 raise UnavailableError(
@@ -350,42 +279,19 @@ class Spotify:
                 )
             case status:
                 raise SpotifyError(f"Spotify answered {status} for {path}: {_message(response)}.")
-        answer = self._decoded(response)
+        answer = self._web.decoded(response)
         if answer is not None:
             return answer
         if whatever:
-            return self._as_it_came(response, None)
+            return self._web.as_it_came(response, None)
         raise BadAnswerError(f"{path}: the answer is not JSON")
-
-    def _decoded(self, response: requests.Response) -> Answer | None:
-        """The answer with its JSON; None where it holds none."""
-        try:
-            return self._as_it_came(response, response.json())
-        except _NO_JSON:
-            return None
-
-    def _as_it_came(self, response: requests.Response, decoded: Any) -> Answer:
-        request = urlsplit(response.url)
-        return Answer(
-            body=response.content,
-            json=decoded,
-            at=_date(response) or self.known_time(),
-            request=f"{request.path}?{request.query}" if request.query else request.path,
-        )
-
-
-def _date(response: requests.Response) -> datetime | None:
-    """Spotify's time when it answered (UTC), from the Date header; None without a readable one."""
-    with suppress(ValueError, TypeError):
-        return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-    return None
 
 
 def _message(response: requests.Response) -> str:
     """Spotify's own words for an error, from either of its two error shapes, or as plain text."""
     try:
         body = response.json()
-    except _NO_JSON:
+    except NO_JSON:
         text = shortened(" ".join(response.text.split()))
         plain = text and response.status_code == 403 and not text.startswith("<")
         return text.rstrip(".") if plain else _NO_REASON
@@ -397,7 +303,7 @@ def _message(response: requests.Response) -> str:
 
 def _reason(response: requests.Response) -> str | None:
     """The reason in an error of the API, like QUOTA_EXCEEDED; None where it states none."""
-    with suppress(*_NO_JSON, AttributeError):
+    with suppress(*NO_JSON, AttributeError):
         error = response.json().get("error")
         reason = error.get("reason") if isinstance(error, dict) else None
         return reason if isinstance(reason, str) else None
@@ -431,10 +337,3 @@ def _refusal(response: requests.Response, grant: str) -> CredentialsError:
             )
         case other:
             return CredentialsError(f"Spotify refused to give a token: {other}.")
-
-
-def _retry_after(response: requests.Response) -> int:
-    """The seconds to wait; 30, one window of Spotify's limit, where the header says nothing."""
-    value = response.headers.get("Retry-After", "")
-    readable = value.isdecimal() and len(value) < 10  # a longer one is past any calendar
-    return max(int(value), 1) if readable else 30

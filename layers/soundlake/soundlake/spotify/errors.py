@@ -1,20 +1,26 @@
-"""What may go wrong around Spotify; a function that only catches loads no client for it."""
+"""What may go wrong around Spotify, and around every other source in the same words.
+
+A function that only catches them loads no client for it.
+"""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from soundlake.spotify.client import Answer
+    from soundlake.sources.web import Answer
 
 
 class SpotifyError(Exception):
-    """Spotify did not give what was asked; the text says what, and what to do."""
+    """Spotify, or the source that the text names, did not give what was asked.
+
+    The text says what, and what to do.
+    """
 
 
 class RateLimitedError(SpotifyError):
-    """Spotify asked to wait `retry_after` whole seconds before the next request."""
+    """A source asked to wait `retry_after` whole seconds before the next request."""
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Spotify's rate limit: wait {retry_after} s.")
+    def __init__(self, retry_after: int, source: str = "Spotify") -> None:
+        super().__init__(f"{source}'s rate limit: wait {retry_after} s.")
         self.retry_after = retry_after
 
 
@@ -30,7 +36,7 @@ class ReservedError(RateLimitedError):
 
 
 class UnavailableError(SpotifyError):
-    """Spotify cannot be reached or answers 5xx; `retry_after` seconds later it may be well."""
+    """A source cannot be reached or answers 5xx; `retry_after` seconds later it may be well."""
 
     retry_after = 60
 
@@ -48,7 +54,7 @@ class InvalidGrantError(CredentialsError):
 
 
 class RefusedError(SpotifyError):
-    """Spotify refused this request to this app or user (401 or 403)."""
+    """A source refused this request to this app or user (401 or 403)."""
 
 
 class NotRegisteredError(RefusedError):

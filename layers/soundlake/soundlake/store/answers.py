@@ -4,7 +4,7 @@ An answer is pending until its table names it, so whatever is killed in between,
 month or the next finds the answer and does not ask again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -12,21 +12,19 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 from soundlake.entities import album_details, artist_details
-from soundlake.features import feature_rows
 from soundlake.sections import section_row
+from soundlake.sources.features import SOURCES
 from soundlake.spotify.errors import BadAnswerError
-from soundlake.spotify.models import (
-    ALBUMS_PER_REQUEST,
-    ARTISTS_PER_REQUEST,
-    FEATURES_PER_REQUEST,
-)
+from soundlake.spotify.models import ALBUMS_PER_REQUEST, ARTISTS_PER_REQUEST
 from soundlake.store.lake import Lake, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.times import month_of, shift_month
 
 if TYPE_CHECKING:
-    from soundlake.spotify.client import Answer
+    import pyarrow as pa
+
+    from soundlake.sources.web import Answer
 
 
 class Reader(Protocol):
@@ -42,6 +40,8 @@ class Kind:
     """One kind of answer: where it is kept, which table it goes to, how many ids a request has.
 
     `named` is the table's column that names the answer; a row without it was not asked about.
+    Where several answers make a row, `all_named` is the column that names all; older rows have
+    none there.
     """
 
     name: str
@@ -50,6 +50,18 @@ class Kind:
     named: str
     per_request: int
     rows: Reader
+    source: str = "spotify"
+    all_named: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that say which answers a row is made of."""
+        return [self.id, self.named, *([self.all_named] if self.all_named else [])]
+
+    def names(self, row: Row) -> list[str]:
+        """The answers that a row of the table is made of."""
+        several: list[str] | None = row[self.all_named] if self.all_named else None
+        return several or ([] if row[self.named] is None else [row[self.named]])
 
 
 def _sections(
@@ -67,25 +79,42 @@ def _not_found(answer: Any) -> bool:
     return isinstance(error, dict) and error.get("status") == 404
 
 
-FEATURES = Kind(
-    "audio-features", "audio_features", "track_id", "raw_key", FEATURES_PER_REQUEST, feature_rows
-)
+FEATURES = {
+    name: Kind(
+        "audio-features",
+        "audio_features",
+        "track_id",
+        "raw_key",
+        source.ids_per_request,
+        source.rows,
+        source=name,
+        all_named="asked",
+    )
+    for name, source in SOURCES.items()
+}
 ALBUMS = Kind("albums", "albums", "album_id", "detail_raw_key", ALBUMS_PER_REQUEST, album_details)
 ARTISTS = Kind(
     "artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, artist_details
 )
 ANALYSES = Kind("audio-analysis", "track_sections", "track_id", "raw_key", 1, _sections)
-KINDS = (FEATURES, ALBUMS, ARTISTS, ANALYSES)
+KINDS = (*FEATURES.values(), ALBUMS, ARTISTS, ANALYSES)
 
 
 class Answers:
     """The kept answers of one kind, beside the table that they go to."""
 
-    def __init__(self, kind: Kind, raw: Raw, lake: Lake) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        raw: Raw,
+        lake: Lake,
+        tables: Callable[[], Mapping[str, "pa.Table"]] | None = None,
+    ) -> None:
+        """`tables` gives `kind.columns` of the table by month, where it is read already."""
         self.kind = kind
+        self._tables = tables or (lambda: lake.by_month(kind.table, kind.columns))
         self._raw = raw
-        self._lake = lake
-        self._prefix = f"raw/{kind.name}/spotify/"
+        self._prefix = f"raw/{kind.name}/{kind.source}/"
         self._listed: dict[date, list[str]] = {}
 
     def keep(self, answer: "Answer", asked: Sequence[str], day: date) -> list[Row]:
@@ -108,24 +137,22 @@ class Answers:
         return self._listed[day]
 
     @cached_property
-    def _named(self) -> dict[str, dict[str, str | None]]:
-        """By month and id, the answer that the table's row names: null where none was asked for."""
-        columns = [self.kind.id, self.kind.named]
-        found: dict[str, dict[str, str | None]] = {}
-        for month, table in self._lake.by_month(self.kind.table, columns).items():
-            rows = table.to_pylist()
-            found[month] = {row[self.kind.id]: row[self.kind.named] for row in rows}
-        return found
+    def _named(self) -> dict[str, dict[str, list[str]]]:
+        """By month and id, the answers that the table's row names: none where none was asked for.
 
-    @cached_property
-    def _asked_about(self) -> dict[str, str]:
-        """What the table's rows of all months say was asked about, by id, and in which answer."""
-        return {
-            each: key
-            for rows in self._named.values()
-            for each, key in rows.items()
-            if key is not None
-        }
+        Of several sources' answers those of this one.
+        """
+        found: dict[str, dict[str, list[str]]] = {}
+        for month, table in self._tables().items():
+            found[month] = {
+                row[self.kind.id]: [
+                    key
+                    for key in self.kind.names(row)
+                    if not self.kind.all_named or key.startswith(self._prefix)
+                ]
+                for row in table.to_pylist()
+            }
+        return found
 
     def months_with(self, ids: Iterable[str]) -> list[str]:
         """The months in which the table has a row of one of these, in order."""
@@ -138,11 +165,13 @@ class Answers:
 
     def known(self) -> set[str]:
         """The ids that the table, in any month, says were asked about."""
-        return set(self._asked_about)
+        return {each for rows in self._named.values() for each, answers in rows.items() if answers}
 
     def pending(self, month: str) -> list[str]:
         """The kept answers of a month and the one before that the table does not name yet."""
-        named = set(self._asked_about.values())
+        named = {
+            key for rows in self._named.values() for answers in rows.values() for key in answers
+        }
         return [
             key
             for each in (shift_month(month, -1), month)

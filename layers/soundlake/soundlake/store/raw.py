@@ -23,7 +23,7 @@ from soundlake.store.objects import (
 from soundlake.times import TimeError, format_time, parse_time
 
 if TYPE_CHECKING:
-    from soundlake.spotify.client import Answer
+    from soundlake.sources.web import Answer
 
 _ASKED = ".asked.json"
 # S3 keeps 2 KiB of metadata with an object: names and values together.

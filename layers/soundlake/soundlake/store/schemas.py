@@ -240,6 +240,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("source", _STRING),
             ("fetched_at", _TIME),
             ("raw_key", _STRING),
+            ("asked", _STRINGS),
+            ("ask_again", _DATE),
         ]
     ),
     "track_sections": pa.schema(

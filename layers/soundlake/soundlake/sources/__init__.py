@@ -1,0 +1,1 @@
+"""Where facts come from that the lake has of others: one small interface, one module a source."""

@@ -1,0 +1,17 @@
+"""Whom a source may ask through: what `soundlake.asking` gives, seen from a source."""
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from soundlake.sources.keyless import KeylessApi
+    from soundlake.spotify.client import Spotify
+
+
+class Clients(Protocol):
+    """One invocation's clients, each made when it is first asked for."""
+
+    def spotify(self) -> "Spotify":
+        """Spotify, with what captures leave of its quota."""
+
+    def keyless(self, source: str, base: str, spacing_s: float) -> "KeylessApi":
+        """A source without keys at an address, asked at most once in so many seconds."""
