@@ -26,6 +26,8 @@ DOMAIN = (
     "activity",
     "countries",
     "chart_days",
+    "chart_files",
+    "providers",
     "quality",
     "profiles",
     "batches",
