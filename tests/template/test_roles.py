@@ -30,8 +30,8 @@ FILES: dict[str, dict[str, str]] = {
     },
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
     "Extract": {"raw/charts/*": "rw"},
-    "Transform": {"raw/charts/*": "r", "staging/daily/*": "w"},
-    "Load": {"staging/daily/*": "r", "lake/chart_entries/*": "rw"},
+    "Transform": {"raw/charts/*": "r", "staging/daily/*": "w", "staging/files/*": "w"},
+    "Load": {"staging/daily/*": "r", "staging/files/*": "r", "lake/chart_entries/*": "rw"},
     "Enrich": {
         "lake/chart_entries/*": "r",
         "lake/plays/*": "r",
