@@ -19,8 +19,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{chart, date}` to `{status: loaded, rows, written}`, or `{status: failed, error}`.
 
     The day's staged rows take the place of that day's rows; other days stay as they are. With
-    `file` (a SHA-256) they are a chart file's: `{status: superseded, error}` where the day's rows
-    come from who is preferred to it, and stay.
+    `file` (its name in `raw/`) they are a chart file's: `{status: superseded, error}` where the
+    day's rows come from who is preferred to it, and stay.
     `{withdraw: [{chart, date, error}]}` takes days' rows out again, to `{status: withdrawn, charts:
     [{chart, date, status, error}]}`: one that could not be is `failed` and says why.
     """

@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     file: str | None = None
     try:
         if "file_key" in event:
-            file = ChartFileKey.parse(event["file_key"]).sha256
+            file = ChartFileKey.parse(event["file_key"]).name
             shown = _shown_file(event, chart, day)
         else:
             shown = _shown_answer(event, Chart(**chart, enabled=True), day)
@@ -96,9 +96,9 @@ def _shown_file(event: dict[str, Any], chart: dict[str, str], day: date) -> Show
 
 def _read_file(key: str, name: ChartName) -> tuple[datetime, list[dict[str, Any]]]:
     """When a kept file came, and its rows."""
-    kept = access.chart_files().need(ChartFileKey.parse(key))
-    file = read_chart_file(kept.body)
-    return kept.at, chart_entries(file, name, observed_at=kept.at, raw_key=key)
+    at = ChartFileKey.parse(key).at
+    file = read_chart_file(access.chart_files().need(ChartFileKey.parse(key)))
+    return at, chart_entries(file, name, observed_at=at, raw_key=key)
 
 
 def _others(keys: list[str]) -> list[Earlier]:

@@ -8,6 +8,7 @@ from soundlake.store.staging import Staging
 
 from tests.unit.chart_csv import chart_csv, file_row, top
 from tests.unit.helpers import (
+    NORWAY_CHART,
     NOW,
     TODAY,
     FakeSpotify,
@@ -33,8 +34,8 @@ LATER = NOW + timedelta(hours=1)
 
 def staged(zones: Zones, key: str) -> Row:
     *_, chart, day, name = key.split("/")
-    sha256 = name.removesuffix(".csv.gz")
-    return dict(Staging(zones.bucket).read(f"staging/files/{day}/{chart}/{sha256}.json.gz"))
+    file = name.removesuffix(".csv.gz")
+    return dict(Staging(zones.bucket).read(f"staging/files/{day}/{chart}/{file}.json.gz"))
 
 
 def breaches(zones: Zones, key: str) -> list[tuple[str, str]]:
@@ -208,15 +209,26 @@ def test_a_playlist_wins_over_a_file_in_either_order(zones: Zones) -> None:
 
 def test_of_two_files_the_later_one_wins_in_either_order(zones: Zones) -> None:
     earlier, later = chart_csv(top(3)), chart_csv(top(3, first=5))
-    import_file(zones, earlier)
+    first = keep_file(zones, earlier)
+    transform_file(first)
+    assert load_file(first)["status"] == "loaded"
     assert import_file(zones, later, at=LATER)["status"] == "loaded"
 
-    again = import_file(zones, earlier)
+    again = load_file(first)
     assert again["status"] == "superseded"
     assert again["error"] == (
-        "Not loaded: a file that came later (2026-11-21 10:18:00 UTC) has that day already."
+        "Not loaded: a file that came later (2026-11-21 10:18:00 UTC) has that day."
     )
     assert [row[1] for row in in_lake(zones)] == [track_id(number) for number in (5, 6, 7)]
+
+
+def test_a_wrong_file_is_mended_by_the_right_one(zones: Zones) -> None:
+    right, wrong = chart_csv(top(3)), chart_csv(top(3, first=5))
+    import_file(zones, right)
+    import_file(zones, wrong, at=LATER)
+
+    assert import_file(zones, right, at=LATER + timedelta(hours=1))["status"] == "loaded"
+    assert [row[1] for row in in_lake(zones)] == [track_id(number) for number in (1, 2, 3)]
 
 
 def test_other_days_and_charts_stay_as_they_are(zones: Zones) -> None:
@@ -278,6 +290,56 @@ def test_enrich_asks_for_the_features_of_a_files_tracks(spotify: FakeSpotify, zo
     publish(outcome("daily-NO", rows=3, holes=0))
     (profile,) = zones.rows("country_profiles")
     assert profile["tracks_with_features"] == 3
+
+
+def verify(key: str, **more: Any) -> Row:
+    *_, name = key.split("/")
+    charts = [outcome("daily-NO", file=name.removesuffix(".csv.gz"))]
+    return invoke("verify", {"date": TODAY, "charts": charts, "run": False} | more)
+
+
+def test_what_a_file_breaches_is_recorded(zones: Zones) -> None:
+    key = keep_file(zones, chart_csv(top(199)))
+    transform_file(key)
+    load_file(key)
+
+    result = verify(key)
+    assert (result["status"], result["withdraw"]) == ("verified", [])
+    (row,) = zones.rows("data_quality")
+    assert (row["chart"], row["expectation"], row["consequence"], row["raw_key"]) == (
+        "daily-NO",
+        "two_hundred_places",
+        "published",
+        key,
+    )
+
+
+def test_an_import_says_nothing_of_a_days_run_and_of_features_nobody_asked_for(
+    spotify: FakeSpotify, zones: Zones
+) -> None:
+    # Yesterday two charts with features; today, one of them failed.
+    sweden = NORWAY_CHART | {"chart": "daily-SE", "country": "SE", "country_name": "Sweden"}
+    yesterday = "2026-11-20"
+    for number in (1, 2):
+        spotify.features[track_id(number)] = features_of(track_id(number))
+    days = [load(zones, [track(1)], day=yesterday), load(zones, [track(2)], sweden, yesterday)]
+    enrich(yesterday)
+    publish(*days, day=yesterday)
+    failed = outcome("daily-NO", "failed"), outcome("daily-SE", "failed")
+    invoke("verify", {"date": TODAY, "charts": list(failed)})
+    said = [row["expectation"] for row in zones.rows("data_quality")]
+    assert said == ["charts_loaded"]
+    key = keep_file(zones, chart_csv(top(200, first=300)))
+    transform_file(key)
+    load_file(key)
+
+    verify(key)
+    assert [row["expectation"] for row in zones.rows("data_quality")] == said
+    # The day's own run would say both anew.
+    verify(key, run=True)
+    now = {row["expectation"] for row in zones.rows("data_quality")}
+    assert "coverage_kept" in now
+    assert "charts_loaded" not in now
 
 
 def test_verify_takes_no_file_for_an_answer(zones: Zones) -> None:

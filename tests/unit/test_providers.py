@@ -10,7 +10,8 @@ from soundlake.providers import CHART_FILE, PLAYLIST, why_kept
 
 def rows(provider: str, hour: int = 9, number: int = 2) -> list[dict[str, Any]]:
     at = f"2026-11-21T{hour:02d}:18:00.123Z"
-    return [{"provider": provider, "observed_at": at, "position": n + 1} for n in range(number)]
+    row = {"provider": provider, "observed_at": at, "raw_key": f"raw/{hour}"}
+    return [row | {"position": place} for place in range(1, number + 1)]
 
 
 def stored(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -35,9 +36,16 @@ def test_a_later_file_is_preferred_to_an_earlier_one() -> None:
 
     assert why_kept(stored(earlier), later) is None
     assert why_kept(stored(later), earlier) == (
-        "a file that came later (2026-11-21 09:18:00 UTC) has that day already"
+        "a file that came later (2026-11-21 09:18:00 UTC) has that day"
     )
     assert why_kept(stored(later), later) is None
+
+
+def test_of_two_files_of_one_second_it_is_always_the_same_one() -> None:
+    one, other = ([row | {"raw_key": key} for row in rows(CHART_FILE)] for key in ("a", "b"))
+
+    assert why_kept(stored(one), other) is None
+    assert why_kept(stored(other), one) is not None
 
 
 @pytest.mark.parametrize("hours", [(7, 9), (9, 7), (9, 9)])

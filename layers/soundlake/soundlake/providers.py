@@ -24,11 +24,14 @@ def why_kept(there: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, An
     ours, theirs = (PREFERRED.index(rows[0]["provider"]) for rows in (found, there))
     if theirs < ours:
         return "Spotify's own playlist has that day already, and is preferred to a file"
-    came, was_there = (_time(rows[0]["observed_at"]) for rows in (found, there))
-    if found[0]["provider"] == there[0]["provider"] == CHART_FILE and came < was_there:
-        return f"a file that came later ({was_there:%Y-%m-%d %H:%M:%S} UTC) has that day already"
+    if found[0]["provider"] == there[0]["provider"] == CHART_FILE:
+        came, was_there = (_came(rows[0]) for rows in (found, there))
+        if came < was_there:
+            return f"a file that came later ({was_there[0]:%Y-%m-%d %H:%M:%S} UTC) has that day"
     return None
 
 
-def _time(value: datetime | str) -> datetime:
-    return naive_ms(parse_time(value)) if isinstance(value, str) else value
+def _came(row: Mapping[str, Any]) -> tuple[datetime, str]:
+    """When a file came; of two in the same second one is the later one all the same."""
+    at = row["observed_at"]
+    return naive_ms(parse_time(at)) if isinstance(at, str) else at, row["raw_key"]

@@ -1,51 +1,53 @@
 """Chart files in the raw zone: byte for byte, written once, under whose chart and day they are.
 
-A key names the file's SHA-256: the same file is kept once, another one of the same day beside it.
-The object's metadata says when it first came (S3's clock, UTC) and under which name.
+A key says when the file came (S3's clock, UTC) and its SHA-256. So the keys of a day are in the
+order in which its files came, and what was imported again after another file stands once more.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Self
 
 from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError, pack, unpack
-from soundlake.times import TimeError, format_time, parse_date, parse_time
+from soundlake.times import parse_date
 
 PREFIX = "raw/charts/files/"
 NEIGHBOURS = 14  # days before and after, as far as a chart's next file is looked for
+
+_ENDING = ".csv.gz"
+_TIME = "%Y%m%dT%H%M%SZ"  # S3 knows whole seconds
 _NAME_CHARACTERS = 512  # of the 2 KiB of metadata that S3 keeps with an object
 
 
 @dataclass(frozen=True, slots=True)
 class ChartFileKey:
-    """One file's place in the raw zone; keys of one chart sort by day."""
+    """One file's place in the raw zone; keys of one chart sort by day, and those by time."""
 
     chart: str
     chart_date: date
+    at: datetime
     sha256: str
 
     @property
+    def name(self) -> str:
+        """`<time>_<sha256>`: which of the day's files it is."""
+        return f"{self.at.astimezone(UTC):{_TIME}}_{self.sha256}"
+
+    @property
     def text(self) -> str:
-        """`raw/charts/files/<chart>/<YYYY-MM-DD>/<sha256>.csv.gz`."""
-        return f"{PREFIX}{self.chart}/{self.chart_date}/{self.sha256}.csv.gz"
+        """`raw/charts/files/<chart>/<YYYY-MM-DD>/<time>_<sha256>.csv.gz`."""
+        return f"{_prefix(self.chart, self.chart_date)}{self.name}{_ENDING}"
 
     @classmethod
     def parse(cls, key: str) -> Self:
         """Read a key back. Raises ValueError on a key of another kind."""
-        if not key.startswith(PREFIX) or not key.endswith(".csv.gz"):
+        if not key.startswith(PREFIX) or not key.endswith(_ENDING):
             raise ValueError(f"{key} is not the key of a chart file")
-        chart, day, name = key.removeprefix(PREFIX).split("/")
-        return cls(chart, parse_date(day), name.removesuffix(".csv.gz"))
-
-
-@dataclass(frozen=True, slots=True)
-class KeptFile:
-    """A kept file's bytes, and when it first came (UTC)."""
-
-    key: ChartFileKey
-    body: bytes
-    at: datetime
+        chart, day, name = key.removeprefix(PREFIX).removesuffix(_ENDING).split("/")
+        stamp, _, digest = name.partition("_")
+        at = datetime.strptime(stamp, _TIME).replace(tzinfo=UTC)
+        return cls(chart, parse_date(day), at, digest)
 
 
 class ChartFiles:
@@ -55,32 +57,36 @@ class ChartFiles:
         self._bucket = bucket
 
     def keep(self, chart: str, day: date, body: bytes, *, at: datetime, name: str) -> ChartFileKey:
-        """Keep a file; where it is kept already, it stays as it is. Returns its key."""
-        key = ChartFileKey(chart, day, sha256(body).hexdigest())
+        """Keep a file that came `at` this time under this name; returns its key.
+
+        Where it is the very file that came last for this day, nothing is written. Raises
+        CorruptObjectError where what is there in its place is damaged.
+        """
+        key = ChartFileKey(chart, day, at, sha256(body).hexdigest())
+        latest = max(self._bucket.keys(_prefix(chart, day)), default=None)
+        if latest is not None and ChartFileKey.parse(latest).sha256 == key.sha256:
+            key = ChartFileKey.parse(latest)
+            self.need(key)
+            return key
         # Metadata must be ASCII.
         shown = name.encode("ascii", "backslashreplace").decode()[:_NAME_CHARACTERS]
-        metadata = {"at": format_time(at), "name": shown}
         try:
             self._bucket.put(
-                key.text, pack(body), content_type="application/gzip", metadata=metadata
+                key.text, pack(body), content_type="application/gzip", metadata={"name": shown}
             )
         except ConflictError:
-            self.need(key)  # of the very same bytes, unless it is damaged: that is to be known
+            self.need(key)  # another run of the same upload was here
         return key
 
-    def need(self, key: ChartFileKey) -> KeptFile:
-        """A kept file; raises CorruptObjectError when it is not there, or not whole."""
+    def need(self, key: ChartFileKey) -> bytes:
+        """A kept file's bytes; raises CorruptObjectError when it is not there, or not whole."""
         stored = self._bucket.get(key.text)
         if stored is None:
             raise CorruptObjectError(f"{key.text} is missing.")
         body = unpack(stored.body, key.text)
         if sha256(body).hexdigest() != key.sha256:
             raise CorruptObjectError(f"{key.text} does not hold the bytes of its SHA-256.")
-        try:
-            at = parse_time(stored.metadata["at"])
-        except (KeyError, TimeError) as error:
-            raise CorruptObjectError(f"{key.text} does not say when it came.") from error
-        return KeptFile(key, body, at)
+        return body
 
     def neighbours(self, chart: str, day: date) -> list[ChartFileKey]:
         """The files of the chart's nearest days before and after that have any."""
@@ -94,3 +100,7 @@ class ChartFiles:
         before = max((key.chart_date for key in keys if key.chart_date < day), default=None)
         after = min((key.chart_date for key in keys if key.chart_date > day), default=None)
         return [key for key in keys if key.chart_date in (before, after)]
+
+
+def _prefix(chart: str, day: date) -> str:
+    return f"{PREFIX}{chart}/{day}/"

@@ -12,7 +12,7 @@ from soundlake.store.objects import Bucket, CorruptObjectError, decode, pack, un
 
 
 def staging_key(chart: str, day: date, file: str | None = None) -> str:
-    """Where a chart's day is staged: of an answer, or of the `file` with this SHA-256.
+    """Where a chart's day is staged: of an answer, or of the `file` with this name in `raw/`.
 
     Each file has a place of its own: imports and the daily machine do not wait for each other.
     """
