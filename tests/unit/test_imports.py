@@ -55,6 +55,7 @@ LOADS = {
     "Connect": {"boto3"} | ASKS,
     "Derive": {"boto3", "pydantic"} | TABLES,
     "Select": {"boto3", "pydantic"},
+    "Import": {"boto3", "pydantic"},
     "Plan": {"boto3", "pydantic"} | TABLES,
     "Extract": {"boto3"} | ASKS,
     "Transform": {"boto3", "pydantic"},
