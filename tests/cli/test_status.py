@@ -46,6 +46,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
             "CaptureInterval": "20",
             "CaptureStateMachineArn": "capture",
             "DailyStateMachineArn": "daily",
+            "ImportStateMachineArn": "import",
             "ParameterPrefix": "/soundlake/test",
             "QuotaOwner": "somebody",
         }
@@ -200,6 +201,16 @@ def test_everything_is_shown_at_a_glance(target: Target) -> None:
     assert "daily     2026-11-21 09:18:00       9.5   FAILED" in " ".join(lines)
     assert any(line.startswith("Days     a12345678901") for line in lines)
     assert lines[-1] == "Next: ./soundlake logs daily says why; then ./soundlake run daily."
+
+
+def test_an_import_is_nothing_to_do_until_one_failed() -> None:
+    well = [{"machine": machine, "result": "SUCCEEDED"} for machine in ("capture", "daily")]
+
+    assert status._next(well).startswith("Next: ./soundlake query ")
+    assert status._next(well[:1]) == "Next: ./soundlake run daily."
+    assert status._next([*well, {"machine": "import", "result": "FAILED"}]) == (
+        "Next: ./soundlake logs import says why; then ./soundlake import FILE."
+    )
 
 
 def test_scripts_are_told_the_same(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
