@@ -165,6 +165,13 @@ def test_every_field_is_named_and_the_text_names_five() -> None:
     assert text.endswith("; and 3 more.")
 
 
+def test_the_sixth_is_counted() -> None:
+    text = refusal(chart_csv([file_row(rank, uri="none") for rank in range(1, 7)]))
+
+    assert text.count("row ") == 5
+    assert text.endswith("; and 1 more.")
+
+
 def test_exactly_five_are_named_without_more() -> None:
     text = refusal(chart_csv([file_row(rank, uri="none") for rank in range(1, 6)]))
 
@@ -215,6 +222,7 @@ def test_a_file_without_rows_is_refused(body: bytes) -> None:
         chart_csv(top(1)).replace(b"days_on_chart", b"days_on_chart,weeks_on_chart"),
         chart_csv(top(1)).replace(b"streams", b"streams,rank"),
         b'"rank' + chart_csv(top(1)),
+        b"x" * 200_000,  # more than a field of CSV may have
     ],
 )
 def test_what_is_no_chart_is_refused_with_what_is_expected(body: bytes) -> None:
@@ -292,7 +300,11 @@ def test_a_name_that_does_not_tell_is_refused_until_a_person_does(name: str) -> 
 @pytest.mark.parametrize(
     ("chart", "day", "sentence"),
     [
-        ("NO", "2026-11-20", "--chart is 'NO'; expected a cadence and a country, like daily-NO"),
+        (
+            "NO",
+            "2026-11-20",
+            "--chart is 'NO'; expected a cadence and a country, like daily-NO or weekly-GLOBAL.",
+        ),
         ("daily-no", "2026-11-20", "--chart is 'daily-no'; expected a cadence and a country"),
         ("daily-NOX", "2026-11-20", "--chart is 'daily-NOX'; expected a cadence and a country"),
         ("daily-XX", "2026-11-20", "There is no country XX; a chart is a country's or GLOBAL."),

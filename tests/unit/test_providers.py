@@ -8,7 +8,7 @@ import pytest
 from soundlake.providers import CHART_FILE, PLAYLIST, why_kept
 
 
-def rows(provider: str, hour: int = 9, number: int = 2) -> list[dict[str, Any]]:
+def rows(provider: str, hour: int = 9, number: int = 1) -> list[dict[str, Any]]:
     at = f"2026-11-21T{hour:02d}:18:00.123Z"
     row = {"provider": provider, "observed_at": at, "raw_key": f"raw/{hour}"}
     return [row | {"position": place} for place in range(1, number + 1)]

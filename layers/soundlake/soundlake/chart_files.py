@@ -238,10 +238,10 @@ def _text(body: bytes) -> str:
 
 
 def _header(body: bytes) -> list[str]:
-    """The fields of a file's first line; none where it has none that can be read."""
+    """The fields of a file's first line; none where it is no line of CSV."""
     line = body.partition(b"\n")[0].partition(b"\r")[0]
     try:
-        return next(csv.reader([_text(line)], strict=True), [])
+        return next(csv.reader([_text(line)]))
     except (csv.Error, ChartFileError):
         return []
 
