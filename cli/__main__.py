@@ -1,5 +1,6 @@
 """`./soundlake`: the verbs."""
 
+import json
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from cli import (
     app_secrets,
     athena,
     chart_lists,
+    imports,
     listeners,
     local_lake,
     logs,
@@ -352,7 +354,7 @@ def show_logs(
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Show the functions' log lines: of a machine (capture, daily), of one function, or all."""
+    """Show the functions' log lines: of a machine (capture, daily, import), a function, or all."""
     start = logs.since(span)
     target = _target(profile, region, stage)
     if not logs.show(target, which, start, Console(), follow=follow):
@@ -499,6 +501,50 @@ def charts(
         click.echo(stored, nl=False)
         return
     _show_charts(stored)
+
+
+@main.command(name="import")
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("--chart", help="Whose chart it is, where the name does not say: daily-NO.")
+@click.option("--date", "day", help="And of which day, like 2026-11-20.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def import_files(
+    *,
+    files: tuple[Path, ...],
+    chart: str | None,
+    day: str | None,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Import charts that you downloaded from charts.spotify.com as CSV.
+
+    A file's name says whose chart it is and of which day; --chart and --date say it of one that
+    was renamed.
+    """
+    if len(files) > 1 and (chart is not None or day is not None):
+        raise Misuse("--chart and --date are said of one file; import the others by themselves.")
+    checked = [imports.read(path, chart, day, machines.now().date()) for path in files]
+    console, results = Console(), list[imports.Result]()
+    target: Target | None = None
+    for one in checked:
+        if isinstance(one, imports.Ready):
+            target = target or _target(profile, region, stage)
+            result = imports.run(target, one)
+        else:
+            result = one
+        results.append(result)
+        if not as_json:
+            imports.show(result, console)
+    if as_json:
+        json.dump(results, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    elif len(results) > 1 or any(result.get("warnings") for result in results):
+        console.print(imports.summary(results), highlight=False, soft_wrap=True)
+    if not imports.succeeded(results):
+        raise SystemExit(1)
 
 
 def _show_charts(stored: str) -> None:

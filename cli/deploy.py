@@ -73,7 +73,8 @@ def whole(target: Target) -> bool:
     try:
         for output in MACHINES.values():
             target.states.describe_state_machine(stateMachineArn=outputs[output])
-        target.s3.head_bucket(Bucket=outputs["DataBucket"])
+        for output in ("DataBucket", "UploadsBucket"):
+            target.s3.head_bucket(Bucket=outputs[output])
         target.athena.get_work_group(WorkGroup=outputs["WorkGroup"])
         target.glue.get_database(Name=outputs["Database"])
         for physical in resources(target, "AWS::Lambda::Function").values():

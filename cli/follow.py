@@ -10,6 +10,7 @@ from typing import Any, Final
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "capture": ("Select", "CaptureAccounts"),
     "daily": ("Plan", "ProcessCharts", "Enrich", "Verify", "WithdrawCharts", "Publish"),
+    "import": ("Import", "Transform", "Load", "Verify", "Publish", "Forget"),
 }
 _RECORDS: Final[Mapping[str, str]] = {
     "RecordSuccess": "loaded",

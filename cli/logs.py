@@ -53,7 +53,7 @@ def chosen(target: Target, which: str | None) -> dict[str, str]:
     }
     if not names:
         raise Misuse(
-            f"There is no function {which!r}; there are capture, daily (the machines) and "
+            f"There is no function {which!r}; there are {', '.join(MACHINES)} (the machines) and "
             f"{', '.join(sorted(known)) or 'none'}."
         )
     return names

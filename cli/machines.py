@@ -1,4 +1,4 @@
-"""Run one of the two state machines and show how it goes."""
+"""Run a state machine and show how it goes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,7 +113,8 @@ def _still_running(target: Target, machine: str) -> list[tuple[str, datetime]]:
 def verdict(outcome: Outcome) -> str:
     """Return one line about how an execution ended, in rich's markup."""
     if outcome.succeeded:
-        what = _captured(outcome) if outcome.machine == "capture" else _charted(outcome)
+        said = {"capture": _captured, "daily": _charted, "import": _imported}
+        what = said[outcome.machine](outcome)
         return f"[green]✓[/] {outcome.machine}: {what}, {outcome.seconds:.1f} s"
     others = any(one.get("status") == "captured" for one in outcome.accounts)
     more = f"; captured all the same: {_captured(outcome)}" if others else ""
@@ -139,6 +140,11 @@ def _charted(outcome: Outcome) -> str:
     elif outcome.done_before:
         text += f", {outcome.done_before} were done already"
     return text
+
+
+def _imported(outcome: Outcome) -> str:
+    name, status = outcome.output.get("name", "a file"), outcome.output.get("status", "done")
+    return escape(f"{name} {status}")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from soundlake.times import format_time
 from cli import accounts, days, machines, quota, services
 from cli.errors import Trouble
 from cli.lake import sizes
-from cli.target import MACHINES, Target, stack_state
+from cli.target import MACHINES, RUN, Target, stack_state
 
 _LAST = 3
 _INDENT = " " * 9
@@ -159,12 +159,13 @@ def _next(runs: Iterable[Facts]) -> str:
     results: dict[str, str] = {}
     for one in runs:
         results.setdefault(one["machine"], one["result"])
-    for machine in MACHINES:
+    for machine in RUN:
         if machine not in results:
             return f"Next: ./soundlake run {machine}."
     if "RUNNING" in results.values():
         return "Next: wait for what is running; ./soundlake logs --follow shows it."
     failed = [machine for machine, status in results.items() if status != "SUCCEEDED"]
     if failed:
-        return f"Next: ./soundlake logs {failed[0]} says why; then ./soundlake run {failed[0]}."
+        again = f"run {failed[0]}" if failed[0] in RUN else f"{failed[0]} FILE"
+        return f"Next: ./soundlake logs {failed[0]} says why; then ./soundlake {again}."
     return 'Next: ./soundlake query "SELECT count(*) FROM plays".'

@@ -27,7 +27,10 @@ CHART_LIST: Final = "config/charts.csv"
 MACHINES: Final[Mapping[str, str]] = {
     "capture": "CaptureStateMachineArn",
     "daily": "DailyStateMachineArn",
+    "import": "ImportStateMachineArn",
 }
+# Those that run by themselves or on demand; the other waits for a file.
+RUN: Final = ("capture", "daily")
 _FINISHED: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.observability import function
+from soundlake.providers import why_kept
 from soundlake.store.lake import Lake, Replaced, Row, SchemaError
 from soundlake.store.staging import staging_key
 from soundlake.times import month_of, parse_date
@@ -17,7 +18,9 @@ WHY = 120  # characters of why a chart could not be withdrawn
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{chart, date}` to `{status: loaded, rows, written}`, or `{status: failed, error}`.
 
-    The day's staged rows take the place of that day's rows; other days stay as they are.
+    The day's staged rows take the place of that day's rows; other days stay as they are. With
+    `file` (its name in `raw/`) they are a chart file's: `{status: superseded, error}` where the
+    day's rows come from who is preferred to it, and stay.
     `{withdraw: [{chart, date, error}]}` takes days' rows out again, to `{status: withdrawn, charts:
     [{chart, date, status, error}]}`: one that could not be is `failed` and says why.
     """
@@ -27,10 +30,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"status": "withdrawn", "charts": charts, "counts": {"withdrawn": done}}
     chart, day = event["chart"], parse_date(event["date"])
     try:
-        rows: list[Row] = access.staging().read(staging_key(chart, day))["entries"]
-        loaded = _replace(chart, day, rows)
+        staged = staging_key(chart, day, event.get("file"))
+        rows: list[Row] = access.staging().read(staged)["entries"]
+        loaded, kept = _replace(chart, day, rows)
     except (*access.FORESEEN, SchemaError) as error:
         return access.failure(error)
+    if kept:
+        return {"status": "superseded", "error": f"Not loaded: {kept}.", "counts": {"rows": 0}}
     return {
         "status": "loaded",
         "rows": len(rows),
@@ -47,12 +53,18 @@ def _withdraw(chart: Row) -> Row:
     return chart | {"status": "withdrawn"}
 
 
-def _replace(chart: str, day: date, rows: list[Row]) -> Replaced:
-    """Put a day's rows in the place of those that are there."""
+def _replace(chart: str, day: date, rows: list[Row]) -> tuple[Replaced, str | None]:
+    """Put a day's rows in the place of those that are there; or why those are kept."""
     entries = [row | {"chart_date": day} for row in rows]
+    kept: str | None = None
 
     def with_day(before: list[Row]) -> list[Row]:
+        nonlocal kept
+        kept = why_kept([row for row in before if row["chart_date"] == day], entries)
+        if kept:
+            return before
         others = [row for row in before if row["chart_date"] != day]
         return sorted(others + entries, key=lambda row: (row["chart_date"], row["position"]))
 
-    return Lake(access.bucket()).replace("chart_entries", month_of(day), chart, with_day)
+    replaced = Lake(access.bucket()).replace("chart_entries", month_of(day), chart, with_day)
+    return replaced, kept

@@ -35,10 +35,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     are looked at, each day's together. `withdraw` names the loaded ones that err, `problems` are
     sentences, errors first. `{status: failed, error}` where something of it cannot be read: then
     nothing is written.
+
+    A chart of a file has the file's name in `raw/` as `file`, and `run` is false where it is
+    imported: then nothing is said of a day's run, nor of features that nobody has asked for yet.
     """
     result: dict[str, Any] = {"errors": 0, "warnings": 0, "problems": [], "withdraw": []}
     try:
-        rows, withdraw = _verify(parse_date(event["date"]), event["charts"])
+        rows, withdraw = _verify(
+            parse_date(event["date"]), event["charts"], run=event.get("run", True)
+        )
     except (*access.FORESEEN, SchemaError) as error:
         return result | access.failure(error)
     errors = [row["evidence"] for row in rows if row["severity"] == "error"]
@@ -55,7 +60,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     }
 
 
-def _verify(day: date, outcomes: list[Row]) -> tuple[list[Row], list[Row]]:
+def _verify(day: date, outcomes: list[Row], *, run: bool) -> tuple[list[Row], list[Row]]:
     """Write the rows of `data_quality`; those found now, and the charts to withdraw."""
     lake = Lake(access.bucket())
     rows, known = _features(lake, month_of(day))
@@ -65,7 +70,7 @@ def _verify(day: date, outcomes: list[Row]) -> tuple[list[Row], list[Row]]:
     for one in sorted(days | {day}):
         of_day = [each for each in outcomes if each["date"] == one.isoformat()]
         staged, loaded = _staged(of_day)
-        found, wrong = _verify_day(lake, one, of_day, staged, known)
+        found, wrong = _verify_day(lake, one, of_day, staged, known if run else None)
         rows += found
         withdraw += [
             {"chart": chart, "date": one.isoformat(), "error": shortened(evidence, WHY)}
@@ -73,12 +78,12 @@ def _verify(day: date, outcomes: list[Row]) -> tuple[list[Row], list[Row]]:
             if chart in loaded
         ]
         verified |= {(chart["chart"], one) for chart in staged}
-    _write(lake, days | {day}, rows, verified)
+    _write(lake, days | {day}, rows, verified, run=run)
     return rows, withdraw
 
 
 def _verify_day(
-    lake: Lake, day: date, outcomes: list[Row], staged: list[Row], known: set[str]
+    lake: Lake, day: date, outcomes: list[Row], staged: list[Row], known: set[str] | None
 ) -> tuple[list[Row], dict[str, str]]:
     """What the charts of one day breach, and the evidence against each chart that errs."""
     loaded = _loaded(outcomes)
@@ -103,7 +108,9 @@ def _verify_day(
 def _staged(outcomes: Iterable[Row]) -> tuple[list[Row], set[str]]:
     """What Transform staged of the charts that were loaded or refused, and which were loaded."""
     wanted = [each for each in outcomes if each["status"] in {"loaded", "refused"}]
-    keys = [staging_key(each["chart"], parse_date(each["date"])) for each in wanted]
+    keys = [
+        staging_key(each["chart"], parse_date(each["date"]), each.get("file")) for each in wanted
+    ]
     with ThreadPoolExecutor(READERS) as pool:
         staged = list(pool.map(access.staging().read, keys))
     return staged, _loaded(wanted)
@@ -197,10 +204,11 @@ def _latest_days(
     return latest, list(loaded.values())[-LATEST:]
 
 
-def _write(lake: Lake, days: set[date], rows: list[Row], verified: set[Pair]) -> None:
+def _write(lake: Lake, days: set[date], rows: list[Row], verified: set[Pair], *, run: bool) -> None:
     """Put the rows in the place of the earlier ones of the charts and days verified now.
 
-    Rows of features, which no chart has alone, join those that are there.
+    Rows of features, which no chart has alone, join those that are there. What was said of a day's
+    run stays until a `run` says it anew.
     """
     dated = [row | {"chart_date": parse_date(row["chart_date"])} for row in rows]
     months = {month_of(each) for each in (*days, *(row["chart_date"] for row in dated))}
@@ -215,7 +223,7 @@ def _write(lake: Lake, days: set[date], rows: list[Row], verified: set[Pair]) ->
 
     def superseded(row: Row) -> bool:
         of_run = row["chart"] is None and row["about"] == RUN and row["chart_date"] in days
-        return of_run or (row["chart"], row["chart_date"]) in verified
+        return (run and of_run) or (row["chart"], row["chart_date"]) in verified
 
     for month in sorted(months):
         lake.replace(TABLE, month, TABLE, changing(month))

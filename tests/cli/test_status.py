@@ -46,6 +46,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
             "CaptureInterval": "20",
             "CaptureStateMachineArn": "capture",
             "DailyStateMachineArn": "daily",
+            "ImportStateMachineArn": "import",
             "ParameterPrefix": "/soundlake/test",
             "QuotaOwner": "somebody",
         }
@@ -222,6 +223,16 @@ def test_on_this_machine_the_access_mode_stands_beside_the_world(
     ]
     assert found["access"] == "mode of made-up"
     assert "access" not in status._stack(target)
+
+
+def test_an_import_is_nothing_to_do_until_one_failed() -> None:
+    well = [{"machine": machine, "result": "SUCCEEDED"} for machine in ("capture", "daily")]
+
+    assert status._next(well).startswith("Next: ./soundlake query ")
+    assert status._next(well[:1]) == "Next: ./soundlake run daily."
+    assert status._next([*well, {"machine": "import", "result": "FAILED"}]) == (
+        "Next: ./soundlake logs import says why; then ./soundlake import FILE."
+    )
 
 
 def test_scripts_are_told_the_same(target: Target, capsys: pytest.CaptureFixture[str]) -> None:

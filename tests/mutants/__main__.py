@@ -26,6 +26,8 @@ MODULES = (
     "chart_days",
     "accounts",
     "charts",
+    "chart_files",
+    "providers",
     "plays",
     "coverage",
     "rounds",

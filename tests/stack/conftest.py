@@ -23,7 +23,7 @@ from cli.athena import run as ask
 from cli.home import ROOT, World
 from cli.local_lake import Lake
 from cli.samconfig import local_region
-from cli.target import resources
+from cli.target import MACHINES, resources
 from tests.stack import trials
 from tests.stack.gate import Gate
 
@@ -99,7 +99,7 @@ class Stack:
     def said(self) -> list[str]:
         """Everything the stack wrote down: logs, histories, items of tables, objects."""
         target, seen = self.lake.target, list[str]()
-        for output in ("CaptureStateMachineArn", "DailyStateMachineArn"):
+        for output in MACHINES.values():
             arn = target.output(output)
             for one in target.states.list_executions(stateMachineArn=arn)["executions"]:
                 seen.append(json.dumps(history(target, one["executionArn"]), default=str))

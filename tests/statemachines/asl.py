@@ -9,7 +9,7 @@ from typing import Any
 from tests.template.translated import REPO, machines
 
 FOLDER = REPO / "statemachines"
-MACHINES = ("capture", "daily")
+MACHINES = ("capture", "daily", "import")
 SUBSTITUTION = re.compile(r"\$\{([^}]+)\}")
 
 State = dict[str, Any]
@@ -65,7 +65,7 @@ def payload(state: State) -> dict[str, Any]:
 
 
 def tasks() -> dict[str, State]:
-    """Every Task of both machines, by the verb it invokes; of two the one that comes first."""
+    """Every Task of the machines, by the verb it invokes; of two the one that comes first."""
     found: dict[str, State] = {}
     for machine in MACHINES:
         for _, state in states(definition(machine)):

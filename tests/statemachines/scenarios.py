@@ -41,6 +41,7 @@ from tests.statemachines.world import (
     event,
     playlist_id,
 )
+from tests.unit.chart_csv import chart_csv, file_row, top
 
 Scenario = Callable[[World], None]
 
@@ -752,3 +753,144 @@ def publish_throws(world: World) -> None:
     world.before("Publish", raising(RuntimeError(QUOTED), times=3))
     world.run("daily", ONE)
     world.run("daily", ONE)
+
+
+#### THE IMPORT MACHINE ############################################################################
+
+FILE = f"regional-no-daily-{DAY}.csv"
+CHART = chart_csv(top(200))
+
+
+def refuse_to_forget(given: dict[str, Any]) -> None:
+    if "forget" in given:
+        raise RuntimeError(QUOTED)
+
+
+@scenario
+def file_imported(world: World) -> None:
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def file_imported_of_an_event(world: World) -> None:
+    world.upload(FILE, CHART)
+    world.run("import", event("upload"))
+
+
+@scenario
+def file_imported_twice(world: World) -> None:
+    world.run("import", world.upload(FILE, CHART))
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def file_imported_as_a_person_says(world: World) -> None:
+    said = {"chart": "weekly-GLOBAL", "date": "2025-03-06"}
+    world.run("import", world.upload("chart.csv", chart_csv(top(9), "weekly")) | said)
+
+
+@scenario
+def upload_told_of_twice(world: World) -> None:
+    given = world.upload(FILE, CHART)
+    world.run("import", given)
+    world.run("import", given)
+
+
+@scenario
+def file_that_is_no_chart(world: World) -> None:
+    world.run("import", world.upload("history.json", b"[]"))
+
+
+@scenario
+def file_with_a_row_that_cannot_be_read(world: World) -> None:
+    world.run("import", world.upload(FILE, chart_csv([file_row(1), file_row(2, streams="many")])))
+
+
+@scenario
+def file_that_errs(world: World) -> None:
+    world.run("import", world.upload(FILE, chart_csv([file_row(1), file_row(3)])))
+
+
+@scenario
+def file_of_a_day_that_the_playlist_has(world: World) -> None:
+    world.run("daily", ONE)
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def playlist_of_a_day_that_a_file_has(world: World) -> None:
+    world.run("import", world.upload(FILE, CHART))
+    world.run("daily", ONE)
+
+
+@scenario
+def nothing_to_import_in_the_input(world: World) -> None:
+    world.run("import", {})
+
+
+@scenario
+def import_throws(world: World) -> None:
+    world.before("Import", raising(RuntimeError(QUOTED)))
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def import_throws_twice(world: World) -> None:
+    world.before("Import", raising(RuntimeError(QUOTED), times=2))
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def import_finds_a_damaged_file(world: World) -> None:
+    world.run("import", world.upload(FILE, CHART))
+    (key,) = [key for key in world.versions() if key.startswith("raw/charts/files/")]
+    world.put(key, b"damaged")
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def transform_of_a_file_throws(world: World) -> None:
+    world.before("Transform", raising(RuntimeError(QUOTED)))
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def load_of_a_file_throws(world: World) -> None:
+    world.before("Load", raising(RuntimeError(QUOTED)))
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def load_of_a_file_dies_after_it_wrote(world: World) -> None:
+    world.after("Load", raising(RuntimeError(QUOTED), times=1))
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def verify_of_a_file_throws(world: World) -> None:
+    world.before("Verify", raising(RuntimeError(QUOTED)))
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def publish_of_a_file_throws(world: World) -> None:
+    world.before("Publish", raising(RuntimeError(QUOTED)))
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def forget_throws(world: World) -> None:
+    world.before("Import", refuse_to_forget)
+    world.run("import", world.upload(FILE, CHART))
+
+
+@scenario
+def another_file_comes_while_one_is_imported(world: World) -> None:
+    later = chart_csv(top(200, first=2))
+
+    def replace(_: dict[str, Any]) -> None:
+        world.upload(FILE, later)
+
+    world.after("Publish", replace)
+    world.run("import", world.upload(FILE, CHART))
+    world.run("import", world.upload(FILE, later))

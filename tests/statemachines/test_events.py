@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.statemachines.asl import MACHINES, payload, tasks
-from tests.statemachines.scenarios import story
+from tests.statemachines.scenarios import CHART, story
 from tests.statemachines.world import BY_HAND, VERBS, World, event
 from tests.template.translated import REPO
 
@@ -21,6 +21,7 @@ PIPELINE = {
     "Enrich": "enriched",
     "Verify": "verified",
     "Publish": "published",
+    "Import": "kept",
     "Connect": "connected",  # last: the token that it gets would be Capture's
 }
 
@@ -30,12 +31,14 @@ def results() -> dict[str, Any]:
     """What each function makes of its event, one after the other in one world."""
     world = World()
     with world.opened():
+        world.upload(event("import")["input"]["detail"]["object"]["key"], CHART)
         return {verb: world.engine.call(verb, event(verb.lower())) for verb in PIPELINE}
 
 
 def test_there_is_an_event_for_every_function_and_machine() -> None:
     assert set(PIPELINE) == set(VERBS) == set(tasks()) | BY_HAND
-    named = {verb.lower() for verb in VERBS} | {"schedule", "capture-schedule", "daily-input"}
+    named = {verb.lower() for verb in VERBS}
+    named |= {"schedule", "capture-schedule", "daily-input", "upload"}
     assert {path.stem for path in (REPO / "events").glob("*.json")} == named
 
 
@@ -56,9 +59,8 @@ def test_an_event_has_the_keys_that_the_machine_gives(verb: str) -> None:
 @pytest.mark.parametrize("verb", sorted(set(VERBS) - BY_HAND))
 def test_an_event_has_the_shape_that_the_machine_gave(verb: str) -> None:
     """All the way down; a machine's input may hold less than it may."""
-    (given, *_) = [
-        call.event for run in story("day_after_a_capture").runs for call in run.invoked(verb)
-    ]
+    told = story("file_imported" if verb == "Import" else "day_after_a_capture")
+    (given, *_) = [call.event for run in told.runs for call in run.invoked(verb)]
     sample = event(verb.lower())
     if verb in {"Select", "Plan"}:
         given, sample = given | {"input": None}, sample | {"input": None}
@@ -104,9 +106,10 @@ def test_an_event_with_a_wrong_key_would_be_noticed() -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_a_machine_takes_what_the_scheduler_sends(machine: str) -> None:
+def test_a_machine_takes_what_starts_it(machine: str) -> None:
     scenario = {
         "capture": "captured_by_an_unreplaced_schedule",
         "daily": "day_by_an_unreplaced_schedule",
+        "import": "file_imported_of_an_event",
     }[machine]
     assert story(scenario).run.status == "SUCCEEDED"

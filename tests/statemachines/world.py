@@ -39,6 +39,7 @@ from tests.statemachines.fake_spotify import (
 from tests.template.translated import DEFAULT, REGION, REPO, functions
 
 BUCKET = DEFAULT.properties("DataBucket")["BucketName"]
+UPLOADS = DEFAULT.properties("UploadsBucket")["BucketName"]
 ACCOUNT = "main"
 VERBS = tuple(functions())
 BY_HAND = {"Connect"}  # invoked by the command line, and by no machine
@@ -86,10 +87,11 @@ class Call:
 
 @dataclass
 class Story:
-    """What a scenario left: its runs, every version of every object, the requests made."""
+    """What a scenario left: its runs, every version of every object, uploads, the requests made."""
 
     runs: list[Execution] = field(default_factory=list)
     versions: dict[str, list[bytes]] = field(default_factory=dict)
+    uploads: list[str] = field(default_factory=list)
     secrets: dict[str, Any] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
@@ -177,6 +179,11 @@ class World:
 
     def put(self, key: str, body: bytes | str) -> None:
         client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def upload(self, key: str, body: bytes) -> dict[str, Any]:
+        """Put a file into the uploads bucket; what counts of the event that S3 sends then."""
+        client("s3").put_object(Bucket=UPLOADS, Key=key, Body=body)
+        return {"detail": {"bucket": {"name": UPLOADS}, "object": {"key": key}}}
 
     def put_copy(self, source: str, key: str) -> None:
         client("s3").copy_object(
@@ -287,6 +294,7 @@ class World:
         s3 = client("s3")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        s3.create_bucket(Bucket=UPLOADS, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.charts(SWITCHED_OFF)
         prefix = environment["PARAMETER_PREFIX"]
         self.app_parameter = secrets.app_parameter(prefix)
@@ -300,6 +308,8 @@ class World:
 
     def _finish(self) -> None:
         self.story.versions = self.versions()
+        listed = client("s3").list_objects_v2(Bucket=UPLOADS)
+        self.story.uploads = [each["Key"] for each in listed.get("Contents", ())]
         for name in (self.app_parameter, self.token_parameter):
             found = client("ssm").get_parameters(Names=[name], WithDecryption=True)
             for each in found["Parameters"]:

@@ -16,7 +16,8 @@ BY_HAND = {"Connect"}
 POWERTOOLS = "arn:aws:lambda:eu-north-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-"
 PANDAS = "arn:aws:lambda:eu-north-1:336392948345:layer:AWSSDKPandas-Python313"
 # A chart's owner takes rows out as it puts them in, and a name may stand once in a machine.
-ANOTHER_WORD = {"WithdrawCharts.Withdraw": "Withdraw"}
+# So who keeps an upload also deletes it.
+ANOTHER_WORD = {"WithdrawCharts.Withdraw": "Withdraw", "Forget": "Forget"}
 WITH_PANDAS = {"Derive", "Plan", "Load", "Enrich", "Verify", "Publish"}
 
 

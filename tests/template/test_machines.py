@@ -1,4 +1,4 @@
-"""The machines and their schedules, as the template declares them."""
+"""The machines and what starts them, as the template declares it."""
 
 import json
 from typing import Any
@@ -9,6 +9,7 @@ from tests.statemachines.asl import MACHINES, SUBSTITUTION, definition, substitu
 from tests.template.translated import DEFAULT, REPO, Stack, machines, source
 
 SCHEDULES = {"capture": "CaptureStateMachineHourly", "daily": "DailyStateMachineDaily"}
+RULE = "ImportStateMachineUploaded"
 
 
 def test_every_file_is_a_machine() -> None:
@@ -60,31 +61,32 @@ def _schedule(machine: str, **parameters: Any) -> dict[str, Any]:
     return Stack(parameters).properties(SCHEDULES[machine])
 
 
-def test_every_machine_has_one_schedule() -> None:
+def test_every_machine_has_one_schedule_or_one_rule() -> None:
     assert set(DEFAULT.of_type("AWS::Scheduler::Schedule")) == set(SCHEDULES.values())
-    assert set(SCHEDULES) == set(MACHINES)
+    assert set(DEFAULT.of_type("AWS::Events::Rule")) == {RULE}
+    assert {*SCHEDULES, "import"} == set(MACHINES)
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("machine", SCHEDULES)
 def test_a_schedule_starts_its_machine(machine: str) -> None:
     target = _schedule(machine)["Target"]
     assert target["Arn"].endswith(f":stateMachine:soundlake-dev-{machine}")
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("machine", SCHEDULES)
 def test_a_schedule_has_no_name(machine: str) -> None:
     """A name is unique in the account: that of one stack would collide with another's."""
     assert "Name" not in _schedule(machine)
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("machine", SCHEDULES)
 def test_a_schedule_is_in_utc_and_on_time(machine: str) -> None:
     schedule = _schedule(machine)
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("machine", SCHEDULES)
 def test_a_schedule_that_fails_is_tried_again_and_kept(machine: str) -> None:
     target = _schedule(machine)["Target"]
     assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
@@ -94,7 +96,7 @@ def test_a_schedule_that_fails_is_tried_again_and_kept(machine: str) -> None:
     assert target["DeadLetterConfig"] == {"Arn": queue}
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("machine", SCHEDULES)
 def test_a_schedules_input_is_the_sample(machine: str) -> None:
     name = {"capture": "capture-schedule", "daily": "schedule"}[machine]
     sample = json.loads((REPO / "events" / f"{name}.json").read_text(encoding="utf-8"))
@@ -126,4 +128,44 @@ def test_dead_letters_are_encrypted_and_wait_two_weeks() -> None:
             "SqsManagedSseEnabled": True,
             "MessageRetentionPeriod": 14 * 24 * 3600,
         }
+    }
+
+
+#### UPLOADS #######################################################################################
+
+
+def test_an_upload_starts_the_import_machine_unless_the_command_line_does() -> None:
+    rule = DEFAULT.properties(RULE)
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [DEFAULT.properties("UploadsBucket")["BucketName"]]},
+            "object": {"key": [{"anything-but": {"prefix": "command-line/"}}]},
+        },
+    }
+    assert rule.get("State", "ENABLED") == "ENABLED"
+    (target,) = rule["Targets"]
+    assert target["Arn"].endswith(":stateMachine:soundlake-dev-import")
+    # The whole event is the machine's input.
+    assert {"Input", "InputPath", "InputTransformer"} & target.keys() == set()
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    queue = DEFAULT.resolve({"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]})
+    assert target["DeadLetterConfig"] == {"Arn": queue}
+
+
+def test_the_rule_alone_may_write_to_the_dead_letters_from_outside() -> None:
+    ((name, policy),) = DEFAULT.of_type("AWS::SQS::QueuePolicy").items()
+    assert name == "ScheduleDeadLettersPolicy"
+    assert policy["Queues"] == [DEFAULT.resolve({"Ref": "ScheduleDeadLetters"})]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Sid": "RulesOfThisStack",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": DEFAULT.resolve({"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]}),
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": DEFAULT.resolve({"Fn::GetAtt": [RULE, "Arn"]})}
+        },
     }

@@ -94,6 +94,34 @@ def test_top_tracks(answer: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("query", "artists"),
+    [
+        ("top-tracks", {"Song A": "One, Two", "Song C": "Artist C"}),
+        ("climbers", {"Song A": "One, Two"}),
+        ("new-entries", {"Song C": "Artist C"}),
+        ("longest-stays", {"Song A": "One, Two", "Song D": "Artist D"}),
+        ("songs-in-most-countries", {"Song A": "One, Two", "Song C": "Artist C"}),
+    ],
+)
+def test_a_chart_files_artists_are_named_where_no_answer_names_them_singly(
+    query: str, artists: dict[str, str], answer: Any
+) -> None:
+    of_a_file = {"artist_ids": None, "artist_names": None, "artist_credit": "One, Two"}
+    charts = [
+        entry("daily-NO", EVE, 6, "A", **of_a_file),
+        entry("daily-NO", DAY, 1, "A", **of_a_file),
+        entry("daily-NO", DAY, 3, "C", **of_a_file),
+        entry("daily-SE", EVE, 1, "D"),
+        entry("daily-SE", DAY, 1, "C"),
+    ]
+    names = COLUMNS[query].split()
+
+    rows = [dict(zip(names, row, strict=True)) for row in answer(query, chart_entries=charts)]
+    found = {row["track"]: row["artist"] for row in rows}
+    assert {song: found[song] for song in artists} == artists
+
+
 def test_climbers(answer: Any) -> None:
     charts = [
         # Two days ago is too long ago: since yesterday, B fell.

@@ -8,6 +8,7 @@ from tests.statemachines.asl import MACHINES, definition, invoked, states, tasks
 from tests.template.translated import DEFAULT, Stack, functions
 
 BUCKET = f"arn:aws:s3:::{DEFAULT.properties('DataBucket')['BucketName']}"
+UPLOADS = f"arn:aws:s3:::{DEFAULT.properties('UploadsBucket')['BucketName']}"
 SECRETS = "arn:aws:ssm:eu-north-1:123456789012:parameter/soundlake/dev"
 LAMBDA = "arn:aws:lambda:eu-north-1:123456789012:function:soundlake-dev-"
 STATES = "arn:aws:states:eu-north-1:123456789012:stateMachine:soundlake-dev-"
@@ -28,10 +29,11 @@ FILES: dict[str, dict[str, str]] = {
         "lake/gaps/*": "rw",
         "lake/account_days/*": "rw",
     },
+    "Import": {"raw/charts/files/*": "rw"},
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
-    "Extract": {"raw/charts/*": "rw"},
-    "Transform": {"raw/charts/*": "r", "staging/daily/*": "w"},
-    "Load": {"staging/daily/*": "r", "lake/chart_entries/*": "rw"},
+    "Extract": {"raw/charts/spotify/*": "rw"},
+    "Transform": {"raw/charts/*": "r", "staging/daily/*": "w", "staging/files/*": "w"},
+    "Load": {"staging/daily/*": "r", "staging/files/*": "r", "lake/chart_entries/*": "rw"},
     "Enrich": {
         "lake/chart_entries/*": "r",
         "lake/plays/*": "r",
@@ -46,6 +48,7 @@ FILES: dict[str, dict[str, str]] = {
     },
     "Verify": {
         "staging/daily/*": "r",
+        "staging/files/*": "r",
         "raw/audio-features/*": "r",
         "lake/chart_entries/*": "r",
         "lake/audio_features/*": "r",
@@ -93,6 +96,14 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     "Extract": USE_BUDGET,
     "Enrich": USE_BUDGET,
 }
+# All of the uploads' bucket, and nobody else any of it.
+OF_UPLOADS = {
+    "Import": {
+        ("s3:ListBucket", UPLOADS),
+        ("s3:GetObject", f"{UPLOADS}/*"),
+        ("s3:DeleteObject", f"{UPLOADS}/*"),
+    }
+}
 WITHOUT_THE_BUCKET = {"Select", "Connect"}
 ACTIONS = {"r": ("s3:GetObject",), "w": ("s3:PutObject",), "rw": ("s3:GetObject", "s3:PutObject")}
 
@@ -114,8 +125,10 @@ MANAGED = {
     **{f"{verb}FunctionRole": {LOGS, XRAY} for verb in FILES},
     "CaptureStateMachineRole": {XRAY},
     "DailyStateMachineRole": {XRAY},
+    "ImportStateMachineRole": {XRAY},
     "CaptureStateMachineHourlyRole": set(),
     "DailyStateMachineDailyRole": set(),
+    "ImportStateMachineUploadedRole": set(),
 }
 SCHEDULES = {
     "CaptureStateMachineHourly": f"{STATES}capture",
@@ -125,6 +138,7 @@ PRINCIPALS = {
     "AWS::Lambda::Function": "lambda.amazonaws.com",
     "AWS::StepFunctions::StateMachine": "states.amazonaws.com",
     "AWS::Scheduler::Schedule": "scheduler.amazonaws.com",
+    "AWS::Events::Rule": "events.amazonaws.com",
 }
 
 
@@ -138,7 +152,7 @@ def _too_wide(grants: set[tuple[str, str]]) -> set[tuple[str, str]]:
         (action, resource)
         for action, resource in grants
         if "*" in action
-        or ("*" in resource and resource != TOKEN and not resource.startswith(f"{BUCKET}/"))
+        or ("*" in resource and not resource.startswith((TOKEN, f"{BUCKET}/", f"{UPLOADS}/")))
         # Not the whole bucket, not a whole zone: at least two folders deep.
         or (resource.startswith(f"{BUCKET}/") and "*" in "/".join(resource.split("/")[1:3]))
     }
@@ -210,7 +224,7 @@ def test_a_function_may_do_this_and_no_more(verb: str) -> None:
     }
     listing = set() if verb in WITHOUT_THE_BUCKET else {("s3:ListBucket", BUCKET)}
     allowed = files | PARAMETERS.get(verb, set()) | ITEMS.get(verb, set()) | listing
-    assert _grants(f"{verb}Function") == allowed
+    assert _grants(f"{verb}Function") == allowed | OF_UPLOADS.get(verb, set())
 
 
 def test_the_table_has_every_function() -> None:
@@ -222,8 +236,8 @@ def test_a_place_in_the_lake_has_one_writer() -> None:
     for verb in functions():
         for action, resource in _grants(f"{verb}Function"):
             if action == "s3:PutObject":
-                table = "/".join(resource.removeprefix(f"{BUCKET}/").split("/")[:2])
-                writers.setdefault(table, []).append(verb)
+                place = resource.removeprefix(f"{BUCKET}/").removesuffix("/*")
+                writers.setdefault(place, []).append(verb)
     assert all(len(verbs) == 1 for verbs in writers.values()), writers
     tables = {place.removeprefix("lake/") for place in writers if place.startswith("lake/")}
     assert tables == {
@@ -239,9 +253,12 @@ def test_only_capture_and_connect_reach_tokens() -> None:
         assert bool(reached) == (verb in {"Capture", "Connect"})
 
 
-def test_nobody_may_delete() -> None:
+def test_nobody_may_delete_but_import_what_was_uploaded() -> None:
     for role in MANAGED:
-        assert not any("Delete" in a for a, _ in set(DEFAULT.grants(role)) - LOG_DELIVERY)
+        grants = set(DEFAULT.grants(role)) - LOG_DELIVERY
+        deleting = {grant for grant in grants if "Delete" in grant[0]}
+        of_import = role == "ImportFunctionRole"
+        assert deleting == ({("s3:DeleteObject", f"{UPLOADS}/*")} if of_import else set())
 
 
 def test_another_stage_is_other_places() -> None:
@@ -261,14 +278,14 @@ def test_a_machine_may_invoke_what_it_invokes(machine: str) -> None:
     assert _grants(f"{machine.title()}StateMachine") == allowed | LOG_DELIVERY
 
 
-def test_every_function_has_one_machine() -> None:
-    allowed = [
+def test_every_function_has_a_machine() -> None:
+    allowed = {
         resource
         for machine in MACHINES
         for action, resource in _grants(f"{machine.title()}StateMachine")
         if action == "lambda:InvokeFunction"
-    ]
-    assert sorted(allowed) == sorted(f"{LAMBDA}{verb.lower()}" for verb in tasks())
+    }
+    assert allowed == {f"{LAMBDA}{verb.lower()}" for verb in tasks()}
     assert set(functions()) - set(tasks()) == {"Connect"}  # the command line invokes it
 
 
@@ -278,4 +295,13 @@ def test_a_schedule_may_start_its_machine_and_write_to_its_dead_letters(schedule
     assert _grants(schedule) == {
         ("states:StartExecution", SCHEDULES[schedule]),
         ("sqs:SendMessage", queue),
+    }
+
+
+def test_the_rule_may_start_the_import_machine_alone() -> None:
+    rule = DEFAULT.properties("ImportStateMachineUploaded")
+    (target,) = rule["Targets"]
+    assert target["RoleArn"].endswith(":role/ImportStateMachineUploadedRole")
+    assert set(DEFAULT.grants("ImportStateMachineUploadedRole")) == {
+        ("states:StartExecution", f"{STATES}import")
     }

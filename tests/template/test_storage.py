@@ -1,4 +1,4 @@
-"""The bucket, and what is put there by name."""
+"""The buckets, and what is put there by name."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import pytest
 from tests.template.translated import DEFAULT, Stack, source
 
 BUCKET = DEFAULT.properties("DataBucket")
+UPLOADS = DEFAULT.properties("UploadsBucket")
 
 
 def _rules(stack: Stack = DEFAULT) -> dict[str, dict[str, Any]]:
@@ -44,18 +45,46 @@ def test_the_bucket_outlives_the_stack() -> None:
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_there_is_one_bucket_and_its_name_is_the_stages() -> None:
-    assert list(DEFAULT.of_type("AWS::S3::Bucket")) == ["DataBucket"]
+def test_there_are_two_buckets_and_their_names_are_the_stages() -> None:
+    assert list(DEFAULT.of_type("AWS::S3::Bucket")) == ["DataBucket", "UploadsBucket"]
     assert BUCKET["BucketName"] == "soundlake-dev-123456789012-eu-north-1"
+    assert UPLOADS["BucketName"] == "soundlake-dev-uploads-123456789012-eu-north-1"
     # The longest stage and region that AWS has still make a name of at most 63 characters.
-    assert len("soundlake-local-123456789012-ap-southeast-1") <= 63
+    assert len("soundlake-local-uploads-123456789012-ap-southeast-1") <= 63
 
 
-def test_only_tls_is_accepted() -> None:
-    (policy,) = DEFAULT.of_type("AWS::S3::BucketPolicy").values()
-    assert policy["Bucket"] == BUCKET["BucketName"]
+def test_uploads_are_as_safe_as_the_lake() -> None:
+    same = ("BucketEncryption", "PublicAccessBlockConfiguration", "OwnershipControls")
+    assert {name: UPLOADS[name] for name in same} == {name: BUCKET[name] for name in same}
+    resource = DEFAULT.resource("UploadsBucket")
+    assert resource["DeletionPolicy"] in {"Retain", "RetainExceptOnCreate"}
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_an_upload_that_is_deleted_is_gone_and_each_ends_within_the_shortest_time() -> None:
+    assert "VersioningConfiguration" not in UPLOADS
+    (rule,) = UPLOADS["LifecycleConfiguration"]["Rules"]
+    assert rule == {
+        "Id": "ForgetUploads",
+        "Status": "Enabled",
+        "ExpirationInDays": 1,
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+
+
+def test_uploads_are_told_to_eventbridge_and_nothing_else_is() -> None:
+    told = {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    assert UPLOADS["NotificationConfiguration"] == told
+    assert "NotificationConfiguration" not in BUCKET
+
+
+@pytest.mark.parametrize("bucket", ["DataBucket", "UploadsBucket"])
+def test_only_tls_is_accepted(bucket: str) -> None:
+    policy = DEFAULT.properties(f"{bucket}Policy")
+    name = DEFAULT.properties(bucket)["BucketName"]
+    assert policy["Bucket"] == name
     (statement,) = policy["PolicyDocument"]["Statement"]
-    arn = f"arn:aws:s3:::{BUCKET['BucketName']}"
+    arn = f"arn:aws:s3:::{name}"
     assert statement["Effect"] == "Deny"
     assert statement["Principal"] == "*"
     assert statement["Action"] == "s3:*"

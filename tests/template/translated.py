@@ -42,6 +42,7 @@ _ARNS = {
     ),
     "AWS::Logs::LogGroup": ("LogGroupName", "arn:{p}:logs:{r}:{a}:log-group:{name}:*"),
     "AWS::SQS::Queue": ("QueueName", "arn:{p}:sqs:{r}:{a}:{name}"),
+    "AWS::Events::Rule": ("Name", "arn:{p}:events:{r}:{a}:rule/{name}"),
     "AWS::DynamoDB::Table": ("TableName", "arn:{p}:dynamodb:{r}:{a}:table/{name}"),
     "AWS::IAM::Role": ("RoleName", "arn:{p}:iam::{a}:role/{name}"),
     "AWS::SNS::Topic": ("TopicName", "arn:{p}:sns:{r}:{a}:{name}"),
@@ -187,10 +188,11 @@ class Stack:
         return bool(left == right)
 
     def role_of(self, name: str) -> str:
-        """The logical id of the role that a function, machine or schedule runs under."""
+        """The logical id of the role that a function, machine, schedule or rule runs under."""
         properties = self.template["Resources"][name]["Properties"]
         role = properties.get("Role") or properties.get("RoleArn")
         role = role or properties.get("Target", {}).get("RoleArn")
+        role = role or properties.get("Targets", [{}])[0].get("RoleArn")
         logical_id, _ = role["Fn::GetAtt"]
         return str(logical_id)
 

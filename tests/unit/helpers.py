@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from soundlake.store.budget import Budget, BudgetTable
 from soundlake.store.captures import CaptureKey
+from soundlake.store.chart_files import ChartFiles
 from soundlake.store.lake import Lake
 from soundlake.store.objects import Bucket, pack
 from soundlake.store.staging import staging_key
@@ -556,6 +557,34 @@ def keep_chart(
     key = f"raw/charts/spotify/{chart['chart']}/{day}/001/page-01.json.gz"
     at = datetime.fromisoformat(f"{day}T07:00:00+00:00")
     return keep_raw(zones, key, playlist(items, chart["playlist_id"]), at)
+
+
+def keep_file(
+    zones: Zones, body: bytes, chart: str = "daily-NO", day: str = TODAY, at: datetime = NOW
+) -> str:
+    """Put a chart file where Import keeps it; its key."""
+    files = ChartFiles(zones.bucket)
+    return files.keep(chart, date.fromisoformat(day), body, at=at, name="chart.csv").text
+
+
+def transform_file(key: str, *neighbours: str, chart: Mapping[str, str] | None = None) -> Row:
+    """Transform a kept chart file; the result."""
+    _, _, _, name, day, _ = key.split("/")
+    cadence, country = name.split("-")
+    named = {"chart": name, "cadence": cadence, "country": country, "country_name": "Norway"}
+    event = {
+        "chart": dict(chart or named),
+        "date": day,
+        "file_key": key,
+        "neighbour_keys": list(neighbours),
+    }
+    return invoke("transform", event)
+
+
+def load_file(key: str) -> Row:
+    """Load a chart file that Transform has staged; the result."""
+    _, _, _, name, day, file = key.split("/")
+    return invoke("load", {"chart": name, "date": day, "file": file.removesuffix(".csv.gz")})
 
 
 def stage(

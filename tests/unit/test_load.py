@@ -89,6 +89,12 @@ def test_a_day_is_loaded_with_its_types(zones: Zones) -> None:
         "added_at": datetime(2026, 11, 20, 12),  # noqa: DTZ001
         "observed_at": datetime(2026, 11, 21, 7),  # noqa: DTZ001
         "raw_key": f"raw/charts/spotify/daily-NO/{TODAY}/001/page-01.json.gz",
+        "previous_position": None,
+        "peak_position": None,
+        "days_on_chart": None,
+        "weeks_on_chart": None,
+        "artist_credit": None,
+        "label": None,
     }
 
 

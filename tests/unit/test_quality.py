@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from soundlake.charts import Hole
 from soundlake.features import FEATURES
+from soundlake.providers import CHART_FILE
 from soundlake.quality import (
     EXPECTATIONS,
     LEFT_OUT,
@@ -126,6 +127,7 @@ def evidence(subject: Any, name: str) -> list[str]:
 # Every expectation.
 
 GOOD, BAD = "good", "bad"
+NINE = tuple(entry(position) for position in range(1, 10))
 TEN, ELEVEN = range(10), range(100, 110)
 TWINS = (table("daily-NO", TEN), table("daily-SE", TEN))
 
@@ -171,7 +173,11 @@ CASES: dict[str, dict[str, list[Any]]] = {
         ],
     },
     "ids_well_formed": {
-        GOOD: [shown(), shown(entry(1, album_id=None, artist_ids=[None]))],
+        GOOD: [
+            shown(),
+            shown(entry(1, album_id=None, artist_ids=[None])),
+            shown(entry(1, album_id=None, artist_ids=None)),
+        ],
         BAD: [
             shown(entry(1, track_id="")),
             shown(entry(1, track_id=None)),
@@ -181,9 +187,46 @@ CASES: dict[str, dict[str, list[Any]]] = {
             shown(entry(1, artist_ids=[f"artist{1:016d}", "x" * 23])),
         ],
     },
+    "not_another_days_file": {
+        GOOD: [
+            shown(provider=CHART_FILE),
+            shown(provider=CHART_FILE, others=[before(range(2, 52)), before(range(1, 50))]),
+            shown(*NINE, provider=CHART_FILE, others=[before(range(1, 10))]),
+            shown(others=[before(range(1, 51))]),
+        ],
+        BAD: [
+            shown(provider=CHART_FILE, others=[before(range(2, 52)), before(range(1, 51))]),
+            shown(*NINE, entry(10), provider=CHART_FILE, others=[before(range(1, 11))]),
+            shown(chart="weekly-NO", provider=CHART_FILE, others=[before(range(1, 51))]),
+        ],
+    },
     "fifty_places": {
-        GOOD: [shown(), shown(places=50)],
+        GOOD: [shown(), shown(places=50), shown(places=200, provider=CHART_FILE)],
         BAD: [shown(places=49), shown(places=51), shown(places=200)],
+    },
+    "two_hundred_places": {
+        GOOD: [shown(), shown(places=200, provider=CHART_FILE)],
+        BAD: [shown(places=places, provider=CHART_FILE) for places in (199, 201)],
+    },
+    "streams_fall": {
+        GOOD: [
+            shown(),
+            shown(entry(1, streams=7), entry(2, streams=7), entry(3, streams=0)),
+            shown(entry(2, streams=6), entry(1, streams=7)),
+            shown(entry(1, streams=None), entry(2, streams=7)),
+        ],
+        BAD: [
+            shown(entry(1, streams=7), entry(2, streams=8)),
+            shown(entry(1, streams=7), entry(2, streams=None), entry(3, streams=8)),
+        ],
+    },
+    "peak_is_best": {
+        GOOD: [
+            shown(),
+            shown(entry(1, peak_position=None), entry(2, peak_position=2)),
+            shown(entry(1, peak_position=1), entry(2, peak_position=1)),
+        ],
+        BAD: [shown(entry(1, peak_position=2)), shown(entry(1), entry(2, peak_position=3))],
     },
     "tracks_unique": {
         GOOD: [shown(), shown(entry(1), entry(1))],
@@ -353,6 +396,7 @@ def test_the_table_says_what_it_is_about() -> None:
         "positions_unique",
         "positions_contiguous",
         "ids_well_formed",
+        "not_another_days_file",
         "no_others_table",
     ]
     # A breach of what no value can be set right by is no reason to set one to null.

@@ -14,6 +14,7 @@ from soundlake.spotify.errors import (
     UnavailableError,
 )
 from soundlake.store.accounts import AccountsTable
+from soundlake.store.chart_files import ChartFiles
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
@@ -43,6 +44,11 @@ def accounts_table() -> AccountsTable:
 def raw() -> Raw:
     """The raw zone."""
     return Raw(bucket())
+
+
+def chart_files() -> ChartFiles:
+    """The chart files in the raw zone."""
+    return ChartFiles(bucket())
 
 
 def staging() -> Staging:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from io import StringIO
 from typing import Any, Literal, cast
 
+from soundlake.providers import PLAYLIST
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import Page, Playlist, PlaylistEntry, Track
 from soundlake.times import format_time
@@ -242,7 +243,7 @@ def chart_day(
                 "duration_ms": track.duration_ms,
                 "popularity": track.popularity,
                 "streams": None,
-                "provider": "spotify",
+                "provider": PLAYLIST,
                 "date_basis": "assumed",
                 "added_at": entry.added_at,
                 "observed_at": format_time(observed_at),

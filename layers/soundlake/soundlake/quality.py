@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any, Literal
 
 from soundlake.charts import Hole
+from soundlake.providers import CHART_FILE, PLAYLIST
 from soundlake.texts import shortened
 from soundlake.times import TimeError, format_time, parse_time
 
@@ -62,7 +63,8 @@ class Expectation:
     """One expectation: `check(subject, expectation)` finds where it does not hold.
 
     The subject is a `ShownChart`, a `FeaturesAnswer`, a `TrackFeatures` or a `ChartsDay`, as
-    `about` says. A value of `column` that breaches becomes null.
+    `about` says. A value of `column` that breaches becomes null. With a `provider`, it is expected
+    of its charts alone.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Expectation:
     check: Callable[[Any, "Expectation"], Iterable[Finding]]
     bounds: Mapping[str, float] = field(default_factory=dict)
     column: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,11 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class ShownChart:
-    """One chart's day as it was answered.
+    """One chart's day as it was answered, or as a file has it.
 
     `entries` are rows of `chart_entries`; `places` counts the answer's entries, holes too;
-    `totals` are the numbers of entries that its pages state.
+    `totals` are the numbers of entries that its pages state; `earlier` is its earlier answer, and
+    `others` are the files of the days beside a file's.
     """
 
     origin: Origin
@@ -129,6 +133,8 @@ class ShownChart:
     places: int
     totals: frozenset[int]
     earlier: Earlier | None = None
+    provider: str = PLAYLIST
+    others: Sequence[Earlier] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +257,7 @@ def suspects(tables: Iterable[ChartTable]) -> list[str]:
 def _breaches(about: str, subject: Any, origin: Origin) -> Iterator[Breach]:
     """Each breach once: no two have one expectation, chart and `about`."""
     for expectation in EXPECTATIONS:
-        if expectation.about != about:
+        if expectation.about != about or expectation.provider not in (None, _provider(subject)):
             continue
         consequence = SET_TO_NULL if expectation.column else PUBLISHED
         found: dict[tuple[Origin, str], Breach] = {}
@@ -260,6 +266,10 @@ def _breaches(about: str, subject: Any, origin: Origin) -> Iterator[Breach]:
             breach = Breach(where, expectation, finding, consequence)
             found.setdefault((where, finding.about), breach)
         yield from found.values()
+
+
+def _provider(subject: Any) -> str | None:
+    return subject.provider if isinstance(subject, ShownChart) else None
 
 
 # How each is checked.
@@ -310,7 +320,7 @@ def _positions_contiguous(shown: ShownChart, _: Expectation) -> Iterator[Finding
 def _ids_well_formed(shown: ShownChart, _: Expectation) -> Iterator[Finding]:
     for entry in shown.entries:
         ids = [("track", entry["track_id"]), ("album", entry["album_id"])]
-        ids += [("artist", artist) for artist in entry["artist_ids"]]
+        ids += [("artist", artist) for artist in entry["artist_ids"] or ()]
         # Albums and artists may have none, as those of local files; a track always has one.
         wrong = [
             f"{kind} {shortened(ascii(ident), 40)}"
@@ -378,6 +388,43 @@ def _told_once(answer: FeaturesAnswer, _: Expectation) -> Iterator[Finding]:
     for track_id in answer.repeated:
         evidence = f"Features of track {track_id} came more than once; the first count."
         yield Finding(track_id, "more than once", evidence)
+
+
+def _not_another_days(shown: ShownChart, expectation: Expectation) -> Iterator[Finding]:
+    now = positions(shown.entries)
+    for other in shown.others:
+        if len(now) >= expectation.bounds["rows"] and other.positions == now:
+            observed = f"the very positions of {other.chart_date}"
+            evidence = (
+                f"{shown.origin} shows {observed}: one of the two files is said to be of a day "
+                "that it is not of."
+            )
+            yield Finding("chart", observed, evidence)
+
+
+def _streams_fall(shown: ShownChart, _: Expectation) -> Iterator[Finding]:
+    counted = [
+        (entry["position"], entry["streams"])
+        for entry in sorted(shown.entries, key=lambda entry: entry["position"])
+        if entry.get("streams") is not None
+    ]
+    for (above, more), (position, streams) in pairwise(counted):
+        if streams > more:
+            observed = f"{streams} streams below {more}"
+            evidence = (
+                f"{shown.origin} gives position {position} {streams} streams, more than the {more} "
+                f"of position {above}."
+            )
+            yield Finding(str(position), observed, evidence)
+
+
+def _peak_is_best(shown: ShownChart, _: Expectation) -> Iterator[Finding]:
+    for entry in shown.entries:
+        position, peak = entry["position"], entry.get("peak_position")
+        if peak is not None and peak > position:
+            observed = f"position {position} above the peak {peak}"
+            evidence = f"{shown.origin} says that position {position} peaked at {peak}, below it."
+            yield Finding(str(position), observed, evidence)
 
 
 def _in_range(features: TrackFeatures, expectation: Expectation) -> Iterator[Finding]:
@@ -543,7 +590,35 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     Expectation(
         "ids_well_formed", "chart", "error", "ids of 22 letters and digits", _ids_well_formed
     ),
-    Expectation("fifty_places", "chart", "warning", "50 places", _places, {"places": 50}),
+    Expectation(
+        "not_another_days_file",
+        "chart",
+        "error",
+        "a file differs from those of the days beside it",
+        _not_another_days,
+        {"rows": 10},
+        provider=CHART_FILE,
+    ),
+    Expectation(
+        "fifty_places", "chart", "warning", "50 places", _places, {"places": 50}, provider=PLAYLIST
+    ),
+    Expectation(
+        "two_hundred_places",
+        "chart",
+        "warning",
+        "200 places",
+        _places,
+        {"places": 200},
+        provider=CHART_FILE,
+    ),
+    Expectation(
+        "streams_fall",
+        "chart",
+        "warning",
+        "no more streams than the position above",
+        _streams_fall,
+    ),
+    Expectation("peak_is_best", "chart", "warning", "no position above its peak", _peak_is_best),
     Expectation("tracks_unique", "chart", "warning", "a track at one position", _tracks_unique),
     Expectation(
         "holes_declared", "chart", "warning", "a track or null at each position", _holes_declared

@@ -1,7 +1,8 @@
 """Tracks, albums and artists: a row for every one that a chart or a play names.
 
 The rows that name a track also name the answer that showed it, and the entity's row is made of
-that. So whatever an earlier run left undone is found again, and nothing is asked.
+that. So whatever an earlier run left undone is found again, and nothing is asked. Chart files show
+too little of a track: its row comes once a play or an answer shows it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,7 @@ from soundlake.entities import entity_rows
 from soundlake.plays import read_tracks
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import Playlist, Track
+from soundlake.store.chart_files import PREFIX as CHART_FILES
 from soundlake.store.lake import READERS, Lake, Replaced, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
@@ -80,7 +82,8 @@ def _evidence(named: Sequence[pa.Table], known: dict[str, set[str]]) -> dict[str
         for row in table.take(pa.array(rows, pa.int64())).to_pylist():
             if row["track_id"] is not None:
                 # Keys in the order in which they came, each once.
-                found.setdefault(row["track_id"], {}).update(dict.fromkeys(row["raw_keys"] or ()))
+                keys = [key for key in row["raw_keys"] or () if not key.startswith(CHART_FILES)]
+                found.setdefault(row["track_id"], {}).update(dict.fromkeys(keys))
     return {track_id: list(keys) for track_id, keys in found.items()}
 
 

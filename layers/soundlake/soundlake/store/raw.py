@@ -2,7 +2,7 @@
 
 An object's metadata says when the source answered (its own clock, UTC) and what was asked, the ids
 of a batch too where they fit. Keys are under `raw/`, end in `.json.gz`, and carry the attempt, so
-that a corrupt answer is superseded and not overwritten.
+that a corrupt answer is superseded and not overwritten. Files that a person brings lie beside them.
 """
 
 import json

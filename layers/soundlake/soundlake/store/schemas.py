@@ -163,6 +163,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("added_at", _TIME),
             ("observed_at", _TIME),
             ("raw_key", _STRING),
+            ("previous_position", _INT),
+            ("peak_position", _INT),
+            ("days_on_chart", _INT),
+            ("weeks_on_chart", _INT),
+            ("artist_credit", _STRING),
+            ("label", _STRING),
         ]
     ),
     "tracks": pa.schema(

@@ -11,9 +11,14 @@ from typing import Any
 from soundlake.store.objects import Bucket, CorruptObjectError, decode, pack, unpack
 
 
-def staging_key(chart: str, day: date) -> str:
-    """Where a chart's day is staged."""
-    return f"staging/daily/{day.isoformat()}/{chart}.json.gz"
+def staging_key(chart: str, day: date, file: str | None = None) -> str:
+    """Where a chart's day is staged: of an answer, or of the `file` with this name in `raw/`.
+
+    Each file has a place of its own: imports and the daily machine do not wait for each other.
+    """
+    if file is None:
+        return f"staging/daily/{day.isoformat()}/{chart}.json.gz"
+    return f"staging/files/{day.isoformat()}/{chart}/{file}.json.gz"
 
 
 class Staging:
