@@ -6,7 +6,8 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from soundlake.features import FEATURES, Told, ask_again, day_of, merged, source_of
+from soundlake.features import FEATURES, Reading, Told, ask_again, day_of, merged, source_of
+from soundlake.features import feature_breaches as named
 from soundlake.quality import Breach
 from soundlake.sources.spotify import SpotifyFeatures
 from soundlake.spotify.errors import BadAnswerError
@@ -179,6 +180,17 @@ def test_what_is_no_answer_about_features_is_refused(answer: Any, field: str) ->
     assert str(refused.value).startswith(f"audio features: {field}")
 
 
+def test_what_an_answer_has_too_much_of_is_named_with_the_answer() -> None:
+    reading = Reading([(track_id(1), None)], others=[track_id(2)], repeated=[track_id(1)])
+
+    rows = [each.row() for each in named(reading, fetched_at=NOW, raw_key="raw/one")]
+
+    assert [(row["about"], row["raw_key"], row["chart_date"]) for row in rows] == [
+        (track_id(2), "raw/one", "2026-11-21"),
+        (track_id(1), "raw/one", "2026-11-21"),
+    ]
+
+
 # What several answers say of one track.
 
 ORDER = ["spotify", "reccobeats"]
@@ -230,6 +242,20 @@ def test_a_known_value_is_never_overwritten_by_null() -> None:
         assert again == found
     other = merged([row("reccobeats", tempo=119.5), row("spotify", known=False)], ORDER)
     assert (other["source"], other["tempo"]) == ("reccobeats", 119.5)
+
+
+def test_a_row_of_two_sources_names_each_once_whatever_is_filled_in_later() -> None:
+    spotify = row("spotify", tempo=None, energy=None)
+    before = merged([spotify, row("reccobeats", energy=None)], ORDER)
+    assert (before["source"], before["energy"]) == ("spotify+reccobeats", None)
+
+    later = merged([before, row("reccobeats", "2026-11-22")], ORDER)
+    assert (later["source"], later["energy"]) == ("spotify+reccobeats", 1.0)
+
+    other = merged([row("reccobeats", tempo=None), row("spotify")], ORDER[::-1])
+    assert other["source"] == "reccobeats+spotify"
+    turned = merged([other, row("spotify", "2026-11-22", tempo=None)], ORDER)
+    assert turned["source"] == "spotify+reccobeats"
 
 
 def test_of_one_source_the_earlier_answer_stays() -> None:
