@@ -53,6 +53,12 @@ def test_a_late_run_leaves_out_the_rounds_whose_time_is_over(
     assert times(20, late) == rounds
 
 
+def test_a_round_says_when_the_next_one_is_due() -> None:
+    assert round_of(BEGIN, 20 * MINUTE, 1, BEGIN + 20 * MINUTE) == Round(
+        1, BEGIN + 20 * MINUTE, 2, BEGIN + 40 * MINUTE
+    )
+
+
 def test_without_an_interval_there_is_one_round() -> None:
     assert round_of(BEGIN, None, 0, BEGIN) == Round(0, BEGIN)
 
