@@ -493,6 +493,7 @@ def test_gaps_that_begin_together_are_one(account: Account) -> None:
     account.page(400, 390, 399)
 
     assert account.gaps() == [(-1, 400, "missed", None)]
+    assert gaps(account.rows)[0]["found_by"] == "raw/0002"
 
 
 def test_a_page_may_close_an_earlier_gap_and_not_a_later_one(account: Account) -> None:
