@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -144,15 +144,31 @@ def compile_bytecode(folder: Path) -> float:
     build is never edited, and each one is compiled anew.
     """
     began = time.monotonic()
-    subprocess.run(  # noqa: S603 - our own command line
-        [
-            *(str(service.PYTHON), "-m", "compileall", "-q", "-j", "0"),
-            *("--invalidation-mode", "unchecked-hash", str(folder)),
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    arguments = [
+        *(str(service.PYTHON), "-m", "compileall", "-q", "-j", "0"),
+        *("--invalidation-mode", "unchecked-hash", str(folder)),
+    ]
+    with _apart(arguments, stdout=subprocess.DEVNULL) as child:
+        child.wait()
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, arguments)
     return time.monotonic() - began
+
+
+@contextlib.contextmanager
+def _apart(arguments: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command that a terminal's Ctrl-C does not reach, and that ends with us all the same.
+
+    What it started in its turn ends with it, and says nothing of having been interrupted.
+    """
+    child = subprocess.Popen(arguments, start_new_session=True, **options)  # noqa: S603 - our own
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)
+            child.wait()
 
 
 def environment(state: services.Running, shell: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -188,25 +204,17 @@ def _sam(
     with log.open("ab") as output:
         output.write(f"\n== sam {arguments[0]} ==\n".encode())
         output.flush()
-        child = subprocess.Popen(  # noqa: S603 - our own command line
+        with _apart(
             [sys.executable, "-m", "samcli", *arguments],
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
+        ) as child:
             while child.poll() is None:
                 progress(f"sam {arguments[0]}, {time.monotonic() - began:.0f} s")
                 time.sleep(0.1)
-        finally:
-            # Reached by Ctrl-C too: SAM and its builders end with us.
-            if child.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGTERM)
-                child.wait()
     if child.returncode:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         last = "\n  ".join(lines[-8:])
