@@ -16,7 +16,8 @@ from soundlake.batches import batches
 from soundlake.features import Told
 from soundlake.observability import function
 from soundlake.settings import settings
-from soundlake.sources.features import FeatureSource, ordered
+from soundlake.sources.base import FeatureSource
+from soundlake.sources.features import ordered
 from soundlake.sources.web import LONG_WAIT_S, Answer
 from soundlake.spotify.errors import (
     BadAnswerError,

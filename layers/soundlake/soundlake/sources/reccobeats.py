@@ -5,13 +5,12 @@ the Spotify id at the end of `href`. It has no time signature and no duration.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from soundlake.batches import OTHERS
-from soundlake.features import FEATURES, Reading, feature_breaches, feature_rows
-from soundlake.quality import Breach
+from soundlake.features import FEATURES, Reading
 from soundlake.settings import settings
+from soundlake.sources.base import FeatureSource
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import AudioFeatures
 from soundlake.texts import shortened
@@ -25,7 +24,7 @@ COLUMNS = tuple(name for name in FEATURES if name not in {"duration_ms", "time_s
 _WHERE = "ReccoBeats's audio features"
 
 
-class ReccoBeats:
+class ReccoBeats(FeatureSource):
     """`GET /v1/audio-features`, see https://reccobeats.com/docs."""
 
     name = "reccobeats"
@@ -36,41 +35,28 @@ class ReccoBeats:
         api = clients.keyless("ReccoBeats", settings().reccobeats_api_url, SPACING_S)
         return api.get("audio-features", {"ids": ",".join(ids)})
 
-    def rows(
-        self, answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
-    ) -> list[dict[str, Any]]:
-        """A row for each id. Raises BadAnswerError when it is not an answer to them."""
-        read = _read(answer, asked)
-        return feature_rows(read, self.name, fetched_at=fetched_at, raw_key=raw_key)
-
-    def breaches(
-        self, answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
-    ) -> list[Breach]:
-        """What is wrong with the answer and its values. Raises as `rows` does."""
-        return feature_breaches(_read(answer, asked), fetched_at=fetched_at, raw_key=raw_key)
-
-
-def _read(answer: Any, asked: Sequence[str]) -> Reading:
-    content = answer.get("content") if isinstance(answer, dict) else None
-    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
-        raise BadAnswerError(f"{_WHERE}: no list of objects under content")
-    # A column that no track has any more was renamed: its nulls would never be asked for again.
-    gone = [name for name in COLUMNS if content and not any(name in item for item in content)]
-    if gone:
-        raise BadAnswerError(f"{_WHERE}: no track has {', '.join(gone)}")
-    found: dict[str, dict[str, Any]] = {}
-    others, repeated = [], []
-    for item in content:
-        track_id = _track_id(item)
-        if track_id not in asked:
-            others.append(track_id)
-        elif track_id in found:
-            repeated.append(track_id)
-        else:
-            found[track_id] = item
-    if len(others) > max(1, len(content) * OTHERS) or (others and not found):
-        raise BadAnswerError(f"{_WHERE}: {others[0]} was not asked for")
-    return Reading([(each, _values(found.get(each), each)) for each in asked], others, repeated)
+    def read(self, answer: Any, asked: Sequence[str]) -> Reading:
+        """What it says of each id; raises BadAnswerError where it is no answer to them."""
+        content = answer.get("content") if isinstance(answer, dict) else None
+        if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+            raise BadAnswerError(f"{_WHERE}: no list of objects under content")
+        # A column that no track has any more was renamed: its nulls would never be asked for again.
+        gone = [name for name in COLUMNS if content and not any(name in item for item in content)]
+        if gone:
+            raise BadAnswerError(f"{_WHERE}: no track has {', '.join(gone)}")
+        found: dict[str, dict[str, Any]] = {}
+        others, repeated = [], []
+        for item in content:
+            track_id = _track_id(item)
+            if track_id not in asked:
+                others.append(track_id)
+            elif track_id in found:
+                repeated.append(track_id)
+            else:
+                found[track_id] = item
+        if len(others) > max(1, len(content) * OTHERS) or (others and not found):
+            raise BadAnswerError(f"{_WHERE}: {others[0]} was not asked for")
+        return Reading([(each, _values(found.get(each), each)) for each in asked], others, repeated)
 
 
 def _track_id(item: dict[str, Any]) -> str:
