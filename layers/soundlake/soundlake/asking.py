@@ -7,10 +7,12 @@ from functools import cache
 from typing import Any
 
 from soundlake import access, quota
+from soundlake.abilities import Abilities, Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import secrets
+from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable
 
 
@@ -68,6 +70,29 @@ def spotify(*, beside_captures: bool = False) -> Spotify:
     else:
         client.leave_to_others(room.left, room.why)
     return client
+
+
+@cache
+def abilities_table() -> AbilitiesTable:
+    """The table of budgets, as it knows apps' abilities."""
+    return AbilitiesTable(settings().budget_table)
+
+
+def abilities() -> Abilities:
+    """What is known of what the app may do. Raises MissingSecretError."""
+    credentials = secrets.app_credentials(settings().parameter_prefix)
+    return abilities_table().abilities(credentials.client_id, _client(credentials).machine_time())
+
+
+def found(ability: Ability, allowed: bool, evidence: str) -> None:
+    """Note what an answer showed of the app; where it was known otherwise, a probe is wanted.
+
+    `evidence` is the request and what came of it, without secrets. Raises MissingSecretError.
+    """
+    credentials = secrets.app_credentials(settings().parameter_prefix)
+    at = _client(credentials).machine_time()
+    finding = Finding(ability, allowed, at, access.small(evidence))
+    abilities_table().found(credentials.client_id, finding)
 
 
 @cache
