@@ -6,10 +6,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access, asking
+from soundlake.abilities import Abilities
 from soundlake.charts import ChartListError, parse_chart_list
 from soundlake.observability import function, logger
 from soundlake.probing import Probed, playlists, probe, without_secret
-from soundlake.refusals import SECRETLESS
+from soundlake.refusals import SECRETLESS, sentences
 from soundlake.settings import settings
 from soundlake.spotify.client import Spotify
 from soundlake.store import secrets
@@ -19,15 +20,16 @@ from soundlake.times import format_time, parse_time
 
 @function("Probe")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{start_time}` to `{status: probed, mode, refused, probed_at, findings, requests}`.
+    """`{start_time}` to `{status: probed, mode, in_words, refused, probed_at, findings, requests}`.
 
-    `findings` is all that is known now: `{ability, allowed, at, evidence}` each, times in UTC. What
-    could not be told stays as it was known, and is asked again by the next daily run: then `error`
-    says why, and the status is `incomplete` where Spotify answered something odd, `rate_limited` or
-    `unreachable`, or `failed` where somebody must see to the app. Only then may nothing be known.
+    `findings` is all that is known now: `{ability, allowed, at, evidence}` each, times in UTC;
+    `sentences` says what each refusal means. What could not be told stays as it was known, and is
+    asked again by the next daily run: then `error` says why, and the status is `incomplete` where
+    Spotify answered something odd, `rate_limited` or `unreachable`, or `failed` where somebody must
+    see to the app.
     """
     spotify: Spotify | None = None
-    result: dict[str, Any] = {"mode": "unknown", "refused": [], "probed_at": None, "findings": []}
+    result: dict[str, Any] = _told(Abilities())
     try:
         at = parse_time(event["start_time"])
         app = secrets.app_credentials(settings().parameter_prefix)
@@ -68,7 +70,10 @@ def _keep(client_id: str, probed: Probed, at: datetime) -> dict[str, Any]:
     else:
         for each in findings:
             table.found(client_id, each)
-    known = table.abilities(client_id, at)
+    return _told(table.abilities(client_id, at))
+
+
+def _told(known: Abilities) -> dict[str, Any]:
     return access.told(known) | {
         "findings": [
             {
@@ -78,5 +83,6 @@ def _keep(client_id: str, probed: Probed, at: datetime) -> dict[str, Any]:
                 "evidence": each.evidence,
             }
             for each in known.findings.values()
-        ]
+        ],
+        "sentences": sentences(known),
     }

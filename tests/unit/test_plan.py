@@ -106,6 +106,7 @@ def test_an_empty_input_reads_every_enabled_chart_of_the_runs_own_day(listed: Zo
         "access": {
             "status": "known",
             "mode": "extended",
+            "in_words": "extended: Spotify refuses this app nothing that Soundlake asks for",
             "refused": [],
             "probed_at": "2026-11-21T07:00:31.500Z",
         },
@@ -500,6 +501,7 @@ def test_a_probe_is_due_of_an_app_that_nobody_knows(listed: Zones, ssm: Any) -> 
         "status": "due",
         "why": "nobody has looked yet at all that this app may do",
         "mode": "unknown",
+        "in_words": "unknown: nobody has looked yet; ./soundlake doctor does",
         "refused": [],
         "probed_at": None,
     }

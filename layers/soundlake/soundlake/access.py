@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from soundlake.abilities import Abilities
+from soundlake.refusals import mode_in_words
 from soundlake.settings import settings
 from soundlake.spotify.errors import (
     BadAnswerError,
@@ -70,6 +71,7 @@ def told(abilities: Abilities) -> dict[str, Any]:
     at = abilities.probed_at
     return {
         "mode": abilities.mode,
+        "in_words": mode_in_words(abilities),
         "refused": abilities.refused,
         "probed_at": format_time(at) if at else None,
     }
