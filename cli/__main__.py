@@ -516,6 +516,8 @@ def charts(
         target.s3.put_object(Bucket=bucket, Key=CHART_LIST, Body=text.encode())
         enabled = sum(one.enabled for one in listed)
         click.echo(f"Uploaded {len(listed)} charts, {enabled} of them enabled.")
+        if why := chart_lists.off_by_default(listed):
+            click.echo(why)
         return
     stored = machines.chart_list_text(target)
     if stored is None:
