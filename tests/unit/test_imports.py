@@ -14,6 +14,9 @@ from tests.template.translated import functions
 from tests.unit.helpers import REPO
 
 DOMAIN = (
+    "abilities",
+    "refusals",
+    "probing",
     "accounts",
     "charts",
     "plays",
@@ -57,7 +60,8 @@ LOADS = {
     "Derive": {"boto3", "pydantic"} | TABLES,
     "Select": {"boto3", "pydantic"},
     "Import": {"boto3", "pydantic"},
-    "Plan": {"boto3", "pydantic"} | TABLES,
+    "Plan": {"aws_lambda_powertools.utilities.parameters", "boto3", "pydantic"} | TABLES,
+    "Probe": {"boto3"} | ASKS,
     "Extract": {"boto3"} | ASKS,
     "Transform": {"boto3", "pydantic"},
     "Load": {"boto3"} | TABLES,
