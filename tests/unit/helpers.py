@@ -37,6 +37,7 @@ ANALYSES_PER_DAY = 50
 API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
 RECCOBEATS = "https://api.reccobeats.test/v1"
+KWORB = "https://kworb.test/spotify"
 
 CLIENT_ID = "made-up-client-id"
 CLIENT_SECRET = "made-up-client-secret"

@@ -96,11 +96,11 @@ def found(ability: Ability, allowed: bool, evidence: str) -> None:
 
 
 @cache
-def _keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+def _keyless(source: str, base: str, spacing_s: float, contact: str | None) -> KeylessApi:
     def told(until: datetime) -> None:
         budgets().block(_theirs(source), until, None, now=client.machine_time())
 
-    client = KeylessApi(source, base, spacing_s=spacing_s, told=told)
+    client = KeylessApi(source, base, spacing_s=spacing_s, told=told, contact=contact)
     return client
 
 
@@ -109,9 +109,9 @@ def _theirs(source: str) -> Budget:
     return Budget(source.lower(), source.lower())
 
 
-def keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+def keyless(source: str, base: str, spacing_s: float, contact: str | None = None) -> KeylessApi:
     """A source without keys, its request count at zero; it keeps to long waits as Spotify does."""
-    client = _keyless(source, base, spacing_s)
+    client = _keyless(source, base, spacing_s, contact)
     client.requests.clear()
     now = client.machine_time()
     if (until := budgets().blocked_until(_theirs(source), now)) is not None:
@@ -131,10 +131,12 @@ class InvocationClients:
         self.asked_spotify = self.asked_spotify or spotify(beside_captures=True)
         return self.asked_spotify
 
-    def keyless(self, source: str, base: str, spacing_s: float) -> KeylessApi:
+    def keyless(
+        self, source: str, base: str, spacing_s: float, contact: str | None = None
+    ) -> KeylessApi:
         """A source without keys at an address, asked at most once in so many seconds."""
         if source not in self._keyless:
-            self._keyless[source] = keyless(source, base, spacing_s)
+            self._keyless[source] = keyless(source, base, spacing_s, contact)
         return self._keyless[source]
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:

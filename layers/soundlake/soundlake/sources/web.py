@@ -32,7 +32,7 @@ NO_JSON = (ValueError, RecursionError)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a source sent: the body byte for byte, decoded, and the source's time (UTC)."""
+    """What a source sent: the body byte for byte, its JSON if any, and the source's time (UTC)."""
 
     body: bytes
     json: Any
@@ -52,6 +52,7 @@ class Web:
         self,
         source: str,
         *,
+        user_agent: str = USER_AGENT,
         clock: Callable[[], datetime] = utc_now,
         backoff_s: float = 0.5,
     ) -> None:
@@ -60,7 +61,7 @@ class Web:
         self._clock = clock
         self._offset = timedelta(0)
         self._session = requests.Session()
-        self._session.headers["User-Agent"] = USER_AGENT
+        self._session.headers["User-Agent"] = user_agent
         retry = Retry(
             total=TRIES - 1,
             status_forcelist=(500, 502, 503, 504),
