@@ -31,7 +31,7 @@ FILES: dict[str, dict[str, str]] = {
     },
     "Import": {"raw/charts/files/*": "rw"},
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
-    "Extract": {"raw/charts/spotify/*": "rw"},
+    "Extract": {"raw/charts/spotify/*": "rw", "raw/charts/kworb/*": "rw", "raw/robots/*": "rw"},
     "Transform": {"raw/charts/*": "r", "staging/daily/*": "w", "staging/files/*": "w"},
     "Load": {"staging/daily/*": "r", "staging/files/*": "r", "lake/chart_entries/*": "rw"},
     "Enrich": {
@@ -93,7 +93,7 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
     "Select": {("dynamodb:Scan", ACCOUNTS)},
-    "Extract": USE_BUDGET,
+    "Extract": USE_BUDGET | {("dynamodb:GetItem", BUDGET)},
     "Enrich": USE_BUDGET,
 }
 # All of the uploads' bucket, and nobody else any of it.

@@ -42,6 +42,7 @@ from tests.unit.helpers import (
     FakeSpotify,
     Zones,
 )
+from tests.unit.kworb_pages import CONTACT, FakeKworb
 
 HERE = Path(__file__).parent
 
@@ -202,6 +203,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
         mock.add_callback(
             "GET", re.compile(f"{RECCOBEATS}/audio-features"), fake.reccobeats, content_type=None
         )
+        mock.add_callback("GET", re.compile(r"https://kworb\.test/"), fake.kworb, content_type=None)
         yield fake
 
 
@@ -225,6 +227,15 @@ def reccobeats(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeRec
     monkeypatch.setenv("FEATURE_SOURCES", "spotify,reccobeats")
     settings.cache_clear()
     return spotify.reccobeats
+
+
+@pytest.fixture
+def kworb(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeKworb:
+    """kworb.net beside Spotify, to be asked for charts where that shows none."""
+    monkeypatch.setenv("CHART_SOURCES", "spotify,kworb")
+    monkeypatch.setenv("CONTACT", CONTACT)
+    settings.cache_clear()
+    return spotify.kworb
 
 
 @pytest.fixture

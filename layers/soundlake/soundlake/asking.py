@@ -10,6 +10,7 @@ from soundlake import access, quota
 from soundlake.abilities import Abilities, Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
+from soundlake.sources.site import Site
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import secrets
 from soundlake.store.abilities import AbilitiesTable
@@ -95,6 +96,16 @@ def found(ability: Ability, allowed: bool, evidence: str) -> None:
     abilities_table().found(credentials.client_id, finding)
 
 
+def doubted() -> None:
+    """Note that an answer leaves in doubt what is known of the app: a probe is wanted.
+
+    Raises MissingSecretError.
+    """
+    credentials = secrets.app_credentials(settings().parameter_prefix)
+    at = _client(credentials).machine_time()
+    abilities_table().want_probe(credentials.client_id, at)
+
+
 @cache
 def _keyless(source: str, base: str, spacing_s: float, contact: str | None) -> KeylessApi:
     def told(until: datetime) -> None:
@@ -138,6 +149,15 @@ class InvocationClients:
         if source not in self._keyless:
             self._keyless[source] = keyless(source, base, spacing_s, contact)
         return self._keyless[source]
+
+    def abilities(self) -> Abilities:
+        """What is known of what Spotify lets the app do. Raises MissingSecretError."""
+        return abilities()
+
+    def site(self, name: str, base: str, spacing_s: float, contact: str) -> Site:
+        """A web site that robots may visit, asked as `keyless` does."""
+        api = self.keyless(name, base, spacing_s, contact)
+        return Site(name, base, spacing_s, api, access.raw())
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
         """As `counted`, with the requests to all sources; the budget counts Spotify's alone."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -63,6 +63,11 @@ class KeylessApi:
     def machine_time(self) -> datetime:
         """This machine's time (UTC), which the ends of waits are kept in."""
         return self._web.machine_time()
+
+    def heard_at(self) -> date | None:
+        """The source's present day (UTC), by its latest answer; None before the first."""
+        heard = self._web.heard_time()
+        return heard.date() if heard else None
 
     def hold_until(self, until: datetime) -> None:
         """Send nothing before `until` (UTC): another process was told to wait so long."""

@@ -59,7 +59,7 @@ class Web:
         self.requests: Counter[str] = Counter()
         self._source = source
         self._clock = clock
-        self._offset = timedelta(0)
+        self._offset: timedelta | None = None  # of the source's clock, once it has answered
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent
         retry = Retry(
@@ -80,7 +80,11 @@ class Web:
 
     def known_time(self) -> datetime:
         """The source's time (UTC) as far as it is known: this machine's until the first answer."""
-        return self._clock() + self._offset
+        return self._clock() + (self._offset or timedelta(0))
+
+    def heard_time(self) -> datetime | None:
+        """The source's time (UTC), by its latest answer; None before the first."""
+        return None if self._offset is None else self._clock() + self._offset
 
     def send(self, method: str, url: str, name: str, **options: Any) -> requests.Response:
         """One request, counted as `name`, whatever its status. Raises UnavailableError."""
