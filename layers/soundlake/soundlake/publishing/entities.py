@@ -1,8 +1,8 @@
 """Tracks, albums and artists: a row for every one that a chart or a play names.
 
 The rows that name a track also name the answer that showed it, and the entity's row is made of
-that. So whatever an earlier run left undone is found again, and nothing is asked. Chart files show
-too little of a track: its row comes once a play or an answer shows it.
+that. So whatever an earlier run left undone is found again, and nothing is asked. Chart files and
+kworb.net's pages show too little of a track: its row comes once a play or an answer shows it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +14,7 @@ import pyarrow as pa
 from soundlake.charts import next_page, read_playlist, shown_tracks
 from soundlake.entities import entity_rows
 from soundlake.plays import read_tracks
+from soundlake.sources.kworb import PREFIX as KWORB_PAGES
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import Playlist, Track
 from soundlake.store.chart_files import PREFIX as CHART_FILES
@@ -22,6 +23,7 @@ from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 
 # In the order of writing: a track's row says that the rows of its albums and artists are there.
+NAMES_ONLY = (CHART_FILES, KWORB_PAGES)  # they show too little of a track to make its row of
 IDS = {"artists": "artist_id", "albums": "album_id", "tracks": "track_id"}
 
 
@@ -82,7 +84,7 @@ def _evidence(named: Sequence[pa.Table], known: dict[str, set[str]]) -> dict[str
         for row in table.take(pa.array(rows, pa.int64())).to_pylist():
             if row["track_id"] is not None:
                 # Keys in the order in which they came, each once.
-                keys = [key for key in row["raw_keys"] or () if not key.startswith(CHART_FILES)]
+                keys = [key for key in row["raw_keys"] or () if not key.startswith(NAMES_ONLY)]
                 found.setdefault(row["track_id"], {}).update(dict.fromkeys(keys))
     return {track_id: list(keys) for track_id, keys in found.items()}
 
