@@ -306,9 +306,10 @@ def test_sources_are_told_with_their_terms(target: Target) -> None:
         assert said(target)[-1].startswith(
             "audio features from reccobeats: off (not in FeatureSources); free and without a key"
         )
-    for line in said(target):
-        assert line.endswith(".")
-        assert "https://" in line or "charts.spotify.com" in line
+    for one in sources.SOURCES:
+        assert "https://" in one.terms or "charts.spotify.com" in one.terms
+        assert not one.terms.endswith(".")
+    assert len({(one.gives, one.name) for one in sources.SOURCES}) == len(sources.SOURCES)
 
 
 def test_a_source_that_wants_a_contact_is_named_so(
