@@ -104,7 +104,7 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     "Plan": READ_ABILITIES,
     "Probe": USE_BUDGET | READ_ABILITIES,
     "Extract": USE_BUDGET,
-    "Enrich": USE_BUDGET | {("dynamodb:GetItem", BUDGET)},
+    "Enrich": USE_BUDGET | READ_ABILITIES,
 }
 # All of the uploads' bucket, and nobody else any of it.
 OF_UPLOADS = {
