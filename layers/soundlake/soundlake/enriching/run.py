@@ -63,6 +63,7 @@ class Run:
         self._wanted = Wanted(self._day, self._lake, self._allowed)
         self.problems += self._wanted.problems
         self.notes += self._wanted.notes
+        self.notes += self._allowed.sentences() if self._wanted.anything else ()
         try:
             if self._wanted.order:
                 self._ask()
@@ -76,7 +77,6 @@ class Run:
         self._held: set[str] = set()  # tracks that a preferred source has still to be asked about
         self._refusals: list[str] = []
         self._later: RateLimitedError | None = None
-        self.notes += self._allowed.sentences()
         sources = self._allowed.sources()
         names = [source.name for source in sources]
         place = names.index(SPOTIFY) if SPOTIFY in names else len(names)

@@ -114,6 +114,11 @@ class Wanted:
         """Those of some tracks that a source has not answered for."""
         return {each for each in track_ids if self.told.due(source.name, each, self._day)}
 
+    @property
+    def anything(self) -> bool:
+        """Whether anything is unknown, be it that nobody may be asked about it."""
+        return self._sightings.num_rows > 0
+
     def put_back(self) -> dict[str, int]:
         """Put the queue back, with what this run did on record; what is left, by kind."""
         after = self._store.replace(self._change)
@@ -122,7 +127,6 @@ class Wanted:
     def _change(self, before: Queue) -> Queue:
         same = before.parts == self._before.parts and before.rows.equals(self._before.rows)
         sightings = self._sightings if same else self._up_to_date(before)
-        began = self._began if same else self._waiting(sightings)
         left = self._waiting(sightings)
         waited = before.rows.filter(before.rows.column("waiting"))
         kinds = self._kinds() if sightings.num_rows else queue.KINDS
@@ -135,7 +139,7 @@ class Wanted:
             queue.as_rows(sightings, left),
             whole,
             {kind: len(ids) for kind, ids in self._known.items()},
-            recorded(before.days, _day(self._day, kinds, (waited, began, left))),
+            recorded(before.days, _day(self._day, kinds, (waited, self._began, left))),
         )
 
 

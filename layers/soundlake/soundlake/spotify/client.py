@@ -179,10 +179,6 @@ class Spotify:
         """One track in full. Raises NotFoundError where Spotify knows none."""
         return self._get_as_app(f"{self._api_url}/tracks/{track_id}")
 
-    def album(self, album_id: str) -> Answer:
-        """One album in full. Raises NotFoundError where Spotify knows none."""
-        return self._get_as_app(f"{self._api_url}/albums/{album_id}")
-
     def artist(self, artist_id: str) -> Answer:
         """One artist in full. Raises NotFoundError where Spotify knows none."""
         return self._get_as_app(f"{self._api_url}/artists/{artist_id}")
