@@ -31,6 +31,7 @@ FILES: dict[str, dict[str, str]] = {
     },
     "Import": {"raw/charts/files/*": "rw"},
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
+    "Probe": {"config/charts.csv": "r"},
     "Extract": {"raw/charts/spotify/*": "rw", "raw/charts/kworb/*": "rw", "raw/robots/*": "rw"},
     "Transform": {"raw/charts/*": "r", "staging/daily/*": "w", "staging/files/*": "w"},
     "Load": {"staging/daily/*": "r", "staging/files/*": "r", "lake/chart_entries/*": "rw"},
@@ -83,17 +84,22 @@ PARAMETERS: dict[str, set[tuple[str, str]]] = {
         ("ssm:PutParameter", TOKEN),
     },
     "Connect": {("ssm:GetParameter", APP), ("ssm:PutParameter", TOKEN)},
+    "Plan": {("ssm:GetParameter", APP)},
+    "Probe": {("ssm:GetParameter", APP)},
     "Extract": {("ssm:GetParameter", APP)},
     "Enrich": {("ssm:GetParameter", APP)},
 }
 USE_BUDGET = {("dynamodb:BatchGetItem", BUDGET), ("dynamodb:UpdateItem", BUDGET)}
+READ_ABILITIES = {("dynamodb:GetItem", BUDGET)}
 ITEMS: dict[str, set[tuple[str, str]]] = {
     "Capture": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "UpdateItem")},
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
     "Select": {("dynamodb:Scan", ACCOUNTS)},
-    "Extract": USE_BUDGET | {("dynamodb:GetItem", BUDGET)},
+    "Plan": READ_ABILITIES,
+    "Probe": USE_BUDGET | READ_ABILITIES,
+    "Extract": USE_BUDGET | READ_ABILITIES,
     "Enrich": USE_BUDGET,
 }
 # All of the uploads' bucket, and nobody else any of it.

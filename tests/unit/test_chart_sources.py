@@ -6,7 +6,7 @@ from gzip import decompress
 from typing import Any
 
 import pytest
-from soundlake import asking
+from soundlake import access, asking
 from soundlake.abilities import Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.charts import SOURCES, ordered, source_of
@@ -50,7 +50,7 @@ def choose(monkeypatch: pytest.MonkeyPatch, sources: str, contact: str = CONTACT
 def found_out(allowed: bool) -> None:
     """What a probe would have noted."""
     finding = Finding(Ability.CHARTS, allowed, NOW, "GET playlists/{id}")
-    asking.abilities_table().probed(CLIENT_ID, [finding], NOW)
+    access.abilities_table().probed(CLIENT_ID, [finding], NOW)
 
 
 @pytest.fixture
