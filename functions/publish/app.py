@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         ]
         answers.publish()
         done = [
-            *entities.items(),
+            *entities,
             *answers.replaced,
             *_of("country_profiles", profiles),
             *(("music_activity", one) for one in activity),

@@ -19,7 +19,7 @@ CHOSEN = {"CHART_SOURCES": "spotify,kworb", "CONTACT": "https://example.org/soun
 def development(trial: Trial) -> Iterator[Trial]:
     """An empty lake, whose app is shown no charts; that is known to nobody yet."""
     forget(trial.stack)
-    switch(trial.stack, "development_2025")
+    switch(trial.stack, "development")
     yield trial
     switch(trial.stack, "extended")
     trials.begin_anew(trial.stack)

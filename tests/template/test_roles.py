@@ -38,12 +38,15 @@ FILES: dict[str, dict[str, str]] = {
     "Enrich": {
         "lake/chart_entries/*": "r",
         "lake/plays/*": "r",
+        "lake/tracks/*": "r",
         "lake/albums/*": "r",
         "lake/artists/*": "r",
         "lake/audio_features/*": "r",
         "lake/track_sections/*": "r",
         "raw/audio-features/*": "rw",
+        "queue/enrichment.parquet": "rw",
         "raw/audio-analysis/*": "rw",
+        "raw/tracks/*": "rw",
         "raw/albums/*": "rw",
         "raw/artists/*": "rw",
     },
@@ -62,6 +65,7 @@ FILES: dict[str, dict[str, str]] = {
         "raw/recently-played/*": "r",
         "raw/audio-features/*": "r",
         "raw/audio-analysis/*": "r",
+        "raw/tracks/*": "r",
         "raw/albums/*": "r",
         "raw/artists/*": "r",
         "lake/chart_entries/*": "r",
@@ -100,7 +104,7 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     "Plan": READ_ABILITIES,
     "Probe": USE_BUDGET | READ_ABILITIES,
     "Extract": USE_BUDGET | READ_ABILITIES,
-    "Enrich": USE_BUDGET,
+    "Enrich": USE_BUDGET | READ_ABILITIES,
 }
 # All of the uploads' bucket, and nobody else any of it.
 OF_UPLOADS = {
