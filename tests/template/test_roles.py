@@ -32,7 +32,7 @@ FILES: dict[str, dict[str, str]] = {
     "Import": {"raw/charts/files/*": "rw"},
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
     "Probe": {"config/charts.csv": "r"},
-    "Extract": {"raw/charts/spotify/*": "rw"},
+    "Extract": {"raw/charts/spotify/*": "rw", "raw/charts/kworb/*": "rw", "raw/robots/*": "rw"},
     "Transform": {"raw/charts/*": "r", "staging/daily/*": "w", "staging/files/*": "w"},
     "Load": {"staging/daily/*": "r", "staging/files/*": "r", "lake/chart_entries/*": "rw"},
     "Enrich": {
@@ -103,7 +103,7 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     "Select": {("dynamodb:Scan", ACCOUNTS)},
     "Plan": READ_ABILITIES,
     "Probe": USE_BUDGET | READ_ABILITIES,
-    "Extract": USE_BUDGET,
+    "Extract": USE_BUDGET | READ_ABILITIES,
     "Enrich": USE_BUDGET | READ_ABILITIES,
 }
 # All of the uploads' bucket, and nobody else any of it.

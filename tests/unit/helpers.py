@@ -25,6 +25,8 @@ from soundlake.store.objects import Bucket, pack
 from soundlake.store.staging import staging_key
 from soundlake.times import format_time
 
+from tests.unit.kworb_pages import FakeKworb
+
 REPO = Path(__file__).resolve().parents[2]
 REGION = "eu-north-1"
 BUCKET = "soundlake-test-data"
@@ -37,6 +39,7 @@ ANALYSES_PER_DAY = 50
 API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
 RECCOBEATS = "https://api.reccobeats.test/v1"
+KWORB = "https://kworb.test/spotify"
 
 CLIENT_ID = "made-up-client-id"
 CLIENT_SECRET = "made-up-client-secret"
@@ -321,8 +324,8 @@ class FakeSpotify:
     `tracks`, `albums` and `artists` the known ones by id (others are null), `analyses` by track id
     (others are not found); `plays` the rows of recently played, `user` whose they are. `asked`
     lists every request's method and path, `batches` the ids of each request for features,
-    `several` those of others, `single` each id that was asked for alone. `reccobeats` is asked at
-    the same time of day.
+    `several` those of others, `single` each id that was asked for alone. `reccobeats` and `kworb`
+    are asked at the same time of day.
     """
 
     def __init__(self) -> None:
@@ -342,6 +345,7 @@ class FakeSpotify:
         self.several: dict[str, list[list[str]]] = {"albums": [], "artists": []}
         self.single: dict[str, list[str]] = defaultdict(list)
         self.reccobeats = FakeReccoBeats(self.clock)
+        self.kworb = FakeKworb(self.clock)
         self._next: dict[str, deque[Reply | None]] = defaultdict(deque)
 
     def clock(self) -> datetime:

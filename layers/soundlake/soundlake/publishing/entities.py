@@ -1,8 +1,9 @@
 """Tracks, albums and artists: a row for every one that a chart or a play names.
 
 The rows that name a track also name the answer that showed it, and the entity's row is made of
-that. So whatever an earlier run left undone is found again, and nothing is asked. Chart files show
-too little of a track: its row comes once a play shows it, or an answer to Enrich about it.
+that. So whatever an earlier run left undone is found again, and nothing is asked. Chart files and
+kworb.net's pages show too little of a track: its row comes once a play shows it, or an answer to
+Enrich about it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -355,6 +355,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rows", _INT),
             ("holes", _INT),
             ("not_before", _TIME),
+            ("shown_date", _DATE),
         ]
     ),
     "data_quality": pa.schema(
