@@ -149,7 +149,13 @@ class Trial:
         raw = self.objects("raw/")
         for key, body in raw.items():
             json.loads(gzip.decompress(body) if key.endswith(".gz") else body)
-        batches = ("raw/audio-features/", "raw/albums/", "raw/artists/", "raw/audio-analysis/")
+        batches = (
+            "raw/audio-features/",
+            "raw/tracks/",
+            "raw/albums/",
+            "raw/artists/",
+            "raw/audio-analysis/",
+        )
         answers = [key for key in raw if key.startswith(batches) and key.endswith(".gz")]
         kept = Raw(Bucket(self.bucket, self.stack.lake.target.s3))
         assert all(kept.asked(key) for key in answers)
