@@ -201,15 +201,16 @@ def waiting(
     """What is to be asked for now, in the order in which it is: kind, id, plays, charted.
 
     Of these kinds, and not `settled`: answered already, or not to be asked again yet. A track that
-    is carried this month or in the last one gets its row of what carries it.
+    is carried since the month before the day's gets its row of what carries it.
     """
     open_ = unknown(sightings, settled)
     open_ = open_.filter(pc.is_in(open_.column("kind"), value_set=_strings(kinds)))
-    fresh = [month_of(day), shift_month(month_of(day), -1)]
-    parts = [f"{table}/{month}" for table in (PLAYS, CHARTED) for month in fresh]
+    since = shift_month(month_of(day), -1)
+    parts = {str(each) for each in pc.unique(open_.column("part")).to_pylist()}
+    fresh = {each for each in parts if each.partition("/")[2] >= since}
     carried: _Column = pc.and_(
         pc.and_(open_.column("carried"), pc.equal(open_.column("kind"), pa.scalar(TRACKS))),
-        pc.is_in(open_.column("part"), value_set=_strings(parts)),
+        pc.is_in(open_.column("part"), value_set=_strings(fresh)),
     )
     carried_ids = {str(each) for each in open_.filter(carried).column("id").to_pylist()}
     open_ = unknown(open_, {TRACKS: carried_ids})
