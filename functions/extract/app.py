@@ -15,6 +15,7 @@ from soundlake.store.objects import CorruptObjectError
 from soundlake.times import parse_date, parse_time
 
 PAGES = 10  # of 50 or 100 entries each: more than any chart has
+DRAWN = 4  # requests that a chart draws at once: a token, its pages, and one that is tried again
 EARLIER_DAYS = 14  # as far back as a chart's earlier answer is looked for
 
 Attempts = dict[str, dict[int, list[str]]]  # by date and number: the pages' keys, in order
@@ -45,7 +46,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         tried = attempts.pop(day.isoformat(), {})
         number, kept, whole = _kept(tried, chart["playlist_id"])
         if event["again"] or not whole:
-            spotify = asking.spotify(beside_captures=True)
+            spotify = asking.spotify(beside_captures=True, page=DRAWN)
             if not whole or spotify.now().date() == day:
                 _not_before(spotify.now(), event["not_before"])
                 attempt = f"{day.isoformat()}/{number + whole:03d}/"

@@ -87,14 +87,15 @@ PARAMETERS: dict[str, set[tuple[str, str]]] = {
     "Enrich": {("ssm:GetParameter", APP)},
 }
 USE_BUDGET = {("dynamodb:BatchGetItem", BUDGET), ("dynamodb:UpdateItem", BUDGET)}
+READ_ABILITIES = {("dynamodb:GetItem", BUDGET)}
 ITEMS: dict[str, set[tuple[str, str]]] = {
     "Capture": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "UpdateItem")},
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
-    "Select": {("dynamodb:Scan", ACCOUNTS)},
-    "Extract": USE_BUDGET,
-    "Enrich": USE_BUDGET,
+    "Select": USE_BUDGET | {("dynamodb:Scan", ACCOUNTS)},
+    "Extract": USE_BUDGET | READ_ABILITIES,
+    "Enrich": USE_BUDGET | READ_ABILITIES,
 }
 # All of the uploads' bucket, and nobody else any of it.
 OF_UPLOADS = {

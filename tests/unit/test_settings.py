@@ -11,6 +11,7 @@ from tests.unit.helpers import (
     API,
     BUCKET,
     BUDGET_TABLE,
+    DAILY_REQUESTS,
     OWNER,
     PREFIX,
     RECCOBEATS,
@@ -31,6 +32,8 @@ def test_settings_come_from_the_environment() -> None:
         analyses_per_day=str(ANALYSES_PER_DAY),
         feature_sources="spotify",
         reccobeats_api_url=RECCOBEATS,
+        daily_requests=str(DAILY_REQUESTS),
+        request_spacing_ms="0",
     )
     assert set(NAMES) <= set(ENVIRONMENT)
 

@@ -19,6 +19,8 @@ class Settings:
     analyses_per_day: str
     feature_sources: str
     reccobeats_api_url: str
+    daily_requests: str
+    request_spacing_ms: str
 
 
 @cache
