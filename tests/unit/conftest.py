@@ -32,6 +32,7 @@ from tests.unit.helpers import (
     CLIENT_SECRET,
     CONSENTED_AT,
     DAILY_REQUESTS,
+    KWORB,
     OWNER,
     PREFIX,
     RECCOBEATS,
@@ -42,6 +43,7 @@ from tests.unit.helpers import (
     FakeSpotify,
     Zones,
 )
+from tests.unit.kworb_pages import CONTACT, FakeKworb
 
 HERE = Path(__file__).parent
 
@@ -60,6 +62,9 @@ ENVIRONMENT = {
     "ANALYSES_PER_DAY": str(ANALYSES_PER_DAY),
     "FEATURE_SOURCES": "spotify",
     "RECCOBEATS_API_URL": RECCOBEATS,
+    "CHART_SOURCES": "spotify",
+    "KWORB_URL": KWORB,
+    "CONTACT": "none",
     "DAILY_REQUESTS": str(DAILY_REQUESTS),
     "REQUEST_SPACING_MS": "0",
     "SPOTIFY_API_URL": API,
@@ -93,7 +98,7 @@ def forget_values() -> None:
         access.bucket,
         access.accounts_table,
         asking.budgets,
-        asking.abilities_table,
+        access.abilities_table,
         asking._client,
         asking._keyless,
         secrets._parameters,
@@ -201,6 +206,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
         mock.add_callback(
             "GET", re.compile(f"{RECCOBEATS}/audio-features"), fake.reccobeats, content_type=None
         )
+        mock.add_callback("GET", re.compile(r"https://kworb\.test/"), fake.kworb, content_type=None)
         yield fake
 
 
@@ -224,6 +230,15 @@ def reccobeats(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeRec
     monkeypatch.setenv("FEATURE_SOURCES", "spotify,reccobeats")
     settings.cache_clear()
     return spotify.reccobeats
+
+
+@pytest.fixture
+def kworb(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeKworb:
+    """kworb.net beside Spotify, to be asked for charts where that shows none."""
+    monkeypatch.setenv("CHART_SOURCES", "spotify,kworb")
+    monkeypatch.setenv("CONTACT", CONTACT)
+    settings.cache_clear()
+    return spotify.kworb
 
 
 @pytest.fixture

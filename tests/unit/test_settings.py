@@ -12,6 +12,7 @@ from tests.unit.helpers import (
     BUCKET,
     BUDGET_TABLE,
     DAILY_REQUESTS,
+    KWORB,
     OWNER,
     PREFIX,
     RECCOBEATS,
@@ -32,6 +33,9 @@ def test_settings_come_from_the_environment() -> None:
         analyses_per_day=str(ANALYSES_PER_DAY),
         feature_sources="spotify",
         reccobeats_api_url=RECCOBEATS,
+        chart_sources="spotify",
+        kworb_url=KWORB,
+        contact="none",
         daily_requests=str(DAILY_REQUESTS),
         request_spacing_ms="0",
     )

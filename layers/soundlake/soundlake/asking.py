@@ -11,10 +11,11 @@ from soundlake import access, quota
 from soundlake.abilities import Abilities, Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
-from soundlake.spotify.client import AppCredentials, Page, Spotify
+from soundlake.sources.site import Site
+from soundlake.spotify.client import Page, Spotify
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import RateLimitedError, ReservedError
 from soundlake.store import secrets
-from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable, Draw
 
 PAGE = 50  # requests that are drawn at once
@@ -132,16 +133,12 @@ def spotify(*, beside_captures: bool = False, page: int = PAGE, spaced: bool = F
     return client
 
 
-@cache
-def abilities_table() -> AbilitiesTable:
-    """The table of budgets, as it knows apps' abilities."""
-    return AbilitiesTable(settings().budget_table)
-
-
 def abilities() -> Abilities:
     """What is known of what the app may do. Raises MissingSecretError."""
     credentials = secrets.app_credentials(settings().parameter_prefix)
-    return abilities_table().abilities(credentials.client_id, _client(credentials).machine_time())
+    return access.abilities_table().abilities(
+        credentials.client_id, _client(credentials).machine_time()
+    )
 
 
 def found(ability: Ability, allowed: bool, evidence: str) -> None:
@@ -152,7 +149,17 @@ def found(ability: Ability, allowed: bool, evidence: str) -> None:
     credentials = secrets.app_credentials(settings().parameter_prefix)
     at = _client(credentials).machine_time()
     finding = Finding(ability, allowed, at, access.small(evidence))
-    abilities_table().found(credentials.client_id, finding)
+    access.abilities_table().found(credentials.client_id, finding)
+
+
+def doubted() -> None:
+    """Note that an answer leaves in doubt what is known of the app: a probe is wanted.
+
+    Raises MissingSecretError.
+    """
+    credentials = secrets.app_credentials(settings().parameter_prefix)
+    at = _client(credentials).machine_time()
+    access.abilities_table().want_probe(credentials.client_id, at)
 
 
 class _Turns:
@@ -180,12 +187,18 @@ class _Turns:
 
 
 @cache
-def _keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+def _keyless(source: str, base: str, spacing_s: float, contact: str | None) -> KeylessApi:
     def told(until: datetime) -> None:
         budgets().block(_theirs(source), until, None, now=client.machine_time())
 
-    limits = _Turns(source, spacing_s)
-    client = KeylessApi(source, base, spacing_s=spacing_s, told=told, limits=limits)
+    client = KeylessApi(
+        source,
+        base,
+        spacing_s=spacing_s,
+        told=told,
+        contact=contact,
+        limits=_Turns(source, spacing_s),
+    )
     return client
 
 
@@ -194,13 +207,13 @@ def _theirs(source: str) -> Budget:
     return Budget(source.lower(), source.lower())
 
 
-def keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+def keyless(source: str, base: str, spacing_s: float, contact: str | None = None) -> KeylessApi:
     """A source without keys, its request count at zero.
 
     It keeps to long waits as Spotify does, and all processes together ask once in so many seconds
     at most: where its next turn is further away than may be slept, it raises RateLimitedError.
     """
-    client = _keyless(source, base, spacing_s)
+    client = _keyless(source, base, spacing_s, contact)
     client.begin()
     return client
 
@@ -224,11 +237,22 @@ class InvocationClients:
             self.asked_spotify = spotify(beside_captures=True, page=self._page, spaced=self._spaced)
         return self.asked_spotify
 
-    def keyless(self, source: str, base: str, spacing_s: float) -> KeylessApi:
+    def keyless(
+        self, source: str, base: str, spacing_s: float, contact: str | None = None
+    ) -> KeylessApi:
         """A source without keys at an address, asked at most once in so many seconds."""
         if source not in self._keyless:
-            self._keyless[source] = keyless(source, base, spacing_s)
+            self._keyless[source] = keyless(source, base, spacing_s, contact)
         return self._keyless[source]
+
+    def abilities(self) -> Abilities:
+        """What is known of what Spotify lets the app do. Raises MissingSecretError."""
+        return abilities()
+
+    def site(self, name: str, base: str, spacing_s: float, contact: str) -> Site:
+        """A web site that robots may visit, asked as `keyless` does."""
+        api = self.keyless(name, base, spacing_s, contact)
+        return Site(name, base, spacing_s, api, access.raw())
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
         """As `counted`, with the requests to all sources; the budget counts Spotify's alone.
