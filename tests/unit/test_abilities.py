@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from soundlake import asking
-from soundlake.abilities import Abilities, Ability, Finding
+from soundlake.abilities import PROBE_AGAIN, Abilities, Ability, Finding
 from soundlake.store.abilities import AbilitiesTable
 
 from tests.unit.helpers import BUDGET_TABLE, CLIENT_ID, NOW, FakeSpotify
@@ -57,6 +57,21 @@ def test_what_nobody_has_seen_is_neither_allowed_nor_refused() -> None:
     assert abilities.may(Ability.CHARTS) is False
     assert abilities.may(Ability.SEVERAL) is None
     assert abilities.refused == [Ability.CHARTS]
+
+
+@pytest.mark.parametrize(
+    ("abilities", "why"),
+    [
+        (Abilities(), "nobody has looked yet at all that this app may do"),
+        (Abilities(probed_at=NOW), None),
+        (Abilities(probed_at=NOW, probe_wanted=True), "an answer contradicted what was known"),
+        (Abilities(probed_at=NOW - PROBE_AGAIN + timedelta(milliseconds=1)), None),
+        (Abilities(probed_at=NOW - PROBE_AGAIN), "the last probe is of 2026-10-22"),
+        (Abilities(probed_at=NOW + timedelta(days=1)), None),
+    ],
+)
+def test_a_probe_is_due(abilities: Abilities, why: str | None) -> None:
+    assert abilities.probe_due(NOW) == why
 
 
 def test_nothing_is_known_of_an_app_at_first(table: AbilitiesTable) -> None:
