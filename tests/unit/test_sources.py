@@ -62,7 +62,7 @@ def provider() -> Iterator[Provider]:
         yield made
 
 
-def api_of(provider: Provider) -> KeylessApi:
+def api_of(provider: Provider, **options: Any) -> KeylessApi:
     return KeylessApi(
         "ReccoBeats",
         RECCOBEATS,
@@ -71,6 +71,7 @@ def api_of(provider: Provider) -> KeylessApi:
         clock=provider.clock,
         sleep=provider.sleep,
         backoff_s=0.0,
+        **options,
     )
 
 
@@ -152,6 +153,34 @@ def test_a_long_wait_is_told_and_kept(api: KeylessApi, provider: Provider) -> No
     assert len(provider.requests) == 1
     provider.now += timedelta(seconds=3000)
     assert ask(api) == {}
+
+
+def test_another_status_may_be_the_limit_and_is_not_tried_again(provider: Provider) -> None:
+    api = api_of(provider, limited_by=503)
+    provider.will(503, b"", **{"Retry-After": "7"})
+    provider.will(503, b"", **{"Retry-After": str(LONG_WAIT_S + 1)})
+
+    with pytest.raises(RateLimitedError, match=r"wait 7 s\.$"):
+        ask(api)
+    with pytest.raises(RateLimitedError, match=rf"wait {LONG_WAIT_S + 1} s\.$"):
+        ask(api)
+
+    assert len(provider.requests) == 2
+    assert provider.waits == [provider.now + timedelta(seconds=LONG_WAIT_S + 1)]
+
+
+def test_a_429_is_no_limit_of_who_limits_by_another_status(provider: Provider) -> None:
+    provider.will(429, b"slower")
+
+    with pytest.raises(SpotifyError, match=r"answered 429 for audio-features: slower$"):
+        ask(api_of(provider, limited_by=503))
+
+
+def test_a_path_is_asked_and_its_endpoint_counted(api: KeylessApi, provider: Provider) -> None:
+    answer = api.get("track/{id}", {"a": "b"}, "track/7")
+
+    assert answer.request == "/v1/track/7?a=b"
+    assert api.requests == {"reccobeats/track/{id}": 1}
 
 
 def test_somebody_elses_wait_is_kept(api: KeylessApi, provider: Provider) -> None:

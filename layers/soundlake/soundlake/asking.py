@@ -10,6 +10,7 @@ from soundlake import access, quota
 from soundlake.abilities import Abilities, Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
+from soundlake.sources.web import TOO_MANY
 from soundlake.spotify.client import AppCredentials, Spotify
 from soundlake.store import secrets
 from soundlake.store.abilities import AbilitiesTable
@@ -96,11 +97,15 @@ def found(ability: Ability, allowed: bool, evidence: str) -> None:
 
 
 @cache
-def _keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+def _keyless(
+    source: str, base: str, spacing_s: float, contact: str | None, limited_by: int
+) -> KeylessApi:
     def told(until: datetime) -> None:
         budgets().block(_theirs(source), until, None, now=client.machine_time())
 
-    client = KeylessApi(source, base, spacing_s=spacing_s, told=told)
+    client = KeylessApi(
+        source, base, spacing_s=spacing_s, told=told, contact=contact, limited_by=limited_by
+    )
     return client
 
 
@@ -109,9 +114,11 @@ def _theirs(source: str) -> Budget:
     return Budget(source.lower(), source.lower())
 
 
-def keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+def keyless(
+    source: str, base: str, spacing_s: float, contact: str | None = None, limited_by: int = TOO_MANY
+) -> KeylessApi:
     """A source without keys, its request count at zero; it keeps to long waits as Spotify does."""
-    client = _keyless(source, base, spacing_s)
+    client = _keyless(source, base, spacing_s, contact, limited_by)
     client.requests.clear()
     now = client.machine_time()
     if (until := budgets().blocked_until(_theirs(source), now)) is not None:
@@ -131,10 +138,17 @@ class InvocationClients:
         self.asked_spotify = self.asked_spotify or spotify(beside_captures=True)
         return self.asked_spotify
 
-    def keyless(self, source: str, base: str, spacing_s: float) -> KeylessApi:
+    def keyless(
+        self,
+        source: str,
+        base: str,
+        spacing_s: float,
+        contact: str | None = None,
+        limited_by: int = TOO_MANY,
+    ) -> KeylessApi:
         """A source without keys at an address, asked at most once in so many seconds."""
         if source not in self._keyless:
-            self._keyless[source] = keyless(source, base, spacing_s)
+            self._keyless[source] = keyless(source, base, spacing_s, contact, limited_by)
         return self._keyless[source]
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:

@@ -13,5 +13,16 @@ class Clients(Protocol):
     def spotify(self) -> "Spotify":
         """Spotify, with what captures leave of its quota."""
 
-    def keyless(self, source: str, base: str, spacing_s: float) -> "KeylessApi":
-        """A source without keys at an address, asked at most once in so many seconds."""
+    def keyless(
+        self,
+        source: str,
+        base: str,
+        spacing_s: float,
+        contact: str | None = None,
+        limited_by: int = 429,
+    ) -> "KeylessApi":
+        """A source without keys at an address, asked at most once in so many seconds.
+
+        `contact` is told to it, for its operators to reach us; `limited_by` is the status that it
+        limits by.
+        """

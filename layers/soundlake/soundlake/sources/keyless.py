@@ -4,10 +4,20 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from math import ceil
+from urllib.parse import urlsplit
 
-from soundlake.sources.web import LONG_WAIT_S, Answer, Web, retry_after, utc_now
+from soundlake.sources.web import (
+    LONG_WAIT_S,
+    TOO_MANY,
+    USER_AGENT,
+    Answer,
+    Web,
+    retry_after,
+    utc_now,
+)
 from soundlake.spotify.errors import (
     BadAnswerError,
+    NotFoundError,
     RateLimitedError,
     RefusedError,
     SpotifyError,
@@ -19,8 +29,10 @@ from soundlake.texts import shortened
 class KeylessApi:
     """A JSON API that needs no key, asked at most once in `spacing_s` seconds.
 
-    `requests` counts what was sent, by source and endpoint. `told` is called with every long wait
-    that it asks for: until when (UTC, by `clock`). It sleeps no longer than `spacing_s`.
+    `contact` is where its operators can reach us: it stands in the User-Agent. `requests` counts
+    what was sent, by source and endpoint. `told` is called with every long wait that it asks for:
+    until when (UTC, by `clock`). `limited_by` is the status that it limits by. It sleeps no longer
+    than `spacing_s`.
     """
 
     def __init__(
@@ -30,16 +42,22 @@ class KeylessApi:
         *,
         spacing_s: float,
         told: Callable[[datetime], None],
+        contact: str | None = None,
+        limited_by: int = TOO_MANY,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         backoff_s: float = 0.5,
     ) -> None:
-        self._web = Web(source, clock=clock, backoff_s=backoff_s)
+        agent = f"{USER_AGENT} (+{contact})" if contact else USER_AGENT
+        self._web = Web(
+            source, user_agent=agent, limited_by=limited_by, clock=clock, backoff_s=backoff_s
+        )
         self.requests = self._web.requests
         self._source = source
         self._base = base
         self._spacing = timedelta(seconds=spacing_s)
         self._told = told
+        self._limited_by = limited_by
         self._sleep = sleep
         self._sent_at: datetime | None = None
         self._blocked_until: datetime | None = None
@@ -52,22 +70,22 @@ class KeylessApi:
         """Send nothing before `until` (UTC): another process was told to wait so long."""
         self._blocked_until = max(until, self._blocked_until or until)
 
-    def get(self, endpoint: str, params: Mapping[str, str]) -> Answer:
-        """The answer to one request.
+    def get(self, endpoint: str, params: Mapping[str, str], path: str | None = None) -> Answer:
+        """The JSON answer to one request, at `path` where that is not the endpoint that is counted.
 
-        Raises RateLimitedError, UnavailableError, RefusedError, BadAnswerError where it is no
-        JSON, and SpotifyError for any other status.
+        Raises RateLimitedError, UnavailableError, RefusedError, NotFoundError, BadAnswerError where
+        it is no JSON, and SpotifyError for any other status.
         """
         self._keep_to_the_limits()
         name = f"{self._source.lower()}/{endpoint}"
-        response = self._web.send("GET", f"{self._base}/{endpoint}", name, params=params)
+        response = self._web.send("GET", f"{self._base}/{path or endpoint}", name, params=params)
         self._sent_at = self._web.machine_time()
         match response.status_code:
             case 200:
                 if (answer := self._web.decoded(response)) is not None:
                     return answer
                 raise BadAnswerError(f"{self._source}'s {endpoint}: the answer is not JSON")
-            case 429:
+            case status if status == self._limited_by:
                 wait = retry_after(response)
                 if wait > LONG_WAIT_S:
                     self._blocked_until = self._sent_at + timedelta(seconds=wait)
@@ -75,6 +93,12 @@ class KeylessApi:
                 raise RateLimitedError(wait, self._source)
             case 401 | 403 as status:
                 raise RefusedError(f"{self._source} refused {endpoint} with {status}.")
+            case 404:
+                answer = self._web.decoded(response)
+                raise NotFoundError(
+                    f"{self._source} has nothing at {urlsplit(response.url).path} (404).",
+                    answer or self._web.as_it_came(response, None),
+                )
             case status if status >= 500:
                 raise UnavailableError(f"{self._source} answered {status} for {endpoint}.")
             case status:
