@@ -1,6 +1,7 @@
 """Enrich: ask once for what is to be known of the tracks, albums and artists in the lake.
 
-Of albums, artists and analyses Spotify is asked; of audio features each source in its turn.
+Of albums, artists and analyses Spotify is asked; of audio features and of genres each source in its
+turn.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.asking import InvocationClients
 from soundlake.batches import batches
+from soundlake.enriching.genres import ask_genres
 from soundlake.features import Told
 from soundlake.observability import function
 from soundlake.settings import settings
@@ -56,7 +58,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     day lasts. An app that may not ask for them is told so in `notes`, and nothing fails; so it is
     where the rest of the quota is left to captures or time was up, where a source of features
     refuses or cannot be reached while another one can be asked, and the next run asks for what is
-    missing.
+    missing. Genres come last, and whatever a source of them does wrong is a note.
     """
     lake = Lake(access.bucket())
     work = _Work(parse_date(event["date"]), lake, context.get_remaining_time_in_millis)
@@ -68,6 +70,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             result["error"] = "; ".join(dict.fromkeys(work.problems))
     except (*access.FORESEEN, SchemaError) as error:
         result |= access.failure(error)
+    # Spotify's own genres came first, and a machine that waits for Spotify comes back soon.
+    if result.get("retry_after", LONG_WAIT_S + 1) > LONG_WAIT_S:
+        work.ask_genres()
     asked = dict(work.asked)
     counted = work.clients.counted(event["requests"])
     names = {name: name.replace("-", "_").replace("/", "_") for name in asked}
@@ -78,6 +83,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _ask_all(work: "_Work") -> None:
     """Ask for all that is unknown, or for as much as captures leave room for."""
     played, charted = work.wanted("plays"), work.wanted("chart_entries")
+    artists = [*sorted(played["artist_id"]), *sorted(charted["artist_id"])]
+    work.artists = list(dict.fromkeys(artists))
     try:
         work.ask_features(sorted({*played["track_id"], *charted["track_id"]}))
         for kind in (ALBUMS, ARTISTS):
@@ -93,7 +100,8 @@ def _ask_all(work: "_Work") -> None:
 class _Work:
     """One run's asking: what was asked, and what went wrong or is worth telling.
 
-    `later` is the short wait that another source than Spotify asked for.
+    `later` is the short wait that another source than Spotify asked for. `artists` are those whose
+    genres are wanted, the played ones first.
     """
 
     def __init__(self, day: date, lake: Lake, left_ms: Callable[[], int]) -> None:
@@ -101,6 +109,7 @@ class _Work:
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.later: RateLimitedError | None = None
+        self.artists: list[str] = []
         self.clients = InvocationClients()
         self._day = day
         self._lake = lake
@@ -183,6 +192,20 @@ class _Work:
             self.problems += refusals
         if stopped is not None:
             raise stopped
+
+    def ask_genres(self) -> None:
+        """Ask for the genres of artists of whom Spotify named none."""
+        raw, lake, day = access.raw(), self._lake, self._day
+        try:
+            told = ask_genres(self.clients, raw, lake, day, self.artists, time_left=self._has_time)
+        except (*access.FORESEEN, SchemaError) as error:
+            self.notes.append(f"No genres were asked for: {access.small(str(error))}")
+            return
+        self.asked += told.asked
+        self.notes += told.notes
+
+    def _has_time(self) -> bool:
+        return self._left_ms() >= ALL_UNTIL * self._whole_ms
 
     def _ask_source(
         self, source: FeatureSource, answers: Answers, due: Sequence[str], told: Told

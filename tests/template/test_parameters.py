@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from soundlake.genres import SPOTIFY
+from soundlake.sources import genres
 from soundlake.sources.features import SOURCES, ordered
 
 from tests.template.translated import DEFAULT, REPO, source
@@ -69,6 +71,16 @@ def test_schedules_are_cron_expressions(name: str) -> None:
         ("FeatureSources", "spotify,"),
         ("FeatureSources", "spotify, reccobeats"),
         ("FeatureSources", "reccobeat"),
+        ("MusicBrainzApiUrl", "https://musicbrainz.org/ws/2/"),
+        ("GenreSources", ""),
+        ("GenreSources", "spotify,"),
+        ("GenreSources", "spotify, musicbrainz"),
+        ("GenreSources", "lastfm"),
+        ("Contact", ""),
+        ("Contact", "me"),
+        ("Contact", "me @example.org"),
+        ("Contact", "me@example.org) (other"),
+        ("Contact", "http://example.org"),
         ("PowertoolsLayerArn", "latest"),
         ("PandasLayerArn", "arn:aws:lambda:eu-north-1:1:layer:x:1"),
         ("NoncurrentDays", 0),
@@ -92,6 +104,11 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
         ("ReccoBeatsApiUrl", "http://127.0.0.1:4580/reccobeats/v1"),
         ("FeatureSources", "reccobeats"),
         ("FeatureSources", "reccobeats,spotify"),
+        ("MusicBrainzApiUrl", "http://127.0.0.1:4580/musicbrainz/ws/2"),
+        ("GenreSources", "musicbrainz"),
+        ("GenreSources", "musicbrainz,spotify"),
+        ("Contact", "some.body+lake@mail.example.org"),
+        ("Contact", "https://example.org/about?me=1"),
         ("PowertoolsLayerArn", "arn:aws-cn:lambda:cn-north-1:123456789012:layer:own_layer:12"),
         ("QuotaOwner", "a.person_of-theirs"),
         ("AlarmEmail", "some.body+alarms@mail.example.org"),
@@ -107,6 +124,14 @@ def test_every_source_of_features_may_be_named_and_is_by_default() -> None:
     assert [each.name for each in ordered(sources["Default"])] == list(SOURCES)
     listed = re.findall(r"[a-z]+", sources["AllowedPattern"].partition(")")[0])
     assert listed == list(SOURCES)
+
+
+def test_every_source_of_genres_may_be_named_and_is_by_default() -> None:
+    sources = PARAMETERS["GenreSources"]
+    listed = re.findall(r"[a-z]+", sources["AllowedPattern"].partition(")")[0])
+    assert listed == [SPOTIFY, *genres.SOURCES]
+    assert [_wrong(sources, name) for name in listed] == [None] * len(listed)
+    assert genres.order(sources["Default"]) == listed
 
 
 def test_every_parameter_is_used() -> None:

@@ -31,12 +31,14 @@ from tests.unit.helpers import (
     CLIENT_ID,
     CLIENT_SECRET,
     CONSENTED_AT,
+    MUSICBRAINZ,
     OWNER,
     PREFIX,
     RECCOBEATS,
     REFRESH_TOKEN,
     REGION,
     SECRETS,
+    FakeMusicBrainz,
     FakeReccoBeats,
     FakeSpotify,
     Zones,
@@ -59,6 +61,9 @@ ENVIRONMENT = {
     "ANALYSES_PER_DAY": str(ANALYSES_PER_DAY),
     "FEATURE_SOURCES": "spotify",
     "RECCOBEATS_API_URL": RECCOBEATS,
+    "GENRE_SOURCES": "spotify",
+    "MUSICBRAINZ_API_URL": MUSICBRAINZ,
+    "CONTACT": "none",
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
     "AWS_DEFAULT_REGION": REGION,
@@ -188,7 +193,12 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
     monkeypatch.setitem(defaults, "backoff_s", 0.0)
     keyless = KeylessApi.__init__.__kwdefaults__
     monkeypatch.setitem(keyless, "clock", fake.clock)
-    monkeypatch.setitem(keyless, "sleep", fake.reccobeats.slept.append)
+
+    def slept(seconds: float) -> None:
+        fake.reccobeats.slept.append(seconds)
+        fake.musicbrainz.slept.append(seconds)
+
+    monkeypatch.setitem(keyless, "sleep", slept)
     monkeypatch.setitem(keyless, "backoff_s", 0.0)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST"):
@@ -198,6 +208,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
         mock.add_callback(
             "GET", re.compile(f"{RECCOBEATS}/audio-features"), fake.reccobeats, content_type=None
         )
+        mock.add_callback("GET", re.compile(f"{MUSICBRAINZ}/"), fake.musicbrainz, content_type=None)
         yield fake
 
 
@@ -221,6 +232,15 @@ def reccobeats(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeRec
     monkeypatch.setenv("FEATURE_SOURCES", "spotify,reccobeats")
     settings.cache_clear()
     return spotify.reccobeats
+
+
+@pytest.fixture
+def musicbrainz(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeMusicBrainz:
+    """MusicBrainz beside Spotify, to be asked where that names no genres."""
+    monkeypatch.setenv("GENRE_SOURCES", "spotify,musicbrainz")
+    monkeypatch.setenv("CONTACT", "me@example.org")
+    settings.cache_clear()
+    return spotify.musicbrainz
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from tests.unit.helpers import (
     API,
     BUCKET,
     BUDGET_TABLE,
+    MUSICBRAINZ,
     OWNER,
     PREFIX,
     RECCOBEATS,
@@ -31,6 +32,9 @@ def test_settings_come_from_the_environment() -> None:
         analyses_per_day=str(ANALYSES_PER_DAY),
         feature_sources="spotify",
         reccobeats_api_url=RECCOBEATS,
+        genre_sources="spotify",
+        musicbrainz_api_url=MUSICBRAINZ,
+        contact="none",
     )
     assert set(NAMES) <= set(ENVIRONMENT)
 
