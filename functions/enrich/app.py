@@ -83,8 +83,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _ask_all(work: "_Work") -> None:
     """Ask for all that is unknown, or for as much as captures leave room for."""
     played, charted = work.wanted("plays"), work.wanted("chart_entries")
-    artists = [*sorted(played["artist_id"]), *sorted(charted["artist_id"])]
-    work.artists = list(dict.fromkeys(artists))
     try:
         work.ask_features(sorted({*played["track_id"], *charted["track_id"]}))
         for kind in (ALBUMS, ARTISTS):
@@ -100,8 +98,7 @@ def _ask_all(work: "_Work") -> None:
 class _Work:
     """One run's asking: what was asked, and what went wrong or is worth telling.
 
-    `later` is the short wait that another source than Spotify asked for. `artists` are those whose
-    genres are wanted, the played ones first.
+    `later` is the short wait that another source than Spotify asked for.
     """
 
     def __init__(self, day: date, lake: Lake, left_ms: Callable[[], int]) -> None:
@@ -109,7 +106,6 @@ class _Work:
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.later: RateLimitedError | None = None
-        self.artists: list[str] = []
         self.clients = InvocationClients()
         self._day = day
         self._lake = lake
@@ -195,17 +191,15 @@ class _Work:
 
     def ask_genres(self) -> None:
         """Ask for the genres of artists of whom Spotify named none."""
-        raw, lake, day = access.raw(), self._lake, self._day
-        try:
-            told = ask_genres(self.clients, raw, lake, day, self.artists, time_left=self._has_time)
-        except (*access.FORESEEN, SchemaError) as error:
-            self.notes.append(f"No genres were asked for: {access.small(str(error))}")
-            return
+        told = ask_genres(
+            self.clients,
+            access.raw(),
+            self._lake,
+            self._day,
+            time_left=lambda: self._left_ms() >= ALL_UNTIL * self._whole_ms,
+        )
         self.asked += told.asked
         self.notes += told.notes
-
-    def _has_time(self) -> bool:
-        return self._left_ms() >= ALL_UNTIL * self._whole_ms
 
     def _ask_source(
         self, source: FeatureSource, answers: Answers, due: Sequence[str], told: Told

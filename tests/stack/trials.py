@@ -15,9 +15,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
+from soundlake.store.answers import KINDS
 from soundlake.store.objects import Bucket
 from soundlake.store.raw import Raw
 
+from cli.target import Target
 from tests.stack.gate import Gate, Kill, Meeting
 
 if TYPE_CHECKING:
@@ -145,7 +147,7 @@ class Trial:
         raw = self.objects("raw/")
         for key, body in raw.items():
             json.loads(gzip.decompress(body) if key.endswith(".gz") else body)
-        batches = ("raw/audio-features/", "raw/albums/", "raw/artists/", "raw/audio-analysis/")
+        batches = tuple(f"raw/{kind.name}/" for kind in KINDS)
         answers = [key for key in raw if key.startswith(batches) and key.endswith(".gz")]
         kept = Raw(Bucket(self.bucket, self.stack.lake.target.s3))
         assert all(kept.asked(key) for key in answers)
@@ -157,23 +159,32 @@ def through_the_gate(stack: "Stack") -> Iterator[Gate]:
     """Let the functions ask AWS through a gate; at the end they are as they were."""
     target = stack.lake.target
     gate = Gate(stack.lake.state.endpoint, stack.lake.state.folder, target.stack, stack.bucket)
+    changes = {"AWS_ENDPOINT_URL": gate.url, "ANALYSES_PER_DAY": str(ANALYSES)}
+    clock = stack.spotify("GET", "world")["clock"]
+    with gate.standing():
+        try:
+            stack.spotify("PUT", "clock", json={"now": clock, "stopped": True})
+            with told(target, **changes):
+                yield gate
+        finally:
+            stack.spotify("PUT", "clock", json={"now": clock})
+            stack.spotify("DELETE", "faults")
+
+
+@contextlib.contextmanager
+def told(target: Target, **changes: str) -> Iterator[None]:
+    """Tell the functions something else than the template does; at the end they are as before."""
     functions = {
         one["FunctionName"]: one["Environment"]["Variables"]
         for page in target.functions.get_paginator("list_functions").paginate()
         for one in page["Functions"]
         if one["FunctionName"].startswith(f"{target.stack}-")
     }
-    changes = {"AWS_ENDPOINT_URL": gate.url, "ANALYSES_PER_DAY": str(ANALYSES)}
-    clock = stack.spotify("GET", "world")["clock"]
-    with gate.standing():
-        try:
-            stack.spotify("PUT", "clock", json={"now": clock, "stopped": True})
-            _configure(target.functions, functions, changes)
-            yield gate
-        finally:
-            _configure(target.functions, functions, {})
-            stack.spotify("PUT", "clock", json={"now": clock})
-            stack.spotify("DELETE", "faults")
+    try:
+        _configure(target.functions, functions, changes)
+        yield
+    finally:
+        _configure(target.functions, functions, {})
 
 
 def _configure(client: Any, functions: dict[str, dict[str, str]], changes: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from soundlake.store.objects import Bucket
 
 from tests.unit.helpers import (
     MONTH,
+    NORWAY_CHART,
     TODAY,
     FakeContext,
     FakeMusicBrainz,
@@ -487,21 +488,26 @@ class Hurried(FakeContext):
         return self._left_ms
 
 
-def test_played_artists_are_asked_about_first(
+def test_who_is_heard_most_is_asked_about_first_and_then_who_is_charted_most(
     zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
 ) -> None:
-    known(zones, spotify, (1, 2, 3))
-    row = {
-        "account": "main",
-        "played_at": "2026-11-20T09:00:00Z",
-        "uri": "spotify:track:x",
-        "artist_ids": [artist_id(3)],
-    }
-    zones.lake.replace("plays", MONTH, "main", lambda _: [row])
+    known(zones, spotify, range(1, 6))
+    load(zones, [track(2)], NORWAY_CHART | {"chart": "daily-SE", "country": "SE"})
+    for month, *heard in (("2026-10", 3), (MONTH, 5, 4, 4), ("2026-09", 1, 1, 1)):
+        plays = [
+            {
+                "account": "main",
+                "played_at": f"{month}-20T09:{minute:02}:00Z",
+                "uri": "spotify:track:x",
+                "artist_ids": [artist_id(number)],
+            }
+            for minute, number in enumerate(heard)
+        ]
+        zones.lake.replace("plays", month, "main", lambda _, plays=plays: plays)
 
     enrich()
 
-    assert musicbrainz.asked[::2] == [isrc(3), isrc(1), isrc(2)]
+    assert musicbrainz.asked[::2] == [isrc(number) for number in (4, 3, 5, 2, 1)]
 
 
 # Ended in between.
@@ -545,4 +551,4 @@ def test_a_damaged_table_is_a_note_beside_the_failure(
     result = enrich()
 
     assert result["status"] == "failed"
-    assert result["notes"][-1].startswith("No genres were asked for: lake/artists/")
+    assert result["notes"][-1].startswith("No more genres were asked for: lake/artists/")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from soundlake import asking
+from soundlake import access, asking
 from soundlake.abilities import Ability
 from soundlake.genres import SPOTIFY, asked_keys, detailed, due, normal, told
 from soundlake.settings import settings
@@ -24,9 +24,9 @@ from soundlake.spotify.errors import (
     UnavailableError,
 )
 from soundlake.store.answers import ARTISTS, GENRES, Answers
-from soundlake.store.lake import Lake, Row
+from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.raw import Raw
-from soundlake.times import month_of
+from soundlake.times import month_of, shift_month
 
 if TYPE_CHECKING:
     from soundlake.sources.clients import Clients
@@ -47,84 +47,98 @@ class Told:
 
 
 def ask_genres(
-    clients: "Clients",
-    raw: Raw,
-    lake: Lake,
-    day: date,
-    artist_ids: Iterable[str],
-    *,
-    time_left: Callable[[], bool],
+    clients: "Clients", raw: Raw, lake: Lake, day: date, *, time_left: Callable[[], bool]
 ) -> Told:
-    """Ask about these artists, the first ones first, each source in its turn and while time lasts.
+    """Ask about the artists of this month and the one before, each source while time lasts.
 
-    Whatever a source does wrong is a note, and the next run asks. An artist's answers are kept
-    before the next one is asked about. Raises CorruptObjectError and SchemaError where a table
-    cannot be read.
+    Those who are heard most come first, then those who are charted most. Whatever a source does
+    wrong is a note, and so is a table that cannot be read: the next run asks. An artist's answers
+    are kept before the next one is asked about.
     """
-    found = Told()
-    names = order(settings().genre_sources)
-    if not any(name in SOURCES for name in names):
-        return found
-    rows = _rows(raw, lake, day, names)
-    known = [each for each in dict.fromkeys(artist_ids) if each in rows]
-    refusing = {SPOTIFY} if _spotify_refuses([rows[each] for each in known]) else set()
-    for name in filter(SOURCES.get, names):
-        wanted = [each for each in known if due(rows[each], name, names, day, refusing=refusing)]
-        if not wanted:
-            continue
-        if settings().contact == "none":
-            found.notes.append(
-                f"{name} was not asked for the genres of {len(wanted)} artists: it wants to know "
-                "whom it may write to. Set the parameter Contact, or leave it out of GenreSources."
-            )
-            continue
-        asking_it = _Asking(clients, SOURCES[name], Answers(GENRES[name], raw, lake), day, found)
-        for kept in asking_it.about(_artists(lake, wanted, rows), time_left):
-            rows[kept["artist_id"]] = told(rows[kept["artist_id"]], kept, names)
-    return found
+    asked = _Asking(clients, raw, lake, day, time_left)
+    try:
+        asked.ask_all()
+    except (*access.FORESEEN, SchemaError) as error:
+        asked.told.notes.append(access.small(f"No more genres were asked for: {error}"))
+    return asked.told
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asking:
-    """Asking one source."""
+    """One run's asking."""
 
     clients: "Clients"
-    source: GenreSource
-    answers: Answers
+    raw: Raw
+    lake: Lake
     day: date
-    found: Told
+    time_left: Callable[[], bool]
+    told: Told = field(default_factory=Told)
 
-    def about(self, artists: Iterable[Artist], time_left: Callable[[], bool]) -> list[Row]:
-        """What the source tells of these artists, as far as time and the source's patience go."""
+    def ask_all(self) -> None:
+        """Ask each source about those whom the ones before it do not know."""
+        names = order(settings().genre_sources)
+        if not any(name in SOURCES for name in names):
+            return
+        rows = _rows(self.raw, self.lake, self.day, names)
+        known = [each for each in _most_heard(self.lake, self.day) if each in rows]
+        refusing = {SPOTIFY} if _spotify_refuses([rows[each] for each in known]) else set()
+        for name in filter(SOURCES.get, names):
+            wanted = [
+                each for each in known if due(rows[each], name, names, self.day, refusing=refusing)
+            ]
+            if not wanted:
+                continue
+            if settings().contact == "none":
+                self.told.notes.append(
+                    f"{name} was not asked for the genres of {len(wanted)} artists: it wants to "
+                    "know whom it may write to. Set the parameter Contact, or leave it out of "
+                    "GenreSources."
+                )
+                continue
+            for kept in self._ask(SOURCES[name], _artists(self.lake, wanted, rows)):
+                rows[kept["artist_id"]] = told(rows[kept["artist_id"]], kept, names)
+
+    def _ask(self, source: GenreSource, artists: Iterable[Artist]) -> list[Row]:
+        """What a source tells of these artists, as far as time and its patience go."""
+        answers = Answers(GENRES[source.name], self.raw, self.lake)
         kept: list[Row] = []
         seen: dict[str, Answer] = {}
         notes: dict[str, None] = {}
         bad = 0
         for artist in artists:
-            if not time_left():
-                notes[f"Time was up for {self.source.name}'s genres: the next run goes on."] = None
+            if not self.time_left():
+                notes[f"Time was up for {source.name}'s genres: the next run goes on."] = None
                 break
             try:
-                kept += self._about(artist, seen)
-                bad = 0
+                found = source.ask(self.clients, artist, seen)
+                # The one that settles it is kept first: whoever is killed in between leaves nobody
+                # behind who was asked about in vain.
+                for answer in reversed(found):
+                    kept += answers.keep(answer, [artist.id], self.day)
             except (BadAnswerError, SpotifyError) as error:
                 notes[f"{str(error).removesuffix('.')}. The next run asks again."] = None
                 bad += 1
                 if isinstance(error, _STOPS) or bad == BAD_ANSWERS:
                     break
-        self.found.notes += notes
+            else:
+                bad = 0
+                self.told.asked[f"genres/{source.name}"] += bool(found)
+        self.told.notes += notes
         return kept
 
-    def _about(self, artist: Artist, seen: dict[str, "Answer"]) -> list[Row]:
-        answers = self.source.ask(self.clients, artist, seen)
-        self.found.asked[f"genres/{self.source.name}"] += bool(answers)
-        # The one that settles it is kept first: whoever is killed in between leaves nobody behind
-        # who was asked about in vain.
-        return [
-            row
-            for answer in reversed(answers)
-            for row in self.answers.keep(answer, [artist.id], self.day)
+
+def _most_heard(lake: Lake, day: date) -> list[str]:
+    """The artists of this month and the one before, by plays and then by places in charts."""
+    found: dict[str, None] = {}
+    for table in ("plays", "chart_entries"):
+        keys = [
+            key for each in (-1, 0) for key in lake.keys(table, shift_month(month_of(day), each))
         ]
+        rows, _ = lake.readable(table, keys, ["artist_ids"])  # Enrich names what is damaged
+        lists = rows.column("artist_ids").to_pylist()
+        times = Counter(each for ids in lists for each in ids or () if each)
+        found |= dict.fromkeys(sorted(times, key=lambda each: (-times[each], each)))
+    return list(found)
 
 
 def _artists(lake: Lake, artist_ids: Sequence[str], rows: Mapping[str, Row]) -> list[Artist]:

@@ -31,8 +31,8 @@ class KeylessApi:
 
     `contact` is where its operators can reach us: it stands in the User-Agent. `requests` counts
     what was sent, by source and endpoint. `told` is called with every long wait that it asks for:
-    until when (UTC, by `clock`). `limited_by` is the status that it limits by. It sleeps no longer
-    than `spacing_s`.
+    until when (UTC, by `clock`). `limited_by` is the status that it limits by, as well as 429. It
+    sleeps no longer than `spacing_s`.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class KeylessApi:
                 if (answer := self._web.decoded(response)) is not None:
                     return answer
                 raise BadAnswerError(f"{self._source}'s {endpoint}: the answer is not JSON")
-            case status if status == self._limited_by:
+            case status if status in {TOO_MANY, self._limited_by}:
                 wait = retry_after(response)
                 if wait > LONG_WAIT_S:
                     self._blocked_until = self._sent_at + timedelta(seconds=wait)
