@@ -11,10 +11,13 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
+from soundlake.abilities import Ability, Finding
+from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.answers import KINDS
 from soundlake.store.objects import Bucket
 from soundlake.store.raw import Raw
@@ -174,17 +177,22 @@ def through_the_gate(stack: "Stack") -> Iterator[Gate]:
 @contextlib.contextmanager
 def told(target: Target, **changes: str) -> Iterator[None]:
     """Tell the functions something else than the template does; at the end they are as before."""
-    functions = {
-        one["FunctionName"]: one["Environment"]["Variables"]
-        for page in target.functions.get_paginator("list_functions").paginate()
-        for one in page["Functions"]
-        if one["FunctionName"].startswith(f"{target.stack}-")
-    }
+    functions = _functions(target)
     try:
         _configure(target.functions, functions, changes)
         yield
     finally:
         _configure(target.functions, functions, {})
+
+
+def _functions(target: Target) -> dict[str, dict[str, str]]:
+    """The stack's functions with their environments."""
+    return {
+        one["FunctionName"]: one["Environment"]["Variables"]
+        for page in target.functions.get_paginator("list_functions").paginate()
+        for one in page["Functions"]
+        if one["FunctionName"].startswith(f"{target.stack}-")
+    }
 
 
 def _configure(client: Any, functions: dict[str, dict[str, str]], changes: dict[str, str]) -> None:
@@ -197,8 +205,30 @@ def _configure(client: Any, functions: dict[str, dict[str, str]], changes: dict[
             time.sleep(0.02)
 
 
+def begin_anew(stack: "Stack") -> None:
+    """Let functions run in new processes, which remember nothing."""
+    target = stack.lake.target
+    _configure(target.functions, _functions(target), {})
+
+
+def abilities(stack: "Stack") -> AbilitiesTable:
+    """What is known of what the app may do."""
+    target = stack.lake.target
+    return AbilitiesTable(target.output("BudgetTable"), target.dynamodb)
+
+
+def knows_all(stack: "Stack", at: datetime) -> None:
+    """The app was probed then, and may do everything."""
+    found = [Finding(each, True, at, "made up") for each in Ability]
+    abilities(stack).probed(stack.lake.facts.client["id"], found, at)
+
+
 def trial(stack: "Stack", gate: Gate) -> Trial:
-    """Begin a trial: nothing is kept, nothing was asked, nothing is to happen at the gate."""
+    """Begin a trial: nothing is kept, nothing was asked, nothing is to happen at the gate.
+
+    The app is known to be allowed everything, so no run probes.
+    """
+    knows_all(stack, datetime.now(UTC))
     s3, bucket = stack.lake.target.s3, f"trial-{next(_number)}"
     where: Any = {"LocationConstraint": stack.lake.target.region}
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)

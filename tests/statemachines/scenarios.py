@@ -10,11 +10,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from soundlake import asking
+from soundlake.abilities import Ability
+from soundlake.probing import TRACK
 from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.settings import settings
 from soundlake.store.budget import Budget
 from soundlake.times import parse_time
 
+from tests.statemachines.engine import client
 from tests.statemachines.fake_spotify import (
     ALBUMS,
     CLIENT_ID,
@@ -666,6 +669,54 @@ def plan_throws(world: World) -> None:
 
 
 @scenario
+def day_of_an_app_nobody_knows(world: World) -> None:
+    """Spotify refuses it nothing; the second run knows that."""
+    world.unprobed()
+    world.run("daily", at(DAY))
+    world.run("daily", at(DAY, "16:30"))
+
+
+@scenario
+def day_of_a_development_app(world: World) -> None:
+    """Spotify hides its playlists from it, and refuses it all but single look-ups."""
+    world.unprobed()
+    world.charts(off=set(CHARTS) - {"daily-NO"})
+    world.spotify.playlists.clear()
+    for path in (FEATURES, ALBUMS, f"audio-analysis/{TRACK}"):
+        world.spotify.next_answers(path, refused())
+    world.run("daily", at(DAY))
+
+
+@scenario
+def day_after_an_answer_contradicted_what_was_known(world: World) -> None:
+    world.knows(Ability.SEVERAL)
+    asking.found(Ability.SEVERAL, allowed=True, evidence="/v1/albums?ids=: 200")
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+
+
+@scenario
+def day_without_an_app(world: World) -> None:
+    client("ssm").delete_parameter(Name=world.app_parameter)
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+
+
+@scenario
+def probe_limited(world: World) -> None:
+    """Nobody waits for it: the charts are read, and the next run asks again."""
+    world.unprobed()
+    world.spotify.next_answers(FEATURES, too_many(4))
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+    world.run("daily", at(DAY, "16:30"))
+
+
+@scenario
+def probe_throws(world: World) -> None:
+    world.unprobed()
+    world.before("Probe", raising(RuntimeError(QUOTED)))
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+
+
+@scenario
 def enrich_limited_twice(world: World) -> None:
     world.spotify.next_answers(FEATURES, too_many(6), too_many(8))
     world.run("daily", ONE)
@@ -687,15 +738,17 @@ def enrich_refused(world: World) -> None:
 
 @scenario
 def features_from_reccobeats(world: World) -> None:
-    """Then the same day once more, when Spotify answers."""
+    """Then the same day twice more: as before, and when a probe has found that Spotify answers."""
     world.spotify.next_answers(FEATURES, refused())
     world.run("daily", ONE)
+    world.run("daily", ONE)
+    world.knows()
     world.run("daily", ONE)
 
 
 @scenario
 def reccobeats_limited(world: World) -> None:
-    world.spotify.next_answers(FEATURES, refused(), refused())
+    world.spotify.next_answers(FEATURES, refused())
     world.spotify.next_answers(RECCOBEATS, too_many(6))
     world.run("daily", ONE)
 
@@ -703,7 +756,7 @@ def reccobeats_limited(world: World) -> None:
 @scenario
 def reccobeats_limited_for_long(world: World) -> None:
     """The next run keeps to it, and the one after may ask."""
-    world.spotify.next_answers(FEATURES, refused(), refused(), refused())
+    world.knows(Ability.AUDIO_FEATURES)
     world.spotify.next_answers(RECCOBEATS, too_many(7200))
     world.run("daily", at(DAY))
     for hour in ("13:30", "16:30"):
@@ -734,7 +787,7 @@ def enrich_throws(world: World) -> None:
 
 @scenario
 def publish_finds_a_corrupt_object(world: World) -> None:
-    world.put(chart_key("tracks", "tracks"), b"not Parquet")
+    world.put(chart_key("chart_days", "chart_days"), b"not Parquet")
     world.run("daily", ONE)
 
 
@@ -742,7 +795,7 @@ def publish_finds_a_corrupt_object(world: World) -> None:
 def everything_fails(world: World) -> None:
     del world.spotify.playlists[playlist_id("daily-NO")]
     world.before("Load", raising(RuntimeError("made up"), chart="daily-SE"))
-    world.spotify.next_answers(ALBUMS, refused())
+    world.spotify.next_answers(ALBUMS, answer(200, {}))
     world.before("Publish", raising(RuntimeError("made up")))
     world.run("daily", OF_DAY)
 

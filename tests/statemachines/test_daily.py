@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from soundlake.probing import ALBUMS as EXAMPLES
+from soundlake.probing import TRACK
 from soundlake.store.lake import object_key
 
 from tests.statemachines.asl import definition, expressions
@@ -324,6 +326,95 @@ def test_plan_throwing_fails_the_run_with_its_own_error() -> None:
     assert run.sleeps == [2, 4]
 
 
+#### WHAT THE APP MAY DO ##########################################################################
+
+
+TO_PROBED = ["Plan", "CheckPlan", "Probe", "ProcessCharts"]
+PROBED_DONE = [*TO_PROBED, *DONE[len(TO_CHARTS) :]]
+PROBED_INCOMPLETE = [*TO_PROBED, *INCOMPLETE[len(TO_CHARTS) :]]
+ANALYSIS = f"audio-analysis/{TRACK}"
+
+
+def test_the_first_run_looks_what_the_app_may_do_and_the_next_knows_it() -> None:
+    first, second = story("day_of_an_app_nobody_knows").runs
+
+    assert (first.status, first.path) == ("SUCCEEDED", PROBED_DONE)
+    assert first.requests[:5] == [TOKEN, playlist(NO), FEATURES, ANALYSIS, ALBUMS]
+    access = first.output["access"]
+    assert access["status"] == "probed"
+    assert (access["mode"], access["refused"]) == ("extended", [])
+    assert access["requests"] == {
+        TOKEN: 1,
+        "playlists/{id}": 1,
+        FEATURES: 1,
+        "audio-analysis/{id}": 1,
+        ALBUMS: 1,
+    }
+    assert [each["evidence"] for each in access["findings"]] == [
+        f"/v1/{playlist(NO)}: 200",
+        f"/v1/{FEATURES}?ids={TRACK}: 200",
+        f"/v1/{ANALYSIS}: 200",
+        f"/v1/{ALBUMS}?ids={'%2C'.join(EXAMPLES)}: 200",
+        f"/v1/{ALBUMS}?ids={'%2C'.join(EXAMPLES)}: 200",
+    ]
+    assert (second.status, second.path) == ("SUCCEEDED", DONE)
+    assert second.requests == []
+    known = ("mode", "in_words", "refused", "probed_at")
+    assert second.output["access"] == {name: access[name] for name in known} | {"status": "known"}
+
+
+def test_a_development_app_is_known_for_one_after_six_requests() -> None:
+    told = story("day_of_a_development_app")
+    (probe,) = told.run.invoked("Probe")
+
+    assert told.run.path[: len(TO_PROBED)] == TO_PROBED
+    assert (probe.result["status"], probe.result["mode"]) == ("probed", "development")
+    assert probe.result["counts"] == {"requests": 7}  # a token among them
+    assert probe.result["refused"] == ["charts", "audio_features", "audio_analysis", "several"]
+
+
+def test_a_contradiction_is_looked_at_by_the_next_run() -> None:
+    run = story("day_after_an_answer_contradicted_what_was_known").run
+    (plan,) = run.invoked("Plan")
+
+    assert (run.status, run.path) == ("SUCCEEDED", PROBED_DONE)
+    assert plan.result["access"]["status"] == "due"
+    assert plan.result["access"]["why"] == "an answer contradicted what was known"
+    assert run.output["access"]["mode"] == "extended"
+
+
+def test_a_probe_without_an_app_says_so_and_so_does_the_chart() -> None:
+    run = story("day_without_an_app").run
+    (probe,) = run.invoked("Probe")
+
+    assert (run.status, run.path) == ("FAILED", PROBED_INCOMPLETE)
+    assert probe.result["status"] == "failed"
+    assert "write it with ./soundlake app" in probe.result["error"]
+    assert f"{NO} (Extract: There is no SecureString" in str(run.cause)
+
+
+def test_a_probe_is_not_waited_for_and_stops_no_chart() -> None:
+    first, second = story("probe_limited").runs
+
+    assert (first.status, first.path, first.waits) == ("SUCCEEDED", PROBED_DONE, [])
+    assert first.output["access"]["status"] == "rate_limited"
+    assert first.output["access"]["error"] == "Spotify's rate limit: wait 4 s."
+    assert first.output["access"]["mode"] == "charts"
+    assert first.output["access"]["probed_at"] is None
+    assert (second.status, second.path) == ("SUCCEEDED", PROBED_DONE)
+    assert second.output["access"]["mode"] == "extended"
+
+
+def test_a_probe_that_throws_is_recorded_and_stops_no_chart() -> None:
+    run = story("probe_throws").run
+
+    assert (run.status, run.path) == ("SUCCEEDED", PROBED_DONE)
+    assert run.sleeps == [2, 4]
+    access = run.output["access"]
+    assert (access["status"], access["mode"]) == ("failed", "unknown")
+    assert access["error"].startswith(QUOTED)
+
+
 #### ENRICH AND PUBLISH ############################################################################
 
 
@@ -384,14 +475,15 @@ def test_without_features_the_rest_is_published(
 
 def test_what_spotify_refuses_comes_from_reccobeats_and_nothing_has_failed() -> None:
     told = story("features_from_reccobeats")
-    first, second = told.runs
+    first, second, third = told.runs
     assert (first.status, first.path) == ("SUCCEEDED", DONE)
     assert (first.requests.count(FEATURES), first.requests.count(RECCOBEATS)) == (1, 1)
     (note,) = first.output["enrich"]["notes"]
     assert note.startswith("Spotify refused /v1/audio-features with 403: Forbidden.")
-    # The next run asks Spotify about the one that nobody knew.
-    assert (second.status, second.output["enrich"]["notes"]) == ("SUCCEEDED", [])
-    assert (second.requests.count(FEATURES), second.requests.count(RECCOBEATS)) == (1, 0)
+    # What is refused is asked for by nobody, until it is found to be allowed.
+    assert (second.status, second.requests) == ("SUCCEEDED", [])
+    assert (third.status, third.output["enrich"]["notes"]) == ("SUCCEEDED", [])
+    assert (third.requests.count(FEATURES), third.requests.count(RECCOBEATS)) == (1, 0)
     assert _ids(told, "audio_features") == _tracks(1, 2, 3)
     assert _sources(told) == ["reccobeats", "spotify", "reccobeats"]
     (profile,) = told.rows("country_profiles")
@@ -414,7 +506,7 @@ def test_a_long_wait_of_reccobeats_is_kept_to_by_the_next_runs() -> None:
     assert [run.status for run in told.runs] == ["SUCCEEDED"] * 3
     assert [run.path for run in told.runs] == [DONE] * 3
     assert [run.requests.count(RECCOBEATS) for run in told.runs] == [1, 0, 1]
-    assert [len(run.output["enrich"]["notes"]) for run in told.runs] == [2, 2, 1]
+    assert [len(run.output["enrich"]["notes"]) for run in told.runs] == [1, 1, 0]
     assert _sources(told).count("reccobeats") == 4
 
 
@@ -432,7 +524,7 @@ def test_without_reccobeats_the_run_goes_well_and_says_so() -> None:
 def test_publish_leaves_a_corrupt_object_as_it_is() -> None:
     told = story("publish_finds_a_corrupt_object")
     run = told.run
-    key = object_key("tracks", MONTH, "tracks")
+    key = object_key("chart_days", MONTH, "chart_days")
     assert (run.status, run.error, run.path) == ("FAILED", "Incomplete", INCOMPLETE)
     assert str(run.cause).startswith(f"Not done: Publish: {key} is not a whole Parquet file")
     assert told.versions[key] == [b"not Parquet"]

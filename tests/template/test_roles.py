@@ -31,19 +31,22 @@ FILES: dict[str, dict[str, str]] = {
     },
     "Import": {"raw/charts/files/*": "rw"},
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
-    "Extract": {"raw/charts/spotify/*": "rw"},
+    "Probe": {"config/charts.csv": "r"},
+    "Extract": {"raw/charts/spotify/*": "rw", "raw/charts/kworb/*": "rw", "raw/robots/*": "rw"},
     "Transform": {"raw/charts/*": "r", "staging/daily/*": "w", "staging/files/*": "w"},
     "Load": {"staging/daily/*": "r", "staging/files/*": "r", "lake/chart_entries/*": "rw"},
     "Enrich": {
         "lake/chart_entries/*": "r",
         "lake/plays/*": "r",
+        "lake/tracks/*": "r",
         "lake/albums/*": "r",
         "lake/artists/*": "r",
-        "lake/tracks/*": "r",
         "lake/audio_features/*": "r",
         "lake/track_sections/*": "r",
         "raw/audio-features/*": "rw",
+        "queue/enrichment.parquet": "rw",
         "raw/audio-analysis/*": "rw",
+        "raw/tracks/*": "rw",
         "raw/albums/*": "rw",
         "raw/artists/*": "rw",
         "raw/genres/*": "rw",
@@ -63,6 +66,7 @@ FILES: dict[str, dict[str, str]] = {
         "raw/recently-played/*": "r",
         "raw/audio-features/*": "r",
         "raw/audio-analysis/*": "r",
+        "raw/tracks/*": "r",
         "raw/albums/*": "r",
         "raw/artists/*": "r",
         "raw/genres/*": "r",
@@ -86,18 +90,23 @@ PARAMETERS: dict[str, set[tuple[str, str]]] = {
         ("ssm:PutParameter", TOKEN),
     },
     "Connect": {("ssm:GetParameter", APP), ("ssm:PutParameter", TOKEN)},
+    "Plan": {("ssm:GetParameter", APP)},
+    "Probe": {("ssm:GetParameter", APP)},
     "Extract": {("ssm:GetParameter", APP)},
     "Enrich": {("ssm:GetParameter", APP)},
 }
 USE_BUDGET = {("dynamodb:BatchGetItem", BUDGET), ("dynamodb:UpdateItem", BUDGET)}
+READ_ABILITIES = {("dynamodb:GetItem", BUDGET)}
 ITEMS: dict[str, set[tuple[str, str]]] = {
     "Capture": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "UpdateItem")},
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
     "Select": {("dynamodb:Scan", ACCOUNTS)},
-    "Extract": USE_BUDGET,
-    "Enrich": USE_BUDGET,
+    "Plan": READ_ABILITIES,
+    "Probe": USE_BUDGET | READ_ABILITIES,
+    "Extract": USE_BUDGET | READ_ABILITIES,
+    "Enrich": USE_BUDGET | READ_ABILITIES,
 }
 # All of the uploads' bucket, and nobody else any of it.
 OF_UPLOADS = {

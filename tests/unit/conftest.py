@@ -31,6 +31,7 @@ from tests.unit.helpers import (
     CLIENT_ID,
     CLIENT_SECRET,
     CONSENTED_AT,
+    KWORB,
     MUSICBRAINZ,
     OWNER,
     PREFIX,
@@ -43,6 +44,7 @@ from tests.unit.helpers import (
     FakeSpotify,
     Zones,
 )
+from tests.unit.kworb_pages import CONTACT, FakeKworb
 
 HERE = Path(__file__).parent
 
@@ -61,6 +63,8 @@ ENVIRONMENT = {
     "ANALYSES_PER_DAY": str(ANALYSES_PER_DAY),
     "FEATURE_SOURCES": "spotify",
     "RECCOBEATS_API_URL": RECCOBEATS,
+    "CHART_SOURCES": "spotify",
+    "KWORB_URL": KWORB,
     "GENRE_SOURCES": "spotify",
     "MUSICBRAINZ_API_URL": MUSICBRAINZ,
     "CONTACT": "none",
@@ -95,7 +99,7 @@ def forget_values() -> None:
         access.bucket,
         access.accounts_table,
         asking.budgets,
-        asking.abilities_table,
+        access.abilities_table,
         asking._client,
         asking._keyless,
         secrets._parameters,
@@ -208,6 +212,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
         mock.add_callback(
             "GET", re.compile(f"{RECCOBEATS}/audio-features"), fake.reccobeats, content_type=None
         )
+        mock.add_callback("GET", re.compile(r"https://kworb\.test/"), fake.kworb, content_type=None)
         mock.add_callback("GET", re.compile(f"{MUSICBRAINZ}/"), fake.musicbrainz, content_type=None)
         yield fake
 
@@ -232,6 +237,15 @@ def reccobeats(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeRec
     monkeypatch.setenv("FEATURE_SOURCES", "spotify,reccobeats")
     settings.cache_clear()
     return spotify.reccobeats
+
+
+@pytest.fixture
+def kworb(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeKworb:
+    """kworb.net beside Spotify, to be asked for charts where that shows none."""
+    monkeypatch.setenv("CHART_SOURCES", "spotify,kworb")
+    monkeypatch.setenv("CONTACT", CONTACT)
+    settings.cache_clear()
+    return spotify.kworb
 
 
 @pytest.fixture

@@ -116,11 +116,11 @@ def test_a_row_of_before_there_were_several_sources_is_filled_in(
 def test_spotifys_later_answer_wins_and_takes_nothing_away(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
-    """MusicBrainz had answered before Spotify did, as where that refused first."""
+    """MusicBrainz had answered before Spotify did, as where the order was another."""
     for genres, expected in (([], ["pop"]), (["rock"], ["rock"])):
         ident = str(artist(1)["id"])
         spotify.artists.pop(ident, None)
-        spotify.reply("/v1/artists", 403, {"error": {"status": 403, "message": "Forbidden"}})
+        spotify.reply("/v1/artists", 429, {}, {"Retry-After": "7200"})
         charted = load(zones, [track(1)])
         enrich()
         publish(charted)
@@ -129,6 +129,7 @@ def test_spotifys_later_answer_wins_and_takes_nothing_away(
         assert (row(zones)["genres"], row(zones)["detail_raw_key"]) == (["pop"], None)
 
         spotify.artists[ident] = full_artist(1, genres=genres)
+        spotify.pass_time(hours=2)
         enrich()
         publish(charted)
 

@@ -14,6 +14,7 @@ from soundlake.sources.keyless import KeylessApi
 from soundlake.sources.web import LONG_WAIT_S, TRIES
 from soundlake.spotify.errors import (
     BadAnswerError,
+    NotFoundError,
     RateLimitedError,
     RefusedError,
     SpotifyError,
@@ -58,20 +59,21 @@ class Provider:
 def provider() -> Iterator[Provider]:
     made = Provider()
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.add_callback("GET", re.compile(re.escape(RECCOBEATS)), made, content_type=None)
+        host = re.compile(r"https://api\.reccobeats\.test/")
+        mock.add_callback("GET", host, made, content_type=None)
         yield made
 
 
-def api_of(provider: Provider, **options: Any) -> KeylessApi:
+def api_of(provider: Provider, contact: str | None = None) -> KeylessApi:
     return KeylessApi(
         "ReccoBeats",
         RECCOBEATS,
         spacing_s=SPACING_S,
+        contact=contact,
         told=provider.waits.append,
         clock=provider.clock,
         sleep=provider.sleep,
         backoff_s=0.0,
-        **options,
     )
 
 
@@ -115,6 +117,35 @@ def test_an_answer_is_given_as_it_came(api: KeylessApi, provider: Provider) -> N
     assert api.requests == {"reccobeats/audio-features": 1}
 
 
+def test_a_page_is_given_as_it_came_whatever_it_holds(api: KeylessApi, provider: Provider) -> None:
+    provider.will(200, "<title>Ñandú</title>".encode())
+
+    page = api.page("country/no_daily.html", "country")
+    robots = api.page("/robots.txt", "robots.txt")
+
+    assert (page.body.decode(), page.json, page.at) == ("<title>Ñandú</title>", None, NOW)
+    assert (page.request, robots.request) == ("/v1/country/no_daily.html", "/robots.txt")
+    assert api.requests == {"reccobeats/country": 1, "reccobeats/robots.txt": 1}
+    assert provider.slept == [SPACING_S]
+
+
+def test_operators_can_reach_whoever_gave_a_contact(provider: Provider) -> None:
+    ask(api_of(provider, "me@example.org"))
+
+    assert provider.requests[0].headers["User-Agent"] == "Soundlake/1 (+me@example.org)"
+
+
+def test_that_there_is_nothing_is_an_answer(api: KeylessApi, provider: Provider) -> None:
+    provider.will(404, b"gone")
+
+    with pytest.raises(NotFoundError) as missing:
+        api.page("country/xx_daily.html", "country")
+
+    assert str(missing.value) == "ReccoBeats has nothing at /v1/country/xx_daily.html (404)."
+    assert missing.value.answer is not None
+    assert missing.value.answer.body == b"gone"
+
+
 def test_requests_are_spaced_and_none_sleeps_longer(api: KeylessApi, provider: Provider) -> None:
     ask(api)
     ask(api)
@@ -153,34 +184,6 @@ def test_a_long_wait_is_told_and_kept(api: KeylessApi, provider: Provider) -> No
     assert len(provider.requests) == 1
     provider.now += timedelta(seconds=3000)
     assert ask(api) == {}
-
-
-def test_another_status_may_be_the_limit_and_is_not_tried_again(provider: Provider) -> None:
-    api = api_of(provider, limited_by=503)
-    provider.will(503, b"", **{"Retry-After": "7"})
-    provider.will(503, b"", **{"Retry-After": str(LONG_WAIT_S + 1)})
-
-    with pytest.raises(RateLimitedError, match=r"wait 7 s\.$"):
-        ask(api)
-    with pytest.raises(RateLimitedError, match=rf"wait {LONG_WAIT_S + 1} s\.$"):
-        ask(api)
-
-    assert len(provider.requests) == 2
-    assert provider.waits == [provider.now + timedelta(seconds=LONG_WAIT_S + 1)]
-
-
-def test_a_429_is_a_limit_whatever_else_is(provider: Provider) -> None:
-    provider.will(429, b"slower")
-
-    with pytest.raises(RateLimitedError):
-        ask(api_of(provider, limited_by=503))
-
-
-def test_a_path_is_asked_and_its_endpoint_counted(api: KeylessApi, provider: Provider) -> None:
-    answer = api.get("track/{id}", {"a": "b"}, "track/7")
-
-    assert answer.request == "/v1/track/7?a=b"
-    assert api.requests == {"reccobeats/track/{id}": 1}
 
 
 def test_somebody_elses_wait_is_kept(api: KeylessApi, provider: Provider) -> None:

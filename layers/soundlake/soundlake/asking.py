@@ -10,10 +10,11 @@ from soundlake import access, quota
 from soundlake.abilities import Abilities, Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
+from soundlake.sources.site import Site
 from soundlake.sources.web import TOO_MANY
-from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.store import secrets
-from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable
 
 
@@ -73,16 +74,12 @@ def spotify(*, beside_captures: bool = False) -> Spotify:
     return client
 
 
-@cache
-def abilities_table() -> AbilitiesTable:
-    """The table of budgets, as it knows apps' abilities."""
-    return AbilitiesTable(settings().budget_table)
-
-
 def abilities() -> Abilities:
     """What is known of what the app may do. Raises MissingSecretError."""
     credentials = secrets.app_credentials(settings().parameter_prefix)
-    return abilities_table().abilities(credentials.client_id, _client(credentials).machine_time())
+    return access.abilities_table().abilities(
+        credentials.client_id, _client(credentials).machine_time()
+    )
 
 
 def found(ability: Ability, allowed: bool, evidence: str) -> None:
@@ -93,7 +90,17 @@ def found(ability: Ability, allowed: bool, evidence: str) -> None:
     credentials = secrets.app_credentials(settings().parameter_prefix)
     at = _client(credentials).machine_time()
     finding = Finding(ability, allowed, at, access.small(evidence))
-    abilities_table().found(credentials.client_id, finding)
+    access.abilities_table().found(credentials.client_id, finding)
+
+
+def doubted() -> None:
+    """Note that an answer leaves in doubt what is known of the app: a probe is wanted.
+
+    Raises MissingSecretError.
+    """
+    credentials = secrets.app_credentials(settings().parameter_prefix)
+    at = _client(credentials).machine_time()
+    access.abilities_table().want_probe(credentials.client_id, at)
 
 
 @cache
@@ -150,6 +157,15 @@ class InvocationClients:
         if source not in self._keyless:
             self._keyless[source] = keyless(source, base, spacing_s, contact, limited_by)
         return self._keyless[source]
+
+    def abilities(self) -> Abilities:
+        """What is known of what Spotify lets the app do. Raises MissingSecretError."""
+        return abilities()
+
+    def site(self, name: str, base: str, spacing_s: float, contact: str) -> Site:
+        """A web site that robots may visit, asked as `keyless` does."""
+        api = self.keyless(name, base, spacing_s, contact)
+        return Site(name, base, spacing_s, api, access.raw())
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
         """As `counted`, with the requests to all sources; the budget counts Spotify's alone."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from soundlake import access, asking
+from soundlake import access
 from soundlake.abilities import Ability
 from soundlake.genres import SPOTIFY, asked_keys, detailed, due, normal, told
 from soundlake.settings import settings
@@ -81,7 +81,7 @@ class _Asking:
             return
         rows = _rows(self.raw, self.lake, self.day, names)
         known = [each for each in _most_heard(self.lake, self.day) if each in rows]
-        refusing = {SPOTIFY} if _spotify_refuses([rows[each] for each in known]) else set()
+        refusing = {SPOTIFY} if self._spotify_refuses([rows[each] for each in known]) else set()
         for name in filter(SOURCES.get, names):
             wanted = [
                 each for each in known if due(rows[each], name, names, self.day, refusing=refusing)
@@ -97,6 +97,11 @@ class _Asking:
                 continue
             for kept in self._ask(SOURCES[name], _artists(self.lake, wanted, rows)):
                 rows[kept["artist_id"]] = told(rows[kept["artist_id"]], kept, names)
+
+    def _spotify_refuses(self, rows: Sequence[Row]) -> bool:
+        """Whether the app may not ask Spotify about artists, where one waits for Spotify."""
+        waiting = any(not asked_keys(row) for row in rows)
+        return waiting and self.clients.abilities().may(Ability.CATALOGUE) is False
 
     def _ask(self, source: GenreSource, artists: Iterable[Artist]) -> list[Row]:
         """What a source tells of these artists, as far as time and its patience go."""
@@ -163,14 +168,6 @@ def _rows(raw: Raw, lake: Lake, day: date, names: list[str]) -> dict[str, Row]:
             tells = detailed if kind is ARTISTS else told
             rows[found["artist_id"]] = tells(rows[found["artist_id"]], found, names)
     return rows
-
-
-def _spotify_refuses(rows: Sequence[Row]) -> bool:
-    """Whether the app may not ask Spotify about artists; looked up where one waits for Spotify."""
-    if all(asked_keys(row) for row in rows):
-        return False
-    may = asking.abilities().may
-    return may(Ability.CATALOGUE) is False and may(Ability.SEVERAL) is False
 
 
 def _isrcs(lake: Lake, artist_ids: set[str]) -> Mapping[str, list[str]]:

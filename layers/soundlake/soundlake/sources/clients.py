@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from soundlake.abilities import Abilities
     from soundlake.sources.keyless import KeylessApi
+    from soundlake.sources.site import Site
     from soundlake.spotify.client import Spotify
 
 
@@ -12,6 +14,9 @@ class Clients(Protocol):
 
     def spotify(self) -> "Spotify":
         """Spotify, with what captures leave of its quota."""
+
+    def abilities(self) -> "Abilities":
+        """What is known of what Spotify lets the app do."""
 
     def keyless(
         self,
@@ -26,3 +31,6 @@ class Clients(Protocol):
         `contact` is told to it, for its operators to reach us; `limited_by` is the status that it
         limits by.
         """
+
+    def site(self, name: str, base: str, spacing_s: float, contact: str) -> "Site":
+        """A web site that robots may visit, asked as `keyless` does."""

@@ -5,7 +5,6 @@ How it asks, counts and retries: `sources.web`.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -16,6 +15,7 @@ from requests.auth import HTTPBasicAuth
 
 from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.sources.web import LONG_WAIT_S, NO_JSON, Answer, Web, retry_after, utc_now
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,
@@ -35,6 +35,7 @@ from soundlake.spotify.models import (
     ALBUMS_PER_REQUEST,
     ARTISTS_PER_REQUEST,
     FEATURES_PER_REQUEST,
+    TRACKS_PER_REQUEST,
     Token,
     User,
 )
@@ -43,20 +44,6 @@ from soundlake.texts import shortened
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
 _NO_REASON = "no reason given"
-
-
-@dataclass(frozen=True, slots=True)
-class AppCredentials:
-    """The app's id and secret, from https://developer.spotify.com/dashboard.
-
-    Without a secret ("") it is a public client: it gets users' tokens by PKCE, and none of its own.
-    """
-
-    client_id: str
-    client_secret: str
-
-    def __repr__(self) -> str:
-        return f"AppCredentials(client_id={self.client_id!r})"
 
 
 def _endpoint(url: str, base: str) -> str:
@@ -168,9 +155,17 @@ class Spotify:
         self.check_page(url)
         return self._get_as_app(url)
 
+    def album(self, album_id: str) -> Answer:
+        """One album in full. Raises NotFoundError where Spotify knows none."""
+        return self._get_as_app(f"{self._api_url}/albums/{album_id}")
+
     def audio_features(self, track_ids: Sequence[str]) -> Answer:
         """The audio features of 1 to 100 tracks, in the order asked."""
         return self._several("audio-features", track_ids, FEATURES_PER_REQUEST)
+
+    def tracks(self, track_ids: Sequence[str]) -> Answer:
+        """1 to 50 tracks in full, in the order asked."""
+        return self._several("tracks", track_ids, TRACKS_PER_REQUEST)
 
     def albums(self, album_ids: Sequence[str]) -> Answer:
         """1 to 20 albums in full, in the order asked."""
@@ -179,6 +174,14 @@ class Spotify:
     def artists(self, artist_ids: Sequence[str]) -> Answer:
         """1 to 50 artists in full, in the order asked."""
         return self._several("artists", artist_ids, ARTISTS_PER_REQUEST)
+
+    def track(self, track_id: str) -> Answer:
+        """One track in full. Raises NotFoundError where Spotify knows none."""
+        return self._get_as_app(f"{self._api_url}/tracks/{track_id}")
+
+    def artist(self, artist_id: str) -> Answer:
+        """One artist in full. Raises NotFoundError where Spotify knows none."""
+        return self._get_as_app(f"{self._api_url}/artists/{artist_id}")
 
     def audio_analysis(self, track_id: str) -> Answer:
         """The audio analysis of one track. Raises NotFoundError where Spotify has none."""
