@@ -467,10 +467,10 @@ def test_where_time_is_up_the_next_run_goes_on(
 
 
 class Hurried(FakeContext):
-    """An invocation whose time passes with every look at the clock: from 120 s, 20 s at a time."""
+    """An invocation whose time passes with every look at the clock: from 100 s, 20 s at a time."""
 
     def __init__(self) -> None:
-        self._left_ms = 140_000
+        self._left_ms = 120_000
 
     def get_remaining_time_in_millis(self) -> int:
         self._left_ms -= 20_000

@@ -47,7 +47,6 @@ class Run:
         self.left: dict[str, int] = {}
         self.clients = InvocationClients()
         self._day, self._lake = day, lake
-        self._left_ms, self._whole_ms = left_ms, left_ms()
         self._allowed = Allowed()
         self._drain = Drain(day, left_ms, self._kept)
         self.asked, self.problems, self.notes = (
@@ -81,7 +80,7 @@ class Run:
             access.raw(),
             self._lake,
             self._day,
-            time_left=lambda: self._left_ms() >= ALL_UNTIL * self._whole_ms,
+            time_left=lambda: self._drain.has_time(ALL_UNTIL),
         )
         self.asked.update(told.asked)
         self.notes += told.notes
