@@ -84,6 +84,7 @@ def target(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> Iterato
             "AccountsTable": "the-accounts",
             "BudgetTable": "the-budget",
             "CaptureInterval": "20",
+            "DailyRequests": "500",
             "ParameterPrefix": "/soundlake/test",
             "ProbeFunction": "the-probe",
             "QuotaOwner": "somebody",
