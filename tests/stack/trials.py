@@ -220,9 +220,11 @@ def choosing(stack: "Stack", **variables: str) -> Iterator[None]:
 
 
 def begin_anew(stack: "Stack") -> None:
-    """Let functions run in new processes, which remember nothing."""
-    target = stack.lake.target
-    _configure(target.functions, _functions(target), {})
+    """Let the functions that remember what the app may do run in new processes."""
+    target, verbs = stack.lake.target, ("extract", "enrich", "probe")
+    functions = _functions(target)
+    wanted = {name: each for name, each in functions.items() if name.endswith(verbs)}
+    _configure(target.functions, wanted, {})
 
 
 def abilities(stack: "Stack") -> AbilitiesTable:
