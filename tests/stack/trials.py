@@ -151,7 +151,13 @@ class Trial:
             whole = gzip.decompress(body) if key.endswith(".gz") else body
             if not key.endswith((".html.gz", ".txt.gz")):
                 json.loads(whole)
-        batches = ("raw/audio-features/", "raw/albums/", "raw/artists/", "raw/audio-analysis/")
+        batches = (
+            "raw/audio-features/",
+            "raw/tracks/",
+            "raw/albums/",
+            "raw/artists/",
+            "raw/audio-analysis/",
+        )
         answers = [key for key in raw if key.startswith(batches) and key.endswith(".gz")]
         kept = Raw(Bucket(self.bucket, self.stack.lake.target.s3))
         assert all(kept.asked(key) for key in answers)
