@@ -689,7 +689,7 @@ def lived(zones: Zones, spotify: FakeSpotify, at: int = 0, do: Callable[[], obje
     return {
         "lake": zones.contents("lake/"),
         "unknown": set(kinds) - {queue.ANALYSES},
-        "requests": found.requests,
+        "operations": found.operations,
     }
 
 
@@ -698,7 +698,9 @@ def test_killed_after_any_request_nothing_is_lost_and_nothing_that_was_kept_is_a
 ) -> None:
     undisturbed = lived(zones, spotify)
     assert undisturbed["unknown"] == set()
-    for at in range(1, undisturbed["requests"] + 1):
+    for at, operation in enumerate(undisturbed["operations"], 1):
+        if operation == "BatchGetItem":
+            continue  # the budget, before each request: after it all is as it was before
         empty(zones)
         found = lived(zones, spotify, at)
         assert (found["unknown"], found["lake"]) == (set(), undisturbed["lake"]), at
