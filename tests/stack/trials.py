@@ -170,15 +170,35 @@ def through_the_gate(stack: "Stack") -> Iterator[Gate]:
     functions = _functions(target)
     changes = {"AWS_ENDPOINT_URL": gate.url, "ANALYSES_PER_DAY": str(ANALYSES)}
     clock = stack.spotify("GET", "world")["clock"]
+    known = _known(stack)
     with gate.standing():
         try:
             stack.spotify("PUT", "clock", json={"now": clock, "stopped": True})
             _configure(target.functions, functions, changes)
             yield gate
         finally:
+            _know(stack, known)
             _configure(target.functions, functions, {})
             stack.spotify("PUT", "clock", json={"now": clock})
             stack.spotify("DELETE", "faults")
+
+
+def _known(stack: "Stack") -> dict[str, Any]:
+    """What is on record of what the app may do, as it stands there."""
+    table, key = abilities(stack).name, _app(stack)
+    return dict(stack.lake.target.dynamodb.get_item(TableName=table, Key=key).get("Item", {}))
+
+
+def _know(stack: "Stack", item: dict[str, Any]) -> None:
+    """Put that on record again."""
+    table, dynamodb = abilities(stack).name, stack.lake.target.dynamodb
+    dynamodb.delete_item(TableName=table, Key=_app(stack))
+    if item:
+        dynamodb.put_item(TableName=table, Item=item)
+
+
+def _app(stack: "Stack") -> dict[str, Any]:
+    return {"holder": {"S": f"access#{stack.lake.facts.client['id']}"}}
 
 
 def _functions(target: Target) -> dict[str, dict[str, str]]:
