@@ -1,0 +1,132 @@
+"""Figures of many days: `python -m tests.figures requests|budget [--json] [--write]`.
+
+`requests` counts what is asked of every provider, beside the least possible. `budget` lives through
+a month in development mode under a daily quota. Both begin with the real day of charts where its
+file is at hand (`--charts`), else with a made-up one. `--write` puts the figures into
+docs/requests.md, or docs/budget.md and budget.svg. Fails where more is asked than need be, where
+anything is asked while blocked, or where a capture is missed without a lock-out.
+"""
+
+import argparse
+import importlib.util
+import json
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cli.home import ROOT
+from tests.figures import budget, counted, report
+from tests.figures.budget import Day, Plan
+from tests.figures.counted import MODES, Case
+from tests.figures.days import days_world, made_up_file
+from tests.stack.conftest import REAL_DAY
+
+PLANS = (
+    Plan("800 requests a day"),
+    Plan("800 requests a day, 400 from day 10 on", falls_on=10, falls_to=400),
+)
+
+
+def main() -> int:
+    """Measure, print, and say whether everything is as it should be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.figures", description=__doc__)
+    parser.add_argument("what", choices=("requests", "budget"))
+    parser.add_argument("--charts", type=Path, default=REAL_DAY, help="a day's charts")
+    parser.add_argument("--days", type=int, default=budget.DAYS, help="of a month (30)")
+    parser.add_argument("--only", default="", help="the cases whose name has this")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="write JSON")
+    parser.add_argument("--write", action="store_true", help="write the page in docs")
+    given = parser.parse_args()
+    if given.write and given.what == "budget" and importlib.util.find_spec("matplotlib") is None:
+        parser.error("matplotlib is missing; make the environment anew with make env.")
+    with tempfile.TemporaryDirectory(prefix="soundlake-figures-") as folder:
+        path = given.charts
+        if not path.exists():
+            print(f"{path} is not there: the first day is made up too.", file=sys.stderr)
+            path = made_up_file(Path(folder) / "made-up-day.csv")
+        facts = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "first day": days_world(path, 1).label}
+        show = Console(stderr=given.json, width=250 if given.what == "budget" else 120)
+        if given.what == "requests":
+            return _requests(path, given, facts, show)
+        return _budget(path, given, facts, show)
+
+
+def _requests(path: Path, given: argparse.Namespace, facts: dict[str, str], show: Console) -> int:
+    todo: list[Callable[[], list[Case]]] = []
+    for mode in MODES:
+        todo += [partial(counted.days, path, mode), partial(_month, path, mode, given.days)]
+    cases = [case for found in _each(todo, given.processes, show) for case in found]
+    if given.json:
+        print(json.dumps([case.as_dict() for case in cases], indent=1))
+    else:
+        report.show_requests(cases, show)
+    if given.write:
+        page = report.requests_page(cases, facts)
+        (ROOT / "docs" / "requests.md").write_text(page, encoding="utf-8")
+    return _say(sentence for case in cases for sentence in case.wrong())
+
+
+def _month(path: Path, mode: Any, days: int) -> list[Case]:
+    return [counted.month(path, mode, days)]
+
+
+def _budget(path: Path, given: argparse.Namespace, facts: dict[str, str], show: Console) -> int:
+    plans = [plan for plan in PLANS if given.only in plan.name]
+    todo = [partial(_lived, path, plan, given.days) for plan in plans]
+    found = _each(todo, given.processes, show)
+    lived = {plan.name: days for plan, days in zip(plans, found, strict=True)}
+    if given.json:
+        as_dicts = {name: [day.as_dict() for day in days] for name, days in lived.items()}
+        print(json.dumps(as_dicts, indent=1))
+    else:
+        report.show_budget(lived, show)
+    if given.write:
+        report.picture(lived, ROOT / "docs" / "budget.svg")
+        page = report.budget_page(lived, plans, facts)
+        (ROOT / "docs" / "budget.md").write_text(page, encoding="utf-8")
+    return _say(
+        f"{plan.name}: {sentence}" for plan in plans for sentence in plan.broken(lived[plan.name])
+    )
+
+
+def _lived(path: Path, plan: Plan, days: int) -> list[Day]:
+    return budget.simulate(path, plan.of(days))
+
+
+def _each[T](todo: Sequence[Callable[[], T]], processes: int, show: Console) -> list[T]:
+    """Do everything, in processes of its own where there are several; in the order given."""
+    started = time.monotonic()
+    with ProcessPoolExecutor(processes, get_context("spawn"), _quiet) as pool:
+        found = []
+        for number, one in enumerate([pool.submit(each) for each in todo], 1):
+            found.append(one.result())
+            show.print(f"{number} of {len(todo)} after {time.monotonic() - started:.0f} s")
+        return found
+
+
+def _quiet() -> None:
+    """A function without counts has no metrics to write."""
+    warnings.filterwarnings("ignore", message="No application metrics")
+
+
+def _say(sentences: Any) -> int:
+    """Print what is wrong; 1 where anything is."""
+    wrong = list(sentences)
+    for sentence in wrong:
+        print(sentence, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
