@@ -12,21 +12,16 @@ import importlib.util
 import json
 import sys
 import tempfile
-import time
-import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from cli.home import ROOT
-from tests.figures import budget, counted, report
-from tests.figures.budget import Day, Plan
+from tests.figures import budget, report, work
+from tests.figures.budget import Plan
 from tests.figures.counted import MODES, Case
 from tests.figures.days import days_world, made_up_file
 from tests.stack.conftest import REAL_DAY
@@ -63,10 +58,13 @@ def main() -> int:
 
 
 def _requests(path: Path, given: argparse.Namespace, facts: dict[str, str], show: Console) -> int:
-    todo: list[Callable[[], list[Case]]] = []
+    todo: dict[str, Callable[[], list[Case]]] = {}
     for mode in MODES:
-        todo += [partial(counted.days, path, mode), partial(_month, path, mode, given.days)]
-    cases = [case for found in _each(todo, given.processes, show) for case in found]
+        todo[f"{mode}: two days"] = partial(work.days, path, mode)
+        todo[f"{mode}: a month"] = partial(work.month, path, mode, given.days)
+    chosen = {name: each for name, each in todo.items() if given.only in name}
+    found = work.done(chosen, given.processes, show)
+    cases = [case for several in found.values() for case in several]
     if given.json:
         print(json.dumps([case.as_dict() for case in cases], indent=1))
     else:
@@ -77,15 +75,10 @@ def _requests(path: Path, given: argparse.Namespace, facts: dict[str, str], show
     return _say(sentence for case in cases for sentence in case.wrong())
 
 
-def _month(path: Path, mode: Any, days: int) -> list[Case]:
-    return [counted.month(path, mode, days)]
-
-
 def _budget(path: Path, given: argparse.Namespace, facts: dict[str, str], show: Console) -> int:
     plans = [plan for plan in PLANS if given.only in plan.name]
-    todo = [partial(_lived, path, plan, given.days) for plan in plans]
-    found = _each(todo, given.processes, show)
-    lived = {plan.name: days for plan, days in zip(plans, found, strict=True)}
+    todo = {plan.name: partial(work.lived, path, plan, given.days) for plan in plans}
+    lived = work.done(todo, given.processes, show)
     if given.json:
         as_dicts = {name: [day.as_dict() for day in days] for name, days in lived.items()}
         print(json.dumps(as_dicts, indent=1))
@@ -100,27 +93,7 @@ def _budget(path: Path, given: argparse.Namespace, facts: dict[str, str], show: 
     )
 
 
-def _lived(path: Path, plan: Plan, days: int) -> list[Day]:
-    return budget.simulate(path, plan.of(days))
-
-
-def _each[T](todo: Sequence[Callable[[], T]], processes: int, show: Console) -> list[T]:
-    """Do everything, in processes of its own where there are several; in the order given."""
-    started = time.monotonic()
-    with ProcessPoolExecutor(processes, get_context("spawn"), _quiet) as pool:
-        found = []
-        for number, one in enumerate([pool.submit(each) for each in todo], 1):
-            found.append(one.result())
-            show.print(f"{number} of {len(todo)} after {time.monotonic() - started:.0f} s")
-        return found
-
-
-def _quiet() -> None:
-    """A function without counts has no metrics to write."""
-    warnings.filterwarnings("ignore", message="No application metrics")
-
-
-def _say(sentences: Any) -> int:
+def _say(sentences: Iterable[str]) -> int:
     """Print what is wrong; 1 where anything is."""
     wrong = list(sentences)
     for sentence in wrong:

@@ -174,6 +174,7 @@ def days(path: Path, mode: Mode) -> list[Case]:
                 lake.load_files(chart_files(world, day, world.charts))
             _until_all_is_asked(counting, midnight(day) + RUNS[0])
             tracks = charted(world, day)
+            truth.begin_day()
             needed = truth.run(tracks) if mode == "extended" else truth.run((), tracks)
             parts = [*least.charts(world, mode), *needed, *counting.app_tokens()]
             found.append(counting.case(f"{mode}: {name}", parts))
@@ -219,6 +220,7 @@ class _Month:
     def day(self, day: date) -> list[least.Least]:
         """Live through one; the least of it."""
         begin = midnight(day)
+        self._truth.begin_day()
         page = [one for one in self._world.chart_page(self._chart, day).places if one is not None]
         self._lake.time.reach(begin)
         if not self._extended:

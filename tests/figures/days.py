@@ -54,14 +54,18 @@ class DaysWorld(World):
         return self.pages[day][chart.country]
 
 
-def days_world(path: Path, days: int, *, older: int = 0, seed: int = 1) -> DaysWorld:
+def days_world(
+    path: Path, days: int, *, older: int = 0, new: float = NEW_SHARE, seed: int = 1
+) -> DaysWorld:
     """The world of a charts CSV and `days - 1` days after it, with so many older tracks.
+
+    `new` is the share of a day's tracks that the day before did not have.
 
     Raises:
         WorldError: where the file cannot be read.
     """
     first = charts_world(path, seed=seed)
-    maker = _Maker(first, seed)
+    maker = _Maker(first, new, seed)
     assert first.fixed_date is not None
     pages = {first.fixed_date: dict(first.pages or {})}
     for number in range(1, days):
@@ -89,7 +93,7 @@ def charted(world: DaysWorld, day: date) -> list[Track]:
 class _Maker:
     """Invents what later days bring, as a function of the first day and the seed."""
 
-    def __init__(self, first: ChartsWorld, seed: int) -> None:
+    def __init__(self, first: ChartsWorld, new: float, seed: int) -> None:
         self.tracks = dict(first.catalogue.tracks)
         self.artists = dict(first.catalogue.artists)
         self._albums = dict(first.catalogue.albums)
@@ -97,6 +101,7 @@ class _Maker:
         count = len(self.tracks)
         self._new_album = len(self._albums) / count
         self._new_artist = len(self.artists) / count
+        self._new_track = new
         self._seed = seed
 
     def whole_albums(self) -> dict[str, Album]:
@@ -110,7 +115,7 @@ class _Maker:
         """The charts of the next day."""
         chance = random.Random(f"{self._seed}|{day}")
         shown = sorted({one.id for page in before.values() for one in page.places if one})
-        gone = sorted(chance.sample(shown, round(NEW_SHARE * len(shown))))
+        gone = sorted(chance.sample(shown, round(self._new_track * len(shown))))
         instead = {each: self._track(chance, f"{day}|{each}", each) for each in gone}
         after = {}
         for country, page in before.items():

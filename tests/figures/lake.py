@@ -24,7 +24,7 @@ import responses
 from soundlake import access, observability
 from soundlake.accounts import connected
 from soundlake.sources.keyless import KeylessApi
-from soundlake.sources.web import LONG_WAIT_S
+from soundlake.sources.web import LONG_WAIT_S, READ_TIMEOUT_S
 from soundlake.spotify.client import Spotify
 from soundlake.store.lake import Lake as Tables
 from soundlake.times import format_time
@@ -57,6 +57,7 @@ _MOUNTS = (
 )
 
 Row = dict[str, Any]
+Change = Callable[[bytes], bytes]
 
 
 class Time:
@@ -110,6 +111,7 @@ class Providers:
         self.requests: list[str] = []  # as `World.run` has them
         self.playlists: dict[str, list[Any]] = {}  # of `World`'s charts, which are not these
         self.inside: Callable[[], str | None] = lambda: None
+        self.changes: list[tuple[str, Change]] = []  # of bodies, by what their path has
         self._until: dict[str, datetime] = {}
 
     @property
@@ -137,6 +139,7 @@ class Providers:
         url, body = urlsplit(str(request.url)), request.body
         self.time.pass_by(LATENCY_S)
         before = Counter(self._counted())
+        asked = self.time.now
         got = web.open(
             f"{here}{url.path}",
             base_url=f"{url.scheme}://{url.netloc}",
@@ -147,8 +150,14 @@ class Providers:
         )
         (endpoint,) = Counter(self._counted()) - before
         self._note(here.strip("/") or SPOTIFY, endpoint, got)
+        if self.time.now - asked > timedelta(seconds=READ_TIMEOUT_S):
+            raise requests.ReadTimeout(request=request)
         headers = {k: v for k, v in got.headers if k.lower() != "content-length"}
-        return got.status_code, headers, got.get_data()
+        data = got.get_data()
+        for path, change in self.changes:
+            if re.search(path, f"{here}{url.path}") and got.status_code == 200:
+                data = change(data)
+        return got.status_code, headers, data
 
     def _counted(self) -> Mapping[str, int]:
         counted: Mapping[str, int] = self.control.requests.summary()["by_endpoint"]

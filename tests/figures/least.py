@@ -32,8 +32,12 @@ class Truth:
     def __init__(self, world: World, mode: Mode, *, analyses: int) -> None:
         self._world = world
         self._mode = mode
-        self._analyses = analyses
+        self._analyses = self._left = analyses
         self._asked: dict[str, set[str]] = {}
+
+    def begin_day(self) -> None:
+        """A day's analyses are asked in whichever runs of it."""
+        self._left = self._analyses
 
     def run(self, shown: Iterable[Track], named: Iterable[Track] = ()) -> list[Least]:
         """One run's look-ups, of all tracks that answers have shown so far.
@@ -81,10 +85,11 @@ class Truth:
     def _analysed(self, tracks: Iterable[str]) -> Least:
         asked = self._asked.setdefault("audio-analysis", set())
         new = [each for each in tracks if each not in asked] if self._mode == "extended" else []
-        asked.update(new[: self._analyses])
-        count = min(len(new), self._analyses)
-        formula = f"min({len(new):,}, {self._analyses})"
-        return Least("audio-analysis/{id}", count, formula, f"min(tracks, {self._analyses})")
+        formula = f"min({len(new):,}, {self._left})"
+        asked.update(new[: self._left])
+        count = min(len(new), self._left)
+        self._left -= count
+        return Least("audio-analysis/{id}", count, formula, f"min(tracks, {self._analyses} a day)")
 
 
 def charts(world: World, mode: Mode) -> list[Least]:

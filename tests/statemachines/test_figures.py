@@ -81,6 +81,8 @@ def test_the_least_of_a_day_counts_each_id_once(day: Path) -> None:
     )
 
     asked = {one.endpoint: one.formula for one in extended.run(charted(world, first))}
+    same_day = extended.run(charted(world, first))
+    extended.begin_day()
     again = {one.endpoint: one.count for one in extended.run(charted(world, first))}
     later = {one.endpoint: one.formula for one in extended.run(charted(world, second))}
     named = {one.endpoint: one.count for one in single.run((), charted(world, first))}
@@ -91,6 +93,7 @@ def test_the_least_of_a_day_counts_each_id_once(day: Path) -> None:
         "artists": "ceil(13 / 50)",
         "audio-analysis/{id}": "min(67, 9)",
     }
+    assert same_day == []
     assert again == {"audio-analysis/{id}": 9}  # the only ones that are left over
     assert later["audio-features"] == "ceil(3 / 100)"
     assert named == {
