@@ -19,10 +19,12 @@ from soundlake.accounts import Account
 from soundlake.charts import COLUMNS, ChartListError, parse_chart_list
 
 from cli import (
+    access,
     accounts,
     app_secrets,
     athena,
     chart_lists,
+    doctor,
     imports,
     listeners,
     local_lake,
@@ -156,11 +158,16 @@ _WITHHELD: Final[Mapping[str, str]] = {
 }
 
 
-def _about(facts: worlds.Facts) -> str:
-    world = f"Its world: {facts.label}."
+def _world(facts: worlds.Facts) -> str:
     if facts.made_up:
-        world = "Its world is made up: listeners, tracks and charts come from a seed."
-    return "\n".join([world, *([_WITHHELD[facts.access]] if facts.access in _WITHHELD else [])])
+        return "Its world is made up: listeners, tracks and charts come from a seed."
+    return f"Its world: {facts.label}."
+
+
+def _about(facts: worlds.Facts) -> str:
+    return "\n".join(
+        [_world(facts), *([_WITHHELD[facts.access]] if facts.access in _WITHHELD else [])]
+    )
 
 
 @main.group()
@@ -256,7 +263,7 @@ def run_all(csv: Path | None, access: Mode | None, port: int, spotify_port: int)
 
 
 def _run_both(lake: local_lake.Lake, console: Console) -> summary.Report:
-    console.print(_about(lake.facts), soft_wrap=True, highlight=False)
+    console.print(_world(lake.facts), soft_wrap=True, highlight=False)
     report = summary.Report(lake.facts, seconds=dict(lake.seconds))
     # A run that was killed may have left its executions going.
     for machine in MACHINES:
@@ -340,6 +347,21 @@ def show_status(
     status.show(target, _now(target), Console(), as_json=as_json)
 
 
+@main.command(name="doctor")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def show_doctor(
+    *, as_json: bool, profile: str | None, region: str | None, stage: str | None
+) -> None:
+    """Find out what Spotify lets your app do, and say what is to be done.
+
+    It asks Spotify four to six times. The exit code is 1 where something waits for you.
+    """
+    target = _target(profile, region, stage)
+    if not doctor.show(target, _now(target), Console(), as_json=as_json):
+        raise SystemExit(1)
+
+
 @main.command(name="logs")
 @click.argument("which", required=False)
 @click.option("--since", "span", default="1h", show_default=True, help="Like 90s, 15m, 1h, 2d.")
@@ -373,6 +395,7 @@ def app(
     given = app_secrets.from_file(path) if path else app_secrets.prompted()
     click.echo(f"Stored {app_secrets.store(target, given, yes=yes)}.")
     accounts.try_again(target)
+    access.again(target, given["client_id"], machines.now())
     address = connecting.redirect_uri(connecting.PORT)
     click.echo(f"Next: list {address} among the app's redirect URIs at Spotify, and run")
     click.echo("./soundlake connect.")
@@ -493,6 +516,8 @@ def charts(
         target.s3.put_object(Bucket=bucket, Key=CHART_LIST, Body=text.encode())
         enabled = sum(one.enabled for one in listed)
         click.echo(f"Uploaded {len(listed)} charts, {enabled} of them enabled.")
+        if why := chart_lists.off_by_default(listed):
+            click.echo(why)
         return
     stored = machines.chart_list_text(target)
     if stored is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from soundlake.charts import COLUMNS, Chart, ChartListError, parse_chart_list
+from soundlake.charts import COLUMNS, DISCONTINUED, Chart, ChartListError, parse_chart_list
 
 from cli.errors import Misuse, Trouble
 
@@ -16,7 +16,8 @@ _PLAYLISTS: Final = ("country_code", "country_name", "playlist_id")
 def read(files: Iterable[Path], cadence: str | None) -> list[Chart]:
     """Read chart lists and lists of playlists; raise Trouble naming file, row and field.
 
-    Lists of playlists (`country_code,country_name,playlist_id`) need the `cadence` they are of.
+    Lists of playlists (`country_code,country_name,playlist_id`) need the `cadence` they are of;
+    of these, discontinued charts are off.
     """
     charts: dict[str, Chart] = {}
     for path in files:
@@ -50,8 +51,18 @@ def _converted(text: str, cadence: str) -> str:
     rows = []
     for row in csv.DictReader(io.StringIO(text)):
         country, name, playlist = ((row[key] or "").strip() for key in _PLAYLISTS)
-        rows.append([f"{cadence}-{country}", country, name, cadence, playlist, "true"])
+        enabled = str(country not in DISCONTINUED).lower()
+        rows.append([f"{cadence}-{country}", country, name, cadence, playlist, enabled])
     return _csv(rows)
+
+
+def off_by_default(charts: Iterable[Chart]) -> str | None:
+    """Say why charts are off that nobody switched off; None where there are none."""
+    names = [one.chart for one in charts if one.country in DISCONTINUED and not one.enabled]
+    if not names:
+        return None
+    verb = "is" if len(names) == 1 else "are"
+    return f"{', '.join(names)} {verb} off: Spotify has discontinued Russia's charts."
 
 
 def as_csv(charts: Iterable[Chart]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "capture": ("Select", "CaptureAccounts"),
-    "daily": ("Plan", "ProcessCharts", "Enrich", "Verify", "WithdrawCharts", "Publish"),
+    "daily": ("Plan", "Probe", "ProcessCharts", "Enrich", "Verify", "WithdrawCharts", "Publish"),
     "import": ("Import", "Transform", "Load", "Verify", "Publish", "Forget"),
 }
 _RECORDS: Final[Mapping[str, str]] = {
@@ -40,6 +40,7 @@ class Outcome:
     done_before: int = 0
     charts: list[dict[str, Any]] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
+    access: dict[str, Any] = field(default_factory=dict)
     enrich: dict[str, Any] = field(default_factory=dict)
     verify: dict[str, Any] = field(default_factory=dict)
     publish: dict[str, Any] = field(default_factory=dict)
@@ -91,7 +92,7 @@ class Outcome:
     def requests(self) -> dict[str, int]:
         """Count the requests made to Spotify by endpoint."""
         counts: dict[str, int] = {}
-        for part in (self.enrich, *self.charts, *self.accounts):
+        for part in (self.access, self.enrich, *self.charts, *self.accounts):
             for endpoint, count in (part.get("requests") or {}).items():
                 counts[endpoint] = counts.get(endpoint, 0) + int(count)
         return counts
@@ -211,6 +212,8 @@ def _results(outcome: Outcome, name: str, output: Mapping[str, Any]) -> None:
     if name == "Plan":
         outcome.planned = len(output.get("charts") or ())
         outcome.done_before = int(output.get("done") or 0)
+    if name in {"Plan", "Probe"}:
+        outcome.access = _object(output.get("access"))
     elif name in {"Enrich", "Verify", "Publish"}:
         # The state may pass its result on among other things, under its own name.
         found = output.get(name.lower(), output)

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
 from rich import box
@@ -13,7 +14,15 @@ from rich.text import Text
 from cli.athena import Result
 
 _WIDE = 5
+_INDENT = " " * 9
 _NUMERIC = {"tinyint", "smallint", "integer", "int", "bigint", "float", "real", "double", "decimal"}
+
+
+def labelled(title: str, lines: Iterable[str], console: Console) -> None:
+    """Print lines beside a title."""
+    for number, line in enumerate(lines):
+        head = _INDENT if number else f"{title:{len(_INDENT)}}"
+        console.print(head + line, soft_wrap=True, markup=False, highlight=False)
 
 
 def as_table(result: Result, title: str | None = None) -> Table:

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from soundlake.times import format_time
 
-from cli import accounts, days, machines, quota, services
+from cli import access, accounts, days, machines, quota, services
 from cli.errors import Trouble
 from cli.lake import sizes
+from cli.render import labelled
 from cli.target import MACHINES, RUN, Target, stack_state
 
 _LAST = 3
-_INDENT = " " * 9
 
 Facts = dict[str, Any]
 
@@ -32,6 +32,7 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool = Fal
         sys.stdout.write("\n")
         return
     _show_stack(_stack(target), console)
+    _show_lines("Access", _access(target), access.lines, console)
     runs = _runs(target)
     _show_runs(runs, console)
     found = _tried(lambda: accounts.summary(target, now))
@@ -54,6 +55,7 @@ def facts(target: Target, now: datetime) -> Facts:
     runs = _runs(target)
     return {
         "stack": _stack(target),
+        "access": _access(target),
         "runs": runs,
         "accounts": found,
         "requests": _quota(target, found),
@@ -69,6 +71,10 @@ def _tried(part: Callable[[], Facts]) -> Facts:
         return {"problem": str(error)}
 
 
+def _access(target: Target) -> Facts:
+    return _tried(lambda: access.facts(target, machines.now()))
+
+
 def _quota(target: Target, found: Facts) -> Facts:
     return _tried(lambda: quota.facts(target, found.get("captured"), machines.now()))
 
@@ -77,9 +83,7 @@ def _show_lines(
     title: str, found: Facts, said: Callable[[Facts], Iterable[str]], console: Console
 ) -> None:
     """Print a part's lines beside its title."""
-    for number, line in enumerate([found["problem"]] if "problem" in found else said(found)):
-        head = _INDENT if number else f"{title:9}"
-        console.print(head + line, soft_wrap=True, markup=False, highlight=False)
+    labelled(title, [found["problem"]] if "problem" in found else said(found), console)
 
 
 def _stack(target: Target) -> Facts:
@@ -87,10 +91,9 @@ def _stack(target: Target) -> Facts:
     found: Facts = {"name": target.stack, "region": target.region, "status": status or "missing"}
     state = services.running() if target.local else None
     if state:
-        access = services.access(state)
         found |= {
             "world": state.world,
-            "access": access,
+            "answers_as": services.access(state),
             "aws": state.endpoint,
             "spotify": state.spotify,
         }
@@ -99,10 +102,11 @@ def _stack(target: Target) -> Facts:
 
 def _show_stack(found: Facts, console: Console) -> None:
     console.print(f"Stack    {found['name']} in {found['region']}: {found['status']}")
-    titles = {"World": "world", "Access": "access", "AWS": "aws", "Spotify": "spotify"}
+    titles = {"World": "world", "AWS": "aws", "Spotify": "spotify"}
     for title, name in titles.items():
         if name in found:
-            console.print(f"{title:9}{found[name]}", highlight=False)
+            mode = f", in access mode {found['answers_as']}" if name == "spotify" else ""
+            console.print(f"{title:9}{found[name]}{mode}", highlight=False)
 
 
 def _runs(target: Target) -> list[Facts]:

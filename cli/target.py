@@ -142,13 +142,29 @@ def stack_state(target: Target) -> tuple[str | None, dict[str, str]]:
     try:
         stacks = target.cloudformation.describe_stacks(StackName=target.stack)["Stacks"]
     except ClientError as error:
-        if "does not exist" in str(error) or "not found" in str(error).lower():
+        if _absent(error):
             return None, {}
         raise
     if not stacks:
         return None, {}
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
     return stacks[0]["StackStatus"], outputs
+
+
+def _absent(error: ClientError) -> bool:
+    return "does not exist" in str(error) or "not found" in str(error).lower()
+
+
+def stack_parameters(target: Target) -> dict[str, str]:
+    """Return the values that the stack's parameters have; empty when there is no such stack."""
+    try:
+        stacks = target.cloudformation.describe_stacks(StackName=target.stack)["Stacks"]
+    except ClientError as error:
+        if _absent(error):
+            return {}
+        raise
+    given = stacks[0].get("Parameters", []) if stacks else []
+    return {one["ParameterKey"]: one["ParameterValue"] for one in given}
 
 
 def resources(target: Target, kind: str) -> dict[str, str]:

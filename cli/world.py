@@ -8,14 +8,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from soundlake.charts import COLUMNS
+from soundlake.charts import COLUMNS, DISCONTINUED
 
 from cli import services
 from cli.errors import Trouble
 from cli.target import CHART_LIST, Target
 
 _WEEKLY_ENABLED = "NO"
-_DISCONTINUED = "RU"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def chart_list(world: Facts) -> str:
     writer.writerow(COLUMNS)
     for one in world.charts:
         daily = one["cadence"] == "daily"
-        usual = one["country"] != _DISCONTINUED if daily else one["country"] == _WEEKLY_ENABLED
+        usual = one["country"] not in DISCONTINUED if daily else one["country"] == _WEEKLY_ENABLED
         enabled = usual or not world.made_up
         name = f"{one['cadence']}-{one['country']}"
         writer.writerow(

@@ -1,14 +1,19 @@
 """Plan: which charts to read, for which date, and what earlier runs missed."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, ValidationError
 from soundlake import access
+from soundlake.abilities import Abilities
 from soundlake.chart_days import LOOK_BACK_DAYS, derived, due, named, waits
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
 from soundlake.observability import function, logger
+from soundlake.settings import settings
+from soundlake.spotify.errors import MissingSecretError
+from soundlake.store import secrets
+from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.chart_list import chart_list
 from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError
@@ -35,11 +40,12 @@ class PlanError(Exception):
 
 @function("Plan")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{input, start_time}` to `{status: planned, date, charts, done}`.
+    """`{input, start_time}` to `{status: planned, date, charts, done, access}`.
 
     Or to `{status: invalid, error}`. `charts` has an item for each branch: a chart, its date, and
     how often it may wait for Spotify. `done` counts the charts of the day that earlier runs have
-    done.
+    done. `access` is what is known of the app's: its `status` is `known`, or `due` where a probe is
+    to look at it first, and `why`; a day that is made again asks for none.
     """
     try:
         return _plan(event["input"], event["start_time"])
@@ -77,8 +83,20 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
             for item, times in zip(items, waits(len(items)), strict=True)
         ],
         "done": len(charts) - (len(items) - repairs),
+        "access": _access(parse_time(start_time), again=run.date is not None),
         "counts": {"charts": len(items) - repairs, "repairs": repairs},
     }
+
+
+def _access(now: datetime, *, again: bool) -> dict[str, Any]:
+    """What the app may do, read afresh, and whether that is to be looked at before all else."""
+    try:
+        app = secrets.app_credentials(settings().parameter_prefix)
+        known = AbilitiesTable(settings().budget_table).abilities(app.client_id, now)
+    except MissingSecretError:
+        known = Abilities()
+    why = None if again else known.probe_due(now)
+    return access.told(known) | ({"status": "due", "why": why} if why else {"status": "known"})
 
 
 def _read(given: Any) -> RunInput:

@@ -14,7 +14,8 @@ from typing import Any
 import requests
 from soundlake.chart_days import waits
 from soundlake.sources.web import Answer
-from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.store.lake import Lake, Row
 from soundlake.store.objects import Bucket
 from soundlake.store.raw import Raw

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from moto import mock_aws
 from soundlake.accounts import Account, State, connected, connecting, to_item
+from soundlake.store.abilities import AbilitiesTable
 
 from cli import __main__ as cli
 from cli import accounts, athena, connect, listeners
@@ -31,6 +32,7 @@ from tests.interruptions import When, interrupted
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
 MINE, OTHER = "a12345678901", "b12345678901"
 BUCKET, TABLE, PREFIX = "the-bucket", "the-accounts", "/soundlake/test"
+BUDGET = "the-budget"
 TOKEN = f"{PREFIX}/accounts/{MINE}/token"
 CODE = "a code"
 
@@ -64,6 +66,7 @@ def target(function: FakeConnect) -> Iterator[Target]:
         stack.__dict__["outputs"] = {
             "AccountsTable": TABLE,
             "AuthorizeUrl": "https://accounts.spotify.test/authorize",
+            "BudgetTable": BUDGET,
             "ConnectFunction": "the-connect-function",
             "DataBucket": BUCKET,
             "ParameterPrefix": PREFIX,
@@ -73,12 +76,13 @@ def target(function: FakeConnect) -> Iterator[Target]:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
         )
         stack.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        stack.dynamodb.create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "account", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "account", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        for name, key in ((TABLE, "account"), (BUDGET, "holder")):
+            stack.dynamodb.create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
         for name, listener in ((MINE, "solveig"), (OTHER, "mateo")):
             accounts.table(stack).create(connected(name, listener, listener.title(), NOW))
             secret(stack, f"{PREFIX}/accounts/{name}/token", {"refresh_token": "x"})
@@ -494,6 +498,7 @@ def test_a_new_app_is_stored_and_tried_by_the_next_run(
     assert "very-secret" not in result.output
     assert connect.stored_app(target) == connect.App("another-app", True)
     assert accounts.table(target).get(MINE) == replace(waiting, retry_at=None)
+    assert AbilitiesTable(BUDGET, target.dynamodb).abilities("another-app", NOW).probe_wanted
 
 
 #### THE END #######################################################################################

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,23 @@ def test_chart_lists_of_both_forms(tmp_path: Path) -> None:
         chart_lists.read([playlists], None)
     with pytest.raises(Trouble, match=r"playlists\.csv: daily-NO is listed a second time"):
         chart_lists.read([own, playlists], "daily")
+
+
+def test_discontinued_charts_are_off_unless_somebody_wants_them(tmp_path: Path) -> None:
+    own, playlists = tmp_path / "own.csv", tmp_path / "playlists.csv"
+    playlists.write_text(PLAYLISTS + "RU,Russia,37i9dQZEVXbJvfa0Yxg7E8\n")
+    own.write_text(LIST.replace("NO", "RU").replace("Norway", "Russia"))
+
+    listed, wanted = chart_lists.read([playlists], "weekly"), chart_lists.read([own], None)
+
+    assert {one.chart: one.enabled for one in listed} == {"weekly-NO": True, "weekly-RU": False}
+    assert [one.enabled for one in wanted] == [True]
+    assert chart_lists.off_by_default(listed) == (
+        "weekly-RU is off: Spotify has discontinued Russia's charts."
+    )
+    both = [*listed, *(replace(one, enabled=False) for one in wanted)]
+    assert str(chart_lists.off_by_default(both)).startswith("weekly-RU, daily-RU are off: ")
+    assert chart_lists.off_by_default(wanted) is None
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ import boto3
 import pytest
 from moto import mock_aws
 from rich.console import Console
+from soundlake.abilities import Ability, Finding
 from soundlake.accounts import Account, State, connected
+from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable
 
-from cli import accounts, quota, services, status
+from cli import access, accounts, quota, services, status
 from cli.errors import Trouble
 from cli.lake import Size
 from cli.target import Target
@@ -203,7 +205,29 @@ def test_everything_is_shown_at_a_glance(target: Target) -> None:
     assert lines[-1] == "Next: ./soundlake logs daily says why; then ./soundlake run daily."
 
 
-def test_on_this_machine_the_access_mode_stands_beside_the_world(
+def test_what_the_app_may_do_is_told_as_it_was_found(target: Target) -> None:
+    table = AbilitiesTable("the-budget", target.dynamodb)
+    assert told(target) == ["Unknown: nobody has looked yet; ./soundlake doctor does."]
+
+    found = [Finding(each, each is not Ability.SEVERAL, NOW, "made up") for each in Ability]
+    table.probed(MINE.client_id, found, NOW - timedelta(days=1))
+    assert told(target) == ["A mixture: no several at once (probed on 2026-11-20)."]
+
+    table.want_probe(MINE.client_id, NOW)
+    assert told(target)[1:] == [
+        "The next daily run probes again: an answer contradicted what was known."
+    ]
+
+    target.ssm.delete_parameter(Name="/soundlake/test/spotify/app")
+    (line,) = [line for line in printed(target).splitlines() if line.startswith("Access")]
+    assert "./soundlake app" in line
+
+
+def told(stack: Target) -> list[str]:
+    return list(access.lines(access.facts(stack, NOW)))
+
+
+def test_on_this_machine_the_local_spotifys_mode_stands_beside_it(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = services.Running("made-up", None, "eu-north-1", 4566, 4580)
@@ -217,12 +241,11 @@ def test_on_this_machine_the_access_mode_stands_beside_the_world(
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().splitlines()[1:] == [
         "World    made-up",
-        "Access   mode of made-up",
         "AWS      http://127.0.0.1:4566",
-        "Spotify  http://127.0.0.1:4580",
+        "Spotify  http://127.0.0.1:4580, in access mode mode of made-up",
     ]
-    assert found["access"] == "mode of made-up"
-    assert "access" not in status._stack(target)
+    assert found["answers_as"] == "mode of made-up"
+    assert "answers_as" not in status._stack(target)
 
 
 def test_an_import_is_nothing_to_do_until_one_failed() -> None:
@@ -240,7 +263,8 @@ def test_scripts_are_told_the_same(target: Target, capsys: pytest.CaptureFixture
 
     found = json.loads(capsys.readouterr().out)
     assert found == status.facts(target, NOW)
-    assert list(found) == ["stack", "runs", "accounts", "requests", "lake", "next"]
+    assert list(found) == [*("stack", "access", "runs", "accounts", "requests", "lake", "next")]
+    assert (found["access"]["mode"], found["access"]["refused"]) == ("unknown", [])
     assert found["accounts"]["captured"] == 1
     assert found["requests"]["captures_a_day"]["pages"] == 72
     assert found["requests"]["believed"] is None

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from soundlake.entities import album_details, artist_details
 from soundlake.sections import section_row, segment_row
 from soundlake.spotify import models
-from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import NotFoundError
 from soundlake.spotify.models import ALBUMS_PER_REQUEST, ARTISTS_PER_REQUEST
 from soundlake.store.lake import decode, encode_rows, to_parquet

@@ -11,13 +11,17 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
+from soundlake.abilities import Ability, Finding
+from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.objects import Bucket
 from soundlake.store.raw import Raw
 
+from cli.target import Target
 from tests.stack.gate import Gate, Kill, Meeting
 
 if TYPE_CHECKING:
@@ -157,12 +161,7 @@ def through_the_gate(stack: "Stack") -> Iterator[Gate]:
     """Let the functions ask AWS through a gate; at the end they are as they were."""
     target = stack.lake.target
     gate = Gate(stack.lake.state.endpoint, stack.lake.state.folder, target.stack, stack.bucket)
-    functions = {
-        one["FunctionName"]: one["Environment"]["Variables"]
-        for page in target.functions.get_paginator("list_functions").paginate()
-        for one in page["Functions"]
-        if one["FunctionName"].startswith(f"{target.stack}-")
-    }
+    functions = _functions(target)
     changes = {"AWS_ENDPOINT_URL": gate.url, "ANALYSES_PER_DAY": str(ANALYSES)}
     clock = stack.spotify("GET", "world")["clock"]
     with gate.standing():
@@ -176,6 +175,16 @@ def through_the_gate(stack: "Stack") -> Iterator[Gate]:
             stack.spotify("DELETE", "faults")
 
 
+def _functions(target: Target) -> dict[str, dict[str, str]]:
+    """The stack's functions with their environments."""
+    return {
+        one["FunctionName"]: one["Environment"]["Variables"]
+        for page in target.functions.get_paginator("list_functions").paginate()
+        for one in page["Functions"]
+        if one["FunctionName"].startswith(f"{target.stack}-")
+    }
+
+
 def _configure(client: Any, functions: dict[str, dict[str, str]], changes: dict[str, str]) -> None:
     for name, variables in functions.items():
         client.update_function_configuration(
@@ -186,8 +195,30 @@ def _configure(client: Any, functions: dict[str, dict[str, str]], changes: dict[
             time.sleep(0.02)
 
 
+def begin_anew(stack: "Stack") -> None:
+    """Let functions run in new processes, which remember nothing."""
+    target = stack.lake.target
+    _configure(target.functions, _functions(target), {})
+
+
+def abilities(stack: "Stack") -> AbilitiesTable:
+    """What is known of what the app may do."""
+    target = stack.lake.target
+    return AbilitiesTable(target.output("BudgetTable"), target.dynamodb)
+
+
+def knows_all(stack: "Stack", at: datetime) -> None:
+    """The app was probed then, and may do everything."""
+    found = [Finding(each, True, at, "made up") for each in Ability]
+    abilities(stack).probed(stack.lake.facts.client["id"], found, at)
+
+
 def trial(stack: "Stack", gate: Gate) -> Trial:
-    """Begin a trial: nothing is kept, nothing was asked, nothing is to happen at the gate."""
+    """Begin a trial: nothing is kept, nothing was asked, nothing is to happen at the gate.
+
+    The app is known to be allowed everything, so no run probes.
+    """
+    knows_all(stack, datetime.now(UTC))
     s3, bucket = stack.lake.target.s3, f"trial-{next(_number)}"
     where: Any = {"LocationConstraint": stack.lake.target.region}
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)

@@ -10,11 +10,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from soundlake import asking
+from soundlake.abilities import Ability
+from soundlake.probing import TRACK
 from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.settings import settings
 from soundlake.store.budget import Budget
 from soundlake.times import parse_time
 
+from tests.statemachines.engine import client
 from tests.statemachines.fake_spotify import (
     ALBUMS,
     CLIENT_ID,
@@ -663,6 +666,54 @@ def day_that_is_past(world: World) -> None:
 def plan_throws(world: World) -> None:
     world.before("Plan", raising(RuntimeError(QUOTED)))
     world.run("daily", TWO)
+
+
+@scenario
+def day_of_an_app_nobody_knows(world: World) -> None:
+    """Spotify refuses it nothing; the second run knows that."""
+    world.unprobed()
+    world.run("daily", at(DAY))
+    world.run("daily", at(DAY, "16:30"))
+
+
+@scenario
+def day_of_a_development_app(world: World) -> None:
+    """Spotify hides its playlists from it, and refuses it all but single look-ups."""
+    world.unprobed()
+    world.charts(off=set(CHARTS) - {"daily-NO"})
+    world.spotify.playlists.clear()
+    for path in (FEATURES, ALBUMS, f"audio-analysis/{TRACK}"):
+        world.spotify.next_answers(path, refused())
+    world.run("daily", at(DAY))
+
+
+@scenario
+def day_after_an_answer_contradicted_what_was_known(world: World) -> None:
+    world.knows(Ability.SEVERAL)
+    asking.found(Ability.SEVERAL, allowed=True, evidence="/v1/albums?ids=: 200")
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+
+
+@scenario
+def day_without_an_app(world: World) -> None:
+    client("ssm").delete_parameter(Name=world.app_parameter)
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+
+
+@scenario
+def probe_limited(world: World) -> None:
+    """Nobody waits for it: the charts are read, and the next run asks again."""
+    world.unprobed()
+    world.spotify.next_answers(FEATURES, too_many(4))
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+    world.run("daily", at(DAY, "16:30"))
+
+
+@scenario
+def probe_throws(world: World) -> None:
+    world.unprobed()
+    world.before("Probe", raising(RuntimeError(QUOTED)))
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
 
 
 @scenario

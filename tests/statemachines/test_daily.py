@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from soundlake.probing import ALBUMS as EXAMPLES
+from soundlake.probing import TRACK
 from soundlake.store.lake import object_key
 
 from tests.statemachines.asl import definition, expressions
@@ -322,6 +324,95 @@ def test_plan_throwing_fails_the_run_with_its_own_error() -> None:
     run = story("plan_throws").run
     assert (run.status, run.error, run.path) == ("FAILED", "RuntimeError", ["Plan"])
     assert run.sleeps == [2, 4]
+
+
+#### WHAT THE APP MAY DO ##########################################################################
+
+
+TO_PROBED = ["Plan", "CheckPlan", "Probe", "ProcessCharts"]
+PROBED_DONE = [*TO_PROBED, *DONE[len(TO_CHARTS) :]]
+PROBED_INCOMPLETE = [*TO_PROBED, *INCOMPLETE[len(TO_CHARTS) :]]
+ANALYSIS = f"audio-analysis/{TRACK}"
+
+
+def test_the_first_run_looks_what_the_app_may_do_and_the_next_knows_it() -> None:
+    first, second = story("day_of_an_app_nobody_knows").runs
+
+    assert (first.status, first.path) == ("SUCCEEDED", PROBED_DONE)
+    assert first.requests[:5] == [TOKEN, playlist(NO), FEATURES, ANALYSIS, ALBUMS]
+    access = first.output["access"]
+    assert access["status"] == "probed"
+    assert (access["mode"], access["refused"]) == ("extended", [])
+    assert access["requests"] == {
+        TOKEN: 1,
+        "playlists/{id}": 1,
+        FEATURES: 1,
+        "audio-analysis/{id}": 1,
+        ALBUMS: 1,
+    }
+    assert [each["evidence"] for each in access["findings"]] == [
+        f"/v1/{playlist(NO)}: 200",
+        f"/v1/{FEATURES}?ids={TRACK}: 200",
+        f"/v1/{ANALYSIS}: 200",
+        f"/v1/{ALBUMS}?ids={'%2C'.join(EXAMPLES)}: 200",
+        f"/v1/{ALBUMS}?ids={'%2C'.join(EXAMPLES)}: 200",
+    ]
+    assert (second.status, second.path) == ("SUCCEEDED", DONE)
+    assert second.requests == []
+    known = ("mode", "in_words", "refused", "probed_at")
+    assert second.output["access"] == {name: access[name] for name in known} | {"status": "known"}
+
+
+def test_a_development_app_is_known_for_one_after_six_requests() -> None:
+    told = story("day_of_a_development_app")
+    (probe,) = told.run.invoked("Probe")
+
+    assert told.run.path[: len(TO_PROBED)] == TO_PROBED
+    assert (probe.result["status"], probe.result["mode"]) == ("probed", "development")
+    assert probe.result["counts"] == {"requests": 7}  # a token among them
+    assert probe.result["refused"] == ["charts", "audio_features", "audio_analysis", "several"]
+
+
+def test_a_contradiction_is_looked_at_by_the_next_run() -> None:
+    run = story("day_after_an_answer_contradicted_what_was_known").run
+    (plan,) = run.invoked("Plan")
+
+    assert (run.status, run.path) == ("SUCCEEDED", PROBED_DONE)
+    assert plan.result["access"]["status"] == "due"
+    assert plan.result["access"]["why"] == "an answer contradicted what was known"
+    assert run.output["access"]["mode"] == "extended"
+
+
+def test_a_probe_without_an_app_says_so_and_so_does_the_chart() -> None:
+    run = story("day_without_an_app").run
+    (probe,) = run.invoked("Probe")
+
+    assert (run.status, run.path) == ("FAILED", PROBED_INCOMPLETE)
+    assert probe.result["status"] == "failed"
+    assert "write it with ./soundlake app" in probe.result["error"]
+    assert f"{NO} (Extract: There is no SecureString" in str(run.cause)
+
+
+def test_a_probe_is_not_waited_for_and_stops_no_chart() -> None:
+    first, second = story("probe_limited").runs
+
+    assert (first.status, first.path, first.waits) == ("SUCCEEDED", PROBED_DONE, [])
+    assert first.output["access"]["status"] == "rate_limited"
+    assert first.output["access"]["error"] == "Spotify's rate limit: wait 4 s."
+    assert first.output["access"]["mode"] == "charts"
+    assert first.output["access"]["probed_at"] is None
+    assert (second.status, second.path) == ("SUCCEEDED", PROBED_DONE)
+    assert second.output["access"]["mode"] == "extended"
+
+
+def test_a_probe_that_throws_is_recorded_and_stops_no_chart() -> None:
+    run = story("probe_throws").run
+
+    assert (run.status, run.path) == ("SUCCEEDED", PROBED_DONE)
+    assert run.sleeps == [2, 4]
+    access = run.output["access"]
+    assert (access["status"], access["mode"]) == ("failed", "unknown")
+    assert access["error"].startswith(QUOTED)
 
 
 #### ENRICH AND PUBLISH ############################################################################

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 from unittest.mock import patch
@@ -17,10 +17,13 @@ import pyarrow.parquet as pq
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from botocore.client import BaseClient
 from soundlake import access, asking
+from soundlake.abilities import Ability, Finding
 from soundlake.accounts import connected, disconnected, to_item
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
-from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.credentials import AppCredentials
+from soundlake.store import abilities as store_abilities
 from soundlake.store import accounts as store_accounts
 from soundlake.store import budget as store_budget
 from soundlake.store import objects, secrets
@@ -166,7 +169,7 @@ class World:
             stack.enter_context(patch.dict(KeylessApi.__init__.__kwdefaults__, clock))
             # Clients cost more time than what they do here; they keep nothing of a world.
             stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
-            for module in (store_accounts, store_budget):
+            for module in (store_abilities, store_accounts, store_budget):
                 stack.enter_context(
                     patch.object(module, "dynamodb_client", lambda: client("dynamodb"))
                 )
@@ -212,6 +215,16 @@ class World:
             TableName=access.accounts_table().name,
             Item={name: {"S": text} for name, text in (item | texts).items()},
         )
+
+    def knows(self, *refused: Ability) -> None:
+        """The app was probed just now, and may do all but this."""
+        found = [Finding(each, each not in refused, NOW, "made up") for each in Ability]
+        access.abilities_table().probed(CLIENT_ID, found, datetime.now(UTC))
+
+    def unprobed(self) -> None:
+        """Nothing is known of what the app may do."""
+        key = {"holder": {"S": f"access#{CLIENT_ID}"}}
+        client("dynamodb").delete_item(TableName=access.abilities_table().name, Key=key)
 
     def disconnect(self, account: str) -> None:
         before = access.accounts_table().get(account)
@@ -280,6 +293,7 @@ class World:
         """Each function has a process of its own, and in it the secrets that it remembers."""
         self._inside = verb
         asking.budgets.cache_clear()
+        access.abilities_table.cache_clear()
         try:
             yield
         finally:
@@ -305,6 +319,7 @@ class World:
             names = ("TableName", "KeySchema", "AttributeDefinitions", "BillingMode")
             client("dynamodb").create_table(**{name: properties[name] for name in names})
         access.accounts_table().create(connected(ACCOUNT, "made-up-listener", "Made-up", NOW))
+        self.knows()
 
     def _finish(self) -> None:
         self.story.versions = self.versions()
@@ -376,5 +391,6 @@ def _forget() -> None:
     settings.cache_clear()
     access.bucket.cache_clear()
     access.accounts_table.cache_clear()
+    access.abilities_table.cache_clear()
     asking.budgets.cache_clear()
     asking._keyless.cache_clear()

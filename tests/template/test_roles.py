@@ -31,6 +31,7 @@ FILES: dict[str, dict[str, str]] = {
     },
     "Import": {"raw/charts/files/*": "rw"},
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
+    "Probe": {"config/charts.csv": "r"},
     "Extract": {"raw/charts/spotify/*": "rw"},
     "Transform": {"raw/charts/*": "r", "staging/daily/*": "w", "staging/files/*": "w"},
     "Load": {"staging/daily/*": "r", "staging/files/*": "r", "lake/chart_entries/*": "rw"},
@@ -83,16 +84,21 @@ PARAMETERS: dict[str, set[tuple[str, str]]] = {
         ("ssm:PutParameter", TOKEN),
     },
     "Connect": {("ssm:GetParameter", APP), ("ssm:PutParameter", TOKEN)},
+    "Plan": {("ssm:GetParameter", APP)},
+    "Probe": {("ssm:GetParameter", APP)},
     "Extract": {("ssm:GetParameter", APP)},
     "Enrich": {("ssm:GetParameter", APP)},
 }
 USE_BUDGET = {("dynamodb:BatchGetItem", BUDGET), ("dynamodb:UpdateItem", BUDGET)}
+READ_ABILITIES = {("dynamodb:GetItem", BUDGET)}
 ITEMS: dict[str, set[tuple[str, str]]] = {
     "Capture": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "UpdateItem")},
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
     "Select": {("dynamodb:Scan", ACCOUNTS)},
+    "Plan": READ_ABILITIES,
+    "Probe": USE_BUDGET | READ_ABILITIES,
     "Extract": USE_BUDGET,
     "Enrich": USE_BUDGET,
 }

@@ -90,7 +90,7 @@ def forget_values() -> None:
         access.bucket,
         access.accounts_table,
         asking.budgets,
-        asking.abilities_table,
+        access.abilities_table,
         asking._client,
         asking._keyless,
         secrets._parameters,

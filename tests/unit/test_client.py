@@ -16,7 +16,8 @@ import pytest
 import requests
 from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.sources.web import LONG_WAIT_S, TRIES, Answer
-from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,

@@ -14,6 +14,9 @@ from tests.template.translated import functions
 from tests.unit.helpers import REPO
 
 DOMAIN = (
+    "abilities",
+    "refusals",
+    "probing",
     "accounts",
     "charts",
     "plays",
@@ -57,7 +60,8 @@ LOADS = {
     "Derive": {"boto3", "pydantic"} | TABLES,
     "Select": {"boto3", "pydantic"},
     "Import": {"boto3", "pydantic"},
-    "Plan": {"boto3", "pydantic"} | TABLES,
+    "Plan": {"aws_lambda_powertools.utilities.parameters", "boto3", "pydantic"} | TABLES,
+    "Probe": {"boto3"} | ASKS,
     "Extract": {"boto3"} | ASKS,
     "Transform": {"boto3", "pydantic"},
     "Load": {"boto3"} | TABLES,
@@ -77,7 +81,7 @@ print(json.dumps(found))
 """
 # Some packages are loaded by the first use and not by the import: tables are written and read.
 FUNCTION_SCRIPT = """
-import json, runpy, sys
+import json, os, runpy, sys
 assert "handler" in runpy.run_path(f"functions/{sys.argv[1]}/app.py")
 if "soundlake.store.lake" in sys.modules:
     from soundlake.store.lake import decode, encode_rows, to_parquet
@@ -85,21 +89,23 @@ if "soundlake.store.lake" in sys.modules:
     row = {"chart": "daily-NO", "position": 1, "chart_date": "2026-11-21", "artist_ids": ["a"]}
     table = encode_rows([row], SCHEMAS["chart_entries"], "a key")
     assert decode(to_parquet(table), table.schema, "a key").to_pylist()[0]["position"] == 1
-print(json.dumps(sorted(sys.modules)))
+print(json.dumps(sorted(sys.modules)), flush=True)
+os._exit(0)  # what becomes of threads at a process's end is not asked here
 """
 
 
 def fresh(script: str, *names: str) -> str:
     """What a fresh process prints."""
-    environment = dict(os.environ) | {"PYTHONPATH": "layers/soundlake"}
+    more = {"PYTHONPATH": "layers/soundlake", "PYTHONFAULTHANDLER": "1"}
     done = subprocess.run(
         [sys.executable, "-c", script, *names],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         cwd=REPO,
-        env=environment,
+        env=dict(os.environ) | more,
     )
+    assert done.returncode == 0, f"{done.returncode}: {done.stderr}"
     return done.stdout
 
 

@@ -9,9 +9,24 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from soundlake import access, asking
+from soundlake.abilities import Ability, Finding
 from soundlake.store.lake import to_parquet
+from soundlake.times import parse_time
 
-from tests.unit.helpers import MONTH, TODAY, Row, Zones, chart_list, chart_row, invoke, playlist_id
+from tests.unit.helpers import (
+    CLIENT_ID,
+    MONTH,
+    NOW,
+    PREFIX,
+    TODAY,
+    Row,
+    Zones,
+    chart_list,
+    chart_row,
+    invoke,
+    playlist_id,
+)
 
 START = "2026-11-21T07:00:31.5Z"
 KEY = "config/charts.csv"
@@ -22,13 +37,21 @@ def plan(given: Any = None, start: str = START) -> Row:
 
 
 @pytest.fixture
-def listed(zones: Zones) -> Zones:
-    """A bucket with a chart list of two enabled charts and one that is not."""
+def listed(zones: Zones, ssm: Any) -> Zones:
+    """A bucket with a chart list of two enabled charts and one that is not; the app was probed
+    just now."""
+    probed(START)
     text = chart_list(
         chart_row("daily-NO"), chart_row("daily-SE"), chart_row("weekly-NO", enabled="false")
     )
     zones.put(KEY, text.encode())
     return zones
+
+
+def probed(at: str, *refused: Ability) -> None:
+    """Note a probe of this time that found all allowed but this."""
+    findings = [Finding(each, each not in refused, NOW, "made up") for each in Ability]
+    access.abilities_table().probed(CLIENT_ID, findings, parse_time(at))
 
 
 def names(result: Row) -> list[str]:
@@ -80,6 +103,13 @@ def test_an_empty_input_reads_every_enabled_chart_of_the_runs_own_day(listed: Zo
             for country in ("NO", "SE")
         ],
         "done": 0,
+        "access": {
+            "status": "known",
+            "mode": "extended",
+            "in_words": "extended: Spotify refuses this app nothing that Soundlake asks for",
+            "refused": [],
+            "probed_at": "2026-11-21T07:00:31.500Z",
+        },
         "counts": {"charts": 2, "repairs": 0},
     }
 
@@ -260,7 +290,10 @@ def test_what_is_done_is_counted_and_left_alone(status: str, listed: Zones) -> N
 def test_a_day_that_is_done_leaves_nothing(listed: Zones) -> None:
     record(listed, *[became(chart, TODAY, "loaded") for chart in ("daily-NO", "daily-SE")])
 
-    assert plan() == {
+    result = plan()
+
+    assert result.pop("access")["status"] == "known"
+    assert result == {
         "status": "planned",
         "date": TODAY,
         "charts": [],
@@ -414,3 +447,73 @@ def test_each_of_very_many_charts_may_wait_less_often(zones: Zones) -> None:
     assert len(allowed) == 500
     assert 0 < sum(allowed) < 500
     assert set(allowed) == {0, 1}
+
+
+# What the app may do.
+
+
+def test_the_recorded_mode_is_told(listed: Zones) -> None:
+    probed(START, Ability.CHARTS, Ability.AUDIO_FEATURES, Ability.AUDIO_ANALYSIS, Ability.SEVERAL)
+
+    found = plan()["access"]
+
+    assert (found["status"], found["mode"]) == ("known", "development")
+    assert found["refused"] == ["charts", "audio_features", "audio_analysis", "several"]
+
+
+@pytest.mark.parametrize(
+    ("start", "due"),
+    [("2026-12-21T07:00:31.499Z", None), ("2026-12-21T07:00:31.5Z", "the last probe is of ")],
+)
+def test_a_probe_is_due_thirty_days_after_the_last(
+    start: str, due: str | None, listed: Zones
+) -> None:
+    found = plan(start=start)["access"]
+
+    assert found["status"] == ("due" if due else "known")
+    assert found.get("why") == (f"{due}2026-11-21" if due else None)
+
+
+def test_a_probe_is_due_where_an_answer_contradicted(listed: Zones, spotify: Any) -> None:
+    asking.found(Ability.SEVERAL, allowed=False, evidence="/v1/albums: 403")
+
+    found = plan()["access"]
+
+    assert (found["status"], found["why"]) == ("due", "an answer contradicted what was known")
+    assert found["refused"] == ["several"]
+
+
+def test_a_process_that_planned_before_sees_what_was_found_since(
+    listed: Zones, spotify: Any
+) -> None:
+    assert plan()["access"]["status"] == "known"
+    asking.found(Ability.CHARTS, allowed=False, evidence="/v1/playlists/one: 404")
+
+    assert plan()["access"]["status"] == "due"
+
+
+def test_a_probe_is_due_of_an_app_that_nobody_knows(listed: Zones, ssm: Any) -> None:
+    value = json.dumps({"client_id": "another app", "client_secret": "secret"})
+    name = f"{PREFIX}/spotify/app"
+    ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+    assert plan()["access"] == {
+        "status": "due",
+        "why": "nobody has looked yet at all that this app may do",
+        "mode": "unknown",
+        "in_words": "unknown: nobody has looked yet; ./soundlake doctor does",
+        "refused": [],
+        "probed_at": None,
+    }
+
+
+def test_without_an_app_the_probe_is_to_say_so(listed: Zones, ssm: Any) -> None:
+    ssm.delete_parameter(Name=f"{PREFIX}/spotify/app")
+
+    assert plan()["access"]["status"] == "due"
+
+
+def test_a_day_that_is_made_again_asks_for_no_probe(listed: Zones, ssm: Any) -> None:
+    ssm.delete_parameter(Name=f"{PREFIX}/spotify/app")
+
+    assert plan({"date": "2026-11-20"})["access"]["status"] == "known"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
-from soundlake.spotify.client import AppCredentials
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import MissingSecretError
 from soundlake.store import secrets
 from soundlake.store.secrets import UserTokens

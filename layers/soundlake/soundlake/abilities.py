@@ -6,8 +6,11 @@ Spotify, and nothing reads a clock. Times are aware UTC datetimes.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+# What is refused is asked for by nobody but a probe: so late a wider access is noticed at latest.
+PROBE_AGAIN = timedelta(days=30)
 
 
 class Ability(StrEnum):
@@ -69,3 +72,13 @@ class Abilities:
                 return "development"
         seen = [each for each in Ability if each in self.findings]
         return ", ".join(f"{'no ' * (each in self.refused)}{each}" for each in seen)
+
+    def probe_due(self, now: datetime) -> str | None:
+        """Why all abilities are to be looked at again, or None."""
+        if self.probed_at is None:
+            return "nobody has looked yet at all that this app may do"
+        if self.probe_wanted:
+            return "an answer contradicted what was known"
+        if now - self.probed_at >= PROBE_AGAIN:
+            return f"the last probe is of {self.probed_at:%Y-%m-%d}"
+        return None

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from soundlake.abilities import Abilities
+from soundlake.refusals import mode_in_words
 from soundlake.settings import settings
 from soundlake.spotify.errors import (
     BadAnswerError,
@@ -13,12 +15,14 @@ from soundlake.spotify.errors import (
     SpotifyError,
     UnavailableError,
 )
+from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.accounts import AccountsTable
 from soundlake.store.chart_files import ChartFiles
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
 from soundlake.texts import shortened
+from soundlake.times import format_time
 
 if TYPE_CHECKING:
     from soundlake.spotify.client import Spotify
@@ -41,6 +45,12 @@ def accounts_table() -> AccountsTable:
     return AccountsTable(settings().accounts_table)
 
 
+@cache
+def abilities_table() -> AbilitiesTable:
+    """The table of budgets, as it knows apps' abilities."""
+    return AbilitiesTable(settings().budget_table)
+
+
 def raw() -> Raw:
     """The raw zone."""
     return Raw(bucket())
@@ -54,6 +64,17 @@ def chart_files() -> ChartFiles:
 def staging() -> Staging:
     """The staging zone."""
     return Staging(bucket())
+
+
+def told(abilities: Abilities) -> dict[str, Any]:
+    """What is known of an app, as a state machine and a command line get it."""
+    at = abilities.probed_at
+    return {
+        "mode": abilities.mode,
+        "in_words": mode_in_words(abilities),
+        "refused": abilities.refused,
+        "probed_at": format_time(at) if at else None,
+    }
 
 
 def counted(client: "Spotify | None", before: Mapping[str, int] | None = None) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from soundlake import access, quota
 from soundlake.abilities import Abilities, Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
-from soundlake.spotify.client import AppCredentials, Spotify
+from soundlake.spotify.client import Spotify
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.store import secrets
-from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable
 
 
@@ -72,16 +72,12 @@ def spotify(*, beside_captures: bool = False) -> Spotify:
     return client
 
 
-@cache
-def abilities_table() -> AbilitiesTable:
-    """The table of budgets, as it knows apps' abilities."""
-    return AbilitiesTable(settings().budget_table)
-
-
 def abilities() -> Abilities:
     """What is known of what the app may do. Raises MissingSecretError."""
     credentials = secrets.app_credentials(settings().parameter_prefix)
-    return abilities_table().abilities(credentials.client_id, _client(credentials).machine_time())
+    return access.abilities_table().abilities(
+        credentials.client_id, _client(credentials).machine_time()
+    )
 
 
 def found(ability: Ability, allowed: bool, evidence: str) -> None:
@@ -92,7 +88,7 @@ def found(ability: Ability, allowed: bool, evidence: str) -> None:
     credentials = secrets.app_credentials(settings().parameter_prefix)
     at = _client(credentials).machine_time()
     finding = Finding(ability, allowed, at, access.small(evidence))
-    abilities_table().found(credentials.client_id, finding)
+    access.abilities_table().found(credentials.client_id, finding)
 
 
 @cache

@@ -17,6 +17,8 @@ from soundlake.times import format_time
 Cadence = Literal["daily", "weekly"]
 COLUMNS = ("chart", "country", "country_name", "cadence", "playlist_id", "enabled")
 WORLD = "GLOBAL"  # the country of a chart of the whole world
+# Countries whose charts Spotify makes no longer: their playlists are of years ago.
+DISCONTINUED = frozenset({"RU"})
 
 _PATTERNS = {
     "chart": re.compile(r"(daily|weekly)-(GLOBAL|[A-Z]{2})"),

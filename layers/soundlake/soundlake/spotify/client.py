@@ -5,7 +5,6 @@ How it asks, counts and retries: `sources.web`.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -16,6 +15,7 @@ from requests.auth import HTTPBasicAuth
 
 from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.sources.web import LONG_WAIT_S, NO_JSON, Answer, Web, retry_after, utc_now
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import (
     BadAnswerError,
     CredentialsError,
@@ -43,20 +43,6 @@ from soundlake.texts import shortened
 PLAYS_PER_PAGE = 50  # the endpoint's limit, and about all that Spotify remembers
 TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
 _NO_REASON = "no reason given"
-
-
-@dataclass(frozen=True, slots=True)
-class AppCredentials:
-    """The app's id and secret, from https://developer.spotify.com/dashboard.
-
-    Without a secret ("") it is a public client: it gets users' tokens by PKCE, and none of its own.
-    """
-
-    client_id: str
-    client_secret: str
-
-    def __repr__(self) -> str:
-        return f"AppCredentials(client_id={self.client_id!r})"
 
 
 def _endpoint(url: str, base: str) -> str:
@@ -167,6 +153,10 @@ class Spotify:
         """The page at a `next` address. Raises BadAnswerError as `check_page` does."""
         self.check_page(url)
         return self._get_as_app(url)
+
+    def album(self, album_id: str) -> Answer:
+        """One album in full. Raises NotFoundError where Spotify knows none."""
+        return self._get_as_app(f"{self._api_url}/albums/{album_id}")
 
     def audio_features(self, track_ids: Sequence[str]) -> Answer:
         """The audio features of 1 to 100 tracks, in the order asked."""

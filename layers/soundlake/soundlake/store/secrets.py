@@ -14,7 +14,7 @@ import boto3
 from aws_lambda_powertools.utilities.parameters import GetParameterError, SSMProvider
 from botocore.exceptions import ClientError
 
-from soundlake.spotify.client import AppCredentials
+from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import MissingSecretError
 from soundlake.times import TimeError, format_time, parse_time
 

@@ -1,0 +1,82 @@
+"""Who is asked beside Spotify's own records, by the stack's parameters, and on what terms."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from soundlake.abilities import Ability
+
+from cli.target import Target, stack_parameters
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of one kind of thing; `parameter` of the template names those that are on.
+
+    Without a `parameter` it is on wherever somebody uses it. `ability` is what an app must be
+    allowed for it. `terms` is a clause.
+    """
+
+    name: str
+    gives: str
+    terms: str
+    parameter: str | None = None
+    ability: Ability | None = None
+    wants_contact: bool = False
+
+
+_SPOTIFY: Final = (
+    "its policy wants attribution and a link back, and forbids to train models on what it gives "
+    "(https://developer.spotify.com/policy)"
+)
+
+# A new source is a line here.
+SOURCES: Final = (
+    Source("files", "charts", "downloaded by hand at charts.spotify.com, for your own use"),
+    Source("spotify", "audio features", _SPOTIFY, "FeatureSources", Ability.AUDIO_FEATURES),
+    Source(
+        "reccobeats",
+        "audio features",
+        "free and without a key; its limit is unpublished (https://reccobeats.com/docs)",
+        "FeatureSources",
+    ),
+)
+
+
+def facts(target: Target, refused: Collection[str]) -> list[dict[str, Any]]:
+    """Return every source that the stack knows, and whether it is on.
+
+    `refused` has the abilities that Spotify refuses to the app.
+    """
+    given = stack_parameters(target)
+    contact = given.get("Contact", "none") != "none"
+    return [
+        {
+            "source": one.name,
+            "gives": one.gives,
+            "on": one.parameter is None or one.name in given[one.parameter].split(","),
+            "refused": one.ability in refused,
+            "lacks_contact": one.wants_contact and not contact,
+            "parameter": one.parameter,
+            "terms": one.terms,
+        }
+        for one in SOURCES
+        if one.parameter is None or one.parameter in given
+    ]
+
+
+def contact(target: Target) -> str | None:
+    """Return how open sources can reach the stack's owner; None where that is not told."""
+    given = stack_parameters(target).get("Contact", "none")
+    return None if given == "none" else given
+
+
+def lines(found: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Say `facts`, a line each."""
+    for one in found:
+        how = "on" if one["on"] else f"off (not in {one['parameter']})"
+        if one["on"] and one["refused"]:
+            how = "on, but Spotify refuses it to this app"
+        elif one["on"] and one["lacks_contact"]:
+            how = "on, but not asked without a Contact"
+        yield f"{one['gives']} from {one['source']}: {how}; {one['terms']}."
