@@ -176,7 +176,8 @@ def days(path: Path, mode: Mode) -> list[Case]:
             tracks = charted(world, day)
             truth.begin_day()
             needed = truth.run(tracks) if mode == "extended" else truth.run((), tracks)
-            parts = [*least.charts(world, mode), *needed, *counting.app_tokens()]
+            probed = least.probe(mode) if name == "the first day" else []
+            parts = [*least.charts(world, mode), *needed, *probed, *counting.app_tokens()]
             found.append(counting.case(f"{mode}: {name}", parts))
     return found
 
@@ -194,7 +195,7 @@ def month(path: Path, mode: Mode, days: int = MONTH) -> Case:
     """A listener's month: captures every 20 minutes, their country's chart, three runs a day."""
     world = days_world(path, days, older=OLDER)
     lake = DaysLake(world, Settings(mode=mode), UNLIMITED)
-    parts: list[least.Least] = []
+    parts = least.probe(mode)
     with lake.opened():
         lived = _Month(lake, world, Listening(world, days), mode)
         for day in sorted(world.pages):

@@ -14,6 +14,24 @@ from local.spotify.world import Track, World
 PLAYLIST_PAGE = 100  # entries that come with a playlist
 SEVERAL = {"audio-features": 100, "albums": 20, "artists": 50, "tracks": 50}  # ids a request
 RECCOBEATS = 40
+# What tells what an app may do, by mode. Who is shown no playlist is asked about a second one, and
+# who may not look up several is asked about one.
+PROBES: dict[Mode, dict[str, int]] = {
+    "extended": {"playlists/{id}": 1, "audio-features": 1, "audio-analysis/{id}": 1, "albums": 1},
+    "development_2025": {
+        "playlists/{id}": 2,
+        "audio-features": 1,
+        "audio-analysis/{id}": 1,
+        "albums": 1,
+    },
+    "development": {
+        "playlists/{id}": 2,
+        "audio-features": 1,
+        "audio-analysis/{id}": 1,
+        "albums": 1,
+        "albums/{id}": 1,
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +110,14 @@ class Truth:
         return Least("audio-analysis/{id}", count, formula, f"min(tracks, {self._analyses} a day)")
 
 
+def probe(mode: Mode) -> list[Least]:
+    """The first run's probe: one request for each thing that an app may be let do."""
+    return [
+        Least(endpoint, count, f"{count} of the probe", "the probe")
+        for endpoint, count in PROBES[mode].items()
+    ]
+
+
 def charts(world: World, mode: Mode) -> list[Least]:
     """A look at every chart's playlist."""
     if mode != "extended":
@@ -119,14 +145,14 @@ def together(parts: Iterable[Least]) -> list[Least]:
 
 def _sum(parts: list[Least]) -> Least:
     """The same rule again and again; where several rules count for one endpoint, each by itself."""
-    by_rule: dict[str, list[int]] = {}
+    by_rule: dict[str, list[Least]] = {}
     for each in parts:
-        by_rule.setdefault(each.rule, []).append(each.count)
+        by_rule.setdefault(each.rule, []).append(each)
     formula = " + ".join(
-        f"{sum(counts):,} ({rule}, {len(counts)} times)"
-        if len(counts) > 1
-        else f"{counts[0]} ({rule})"
-        for rule, counts in by_rule.items()
+        f"{sum(each.count for each in same):,} ({rule}, {len(same)} times)"
+        if len(same) > 1
+        else same[0].formula
+        for rule, same in by_rule.items()
     )
     return Least(parts[0].endpoint, sum(each.count for each in parts), formula, "")
 

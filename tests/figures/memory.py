@@ -5,8 +5,12 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from hashlib import md5
+from typing import TYPE_CHECKING
 
 from soundlake.store.objects import Bucket, ConflictError, StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 
 class MemoryBucket(Bucket):
@@ -50,15 +54,12 @@ class MemoryBucket(Bucket):
             if key.startswith(self._wrangled):
                 Bucket(self.name).put(key, body, overwrite=True)
 
-    def keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        """All keys under a prefix, in order, those after the key `after`."""
+    def _listed(self, prefix: str, after: str = "") -> "Iterator[ObjectTypeDef]":
         if not prefix.endswith("/"):
             raise ValueError(f"a prefix ends with a slash: {prefix}")
         with self._lock:
             begin = max(bisect_left(self._keys, prefix), bisect_right(self._keys, after))
             end = bisect_left(self._keys, f"{prefix[:-1]}0")  # the sign after the slash
-            return iter(self._keys[begin:end])
-
-    def written(self, prefix: str) -> dict[str, datetime]:
-        """All keys under a prefix, in order, with the time of their last writing."""
-        return {key: self._objects[key][1].replace(microsecond=0) for key in self.keys(prefix)}
+            entries = [(key, *self._objects[key]) for key in self._keys[begin:end]]
+        for key, stored, at in entries:
+            yield {"Key": key, "ETag": stored.etag, "LastModified": at.replace(microsecond=0)}
