@@ -325,6 +325,7 @@ class DaysLake(World):
 
     def _furnish(self, environment: dict[str, str]) -> None:
         super()._furnish(environment)
+        self.unprobed()
         listener = self.provided.listeners[0]
         self.secret(self.token_parameter, {"refresh_token": listener.refresh_token})
         table = access.accounts_table()
