@@ -47,13 +47,14 @@ TRIES = 3  # of a capture that is to wait for minutes at most
 LIMIT_S = 900  # of this machine's time for a run
 SPOTIFY = "spotify"
 WRANGLED = "lake/audio_features/"  # what Publish reads with awswrangler
-# Where each provider's addresses lie in the local Spotify's process: host and path there and here.
+# Where each provider's addresses lie: its name, its host, and a path's beginning there and here.
 _MOUNTS = (
-    ("api.spotify.com", "", ""),
-    ("accounts.spotify.com", "", ""),
-    ("api.reccobeats.com", "", "/reccobeats"),
-    ("kworb.net", "", "/kworb"),
-    ("musicbrainz.org", "", "/musicbrainz"),
+    (SPOTIFY, "api.spotify.com", "/v1", "/v1"),
+    (SPOTIFY, "accounts.spotify.com", "/", "/"),
+    ("reccobeats", "api.reccobeats.com", "/v1", "/reccobeats/v1"),
+    ("kworb", "kworb.net", "/spotify", "/kworb/spotify"),
+    ("kworb", "kworb.net", "/robots.txt", "/robots.txt"),
+    ("musicbrainz", "musicbrainz.org", "/ws/2", "/musicbrainz/ws/2"),
 )
 
 Row = dict[str, Any]
@@ -123,25 +124,26 @@ class Providers:
         """Answers while it is entered; other hosts cannot be reached."""
         mock = responses.RequestsMock(assert_all_requests_are_fired=False)
         web = self.app.test_client()
-        for host, there, here in _MOUNTS:
+        for provider, host, there, here in _MOUNTS:
             for method in (responses.GET, responses.POST):
                 mock.add_callback(
                     method,
-                    re.compile(f"https://{re.escape(host + there)}/.*"),
-                    partial(self._answer, web, here),
+                    re.compile(f"https://{re.escape(host + there)}"),
+                    partial(self._answer, web, provider, there, here),
                     content_type=None,
                 )
         return mock
 
     def _answer(
-        self, web: Any, here: str, request: requests.PreparedRequest
+        self, web: Any, provider: str, there: str, here: str, request: requests.PreparedRequest
     ) -> tuple[int, dict[str, str], bytes]:
         url, body = urlsplit(str(request.url)), request.body
+        path = here + url.path.removeprefix(there)
         self.time.pass_by(LATENCY_S)
         before = Counter(self._counted())
         asked = self.time.now
         got = web.open(
-            f"{here}{url.path}",
+            path,
             base_url=f"{url.scheme}://{url.netloc}",
             query_string=url.query,
             method=request.method,
@@ -149,13 +151,13 @@ class Providers:
             data=body.encode() if isinstance(body, str) else body,
         )
         (endpoint,) = Counter(self._counted()) - before
-        self._note(here.strip("/") or SPOTIFY, endpoint, got)
+        self._note(provider, endpoint, got)
         if self.time.now - asked > timedelta(seconds=READ_TIMEOUT_S):
             raise requests.ReadTimeout(request=request)
         headers = {k: v for k, v in got.headers if k.lower() != "content-length"}
         data = got.get_data()
-        for path, change in self.changes:
-            if re.search(path, f"{here}{url.path}") and got.status_code == 200:
+        for pattern, change in self.changes:
+            if re.search(pattern, path) and got.status_code == 200:
                 data = change(data)
         return got.status_code, headers, data
 
