@@ -45,6 +45,7 @@ def parameters(spotify: str) -> list[str]:
     values["SpotifyApiUrl"] = f"{spotify}/v1"
     values["SpotifyAccountsUrl"] = spotify
     values["ReccoBeatsApiUrl"] = f"{spotify}/reccobeats/v1"
+    values["KworbUrl"] = f"{spotify}/kworb/spotify"
     return [f"{name}={value}" for name, value in values.items()]
 
 

@@ -1,147 +1,178 @@
 """Extract: one chart's answer of one day, asked once and kept as it came."""
 
-from datetime import date, datetime, timedelta
-from math import ceil
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access, asking
 from soundlake.chart_days import after
-from soundlake.charts import next_page, read_playlist
+from soundlake.charts import Chart
 from soundlake.observability import function
-from soundlake.spotify.client import Spotify
-from soundlake.spotify.errors import BadAnswerError, RateLimitedError, SpotifyError
+from soundlake.settings import settings
+from soundlake.sources.chart_source import (
+    ChartSource,
+    DayUnavailableError,
+    NotServedError,
+    Wanted,
+)
+from soundlake.sources.charts import ordered
+from soundlake.spotify.errors import (
+    BadAnswerError,
+    ExpiredTokenError,
+    NotFoundError,
+    RefusedError,
+    SpotifyError,
+)
 from soundlake.store.objects import CorruptObjectError
+from soundlake.store.raw import RawAnswer
 from soundlake.times import parse_date, parse_time
 
-PAGES = 10  # of 50 or 100 entries each: more than any chart has
 EARLIER_DAYS = 14  # as far back as a chart's earlier answer is looked for
+BY_HAND = "Download it at charts.spotify.com and ./soundlake import it"
+ELSEWHERE = ", or choose kworb (docs/sources.md)"
 
 Attempts = dict[str, dict[int, list[str]]]  # by date and number: the pages' keys, in order
-
-
-class DayUnavailableError(SpotifyError):
-    """A day that Spotify does not show and of which no answer was kept."""
 
 
 @function("Extract")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{chart, date, again, not_before, requests}` to `{status: extracted, raw_keys, requests}`.
 
-    An answer that is already there is used again; one that cannot be read is superseded by a new
-    attempt, and so is one that was refused (`again`) while its day lasts; of a past day the latest
-    whole attempt counts. `earlier_keys` is the latest answer of an earlier day, empty where there
-    is none.
+    The sources are asked in their order, until one shows the chart. An answer that is already there
+    is used again; one that cannot be read is superseded by a new attempt, and so is one that is to
+    be asked for `again`, while its day lasts; of a past day the latest whole attempt counts.
+    `earlier_keys` is the source's latest answer of an earlier day, empty where there is none.
 
     Otherwise `{status: rate_limited or unreachable, retry_after, not_before}` (rate_limited also
     where the rest of the quota is left to captures), `{status: unavailable, error}` for a past day
-    without an answer, or `{status: failed, error}`.
+    without an answer, `{status: unserved, error}` where no source may be asked or has the chart, or
+    `{status: failed, error}`. `not_before` is Spotify's; that of others is in the budget.
     `requests` adds up over the tries that a rate limit makes of one.
     """
-    chart, day = event["chart"], parse_date(event["date"])
-    spotify: Spotify | None = None
+    work = _Work(event)
     try:
-        attempts = _attempts(chart["chart"], day)
-        tried = attempts.pop(day.isoformat(), {})
-        number, kept, whole = _kept(tried, chart["playlist_id"])
-        if event["again"] or not whole:
-            spotify = asking.spotify(beside_captures=True)
-            if not whole or spotify.now().date() == day:
-                _not_before(spotify.now(), event["not_before"])
-                attempt = f"{day.isoformat()}/{number + whole:03d}/"
-                prefix = f"raw/charts/spotify/{chart['chart']}/{attempt}"
-                try:
-                    kept = _ask(spotify, chart["playlist_id"], day, prefix, kept)
-                except DayUnavailableError:
-                    if not (kept := _whole(tried, chart["playlist_id"])):
-                        raise
-        result: dict[str, Any] = {
-            "status": "extracted",
-            "raw_keys": kept,
-            "earlier_keys": _latest(attempts[max(attempts)]) if attempts else [],
-        }
+        result = work.extract()
     except DayUnavailableError as error:
         result = {"status": "unavailable", "error": str(error)}
+    except NotServedError as error:
+        result = {"status": "unserved", "error": access.small(str(error))}
     except access.FORESEEN as error:
         result = access.failure(error)
-        if spotify is not None and "retry_after" in result:
+        spotify = work.clients.asked_spotify
+        if work.asking == "spotify" and spotify is not None and "retry_after" in result:
             result["not_before"] = after(spotify.known_time(), result["retry_after"])
-    return result | asking.counted(spotify, event["requests"])
+    return result | work.clients.counted(event["requests"])
 
 
-def _attempts(chart: str, day: date) -> Attempts:
-    """The kept pages of a chart's day and the days before it."""
-    prefix = f"raw/charts/spotify/{chart}/"
-    first, end = day - timedelta(days=EARLIER_DAYS), day + timedelta(days=1)
-    attempts: Attempts = {}
-    for key in access.raw().keys(prefix, f"{prefix}{first}/", f"{prefix}{end}/"):
-        one, number, _ = key.removeprefix(prefix).split("/")
-        attempts.setdefault(one, {}).setdefault(int(number), []).append(key)
-    return attempts
+class _Work:
+    """One chart's day; `asking` is the source that is asked now."""
+
+    def __init__(self, event: dict[str, Any]) -> None:
+        not_before = event["not_before"]
+        self.clients = asking.InvocationClients()
+        self.asking: str | None = None
+        self._chart = Chart(**event["chart"], enabled=True)
+        self._day = parse_date(event["date"])
+        self._again = event["again"]
+        self._wanted = Wanted(
+            self._chart, self._day, parse_time(not_before) if not_before else None
+        )
+
+    def extract(self) -> dict[str, Any]:
+        """The first source's answer that there is; raises what kept the others from answering."""
+        refusals: list[str] = []
+        day_gone: DayUnavailableError | None = None
+        not_shown: SpotifyError | None = None
+        sources = ordered(settings().chart_sources)
+        for source in sources:
+            try:
+                if (found := self._from(source)) is not None:
+                    return found
+                refusals.append(str(source.why_not(self.clients, self._chart)))
+            except DayUnavailableError as error:
+                day_gone = day_gone or error
+            except NotServedError as error:
+                refusals.append(str(error))
+            except ExpiredTokenError:
+                raise
+            except (NotFoundError, RefusedError) as error:
+                not_shown = not_shown or error
+                if source.name == "spotify":
+                    asking.doubted()
+        if not_shown is not None:
+            raise not_shown
+        if day_gone is not None:
+            raise day_gone
+        elsewhere = ELSEWHERE if len(sources) == 1 and sources[0].name == "spotify" else ""
+        raise NotServedError(f"{' '.join(refusals)} {BY_HAND}{elsewhere}.")
+
+    def _from(self, source: ChartSource) -> dict[str, Any] | None:
+        """A source's answer, kept before or asked for now; None where it may not be asked."""
+        attempts = self._attempts(source)
+        tried = attempts.pop(self._day.isoformat(), {})
+        number, kept, whole = self._kept(source, tried)
+        if self._again or not whole:
+            self.asking = source.name
+            if source.why_not(self.clients, self._chart) is not None:
+                if not (kept := self._whole(source, tried)):
+                    return None
+            else:
+                try:
+                    kept = self._ask(source, number + whole, [] if whole else kept)
+                except DayUnavailableError:
+                    if not (kept := self._whole(source, tried)):
+                        raise
+        return {
+            "status": "extracted",
+            "raw_keys": [page.key for page in kept],
+            "earlier_keys": _latest(attempts[max(attempts)]) if attempts else [],
+        }
+
+    def _prefix(self, source: ChartSource) -> str:
+        return f"raw/charts/{source.name}/{self._chart.chart}/"
+
+    def _attempts(self, source: ChartSource) -> Attempts:
+        """The kept pages of the chart's day and the days before it."""
+        prefix = self._prefix(source)
+        first, end = self._day - timedelta(days=EARLIER_DAYS), self._day + timedelta(days=1)
+        attempts: Attempts = {}
+        for key in access.raw().keys(prefix, f"{prefix}{first}/", f"{prefix}{end}/"):
+            one, number, _ = key.removeprefix(prefix).split("/")
+            attempts.setdefault(one, {}).setdefault(int(number), []).append(key)
+        return attempts
+
+    def _kept(
+        self, source: ChartSource, tried: dict[int, list[str]]
+    ) -> tuple[int, list[RawAnswer], bool]:
+        """The attempt to go on with, the pages that it has, and whether these are all."""
+        if not tried:
+            return 1, [], False
+        number = max(tried)
+        try:
+            pages = [access.raw().need(key) for key in tried[number]]
+            return number, pages, source.whole(pages, self._chart)
+        except (CorruptObjectError, BadAnswerError):
+            return number + 1, [], False
+
+    def _whole(self, source: ChartSource, tried: dict[int, list[str]]) -> list[RawAnswer]:
+        """The pages of the latest attempt that has them all; none where no attempt has."""
+        for number in sorted(tried, reverse=True):
+            _, pages, whole = self._kept(source, {number: tried[number]})
+            if whole:
+                return pages
+        return []
+
+    def _ask(self, source: ChartSource, number: int, pages: list[RawAnswer]) -> list[RawAnswer]:
+        """Ask for every page that is not kept yet, and keep each as it comes."""
+        attempt = f"{self._prefix(source)}{self._day.isoformat()}/{number:03d}/"
+        while (answer := source.ask(self.clients, self._wanted, pages)) is not None:
+            key = f"{attempt}page-{len(pages) + 1:02d}.{source.ending}"
+            if access.raw().write(key, answer):
+                pages = [*pages, RawAnswer(key, answer.json, answer.at, answer.body)]
+            else:
+                pages = [*pages, access.raw().need(key)]
+        return pages
 
 
 def _latest(tried: dict[int, list[str]]) -> list[str]:
     return tried[max(tried)]
-
-
-def _kept(tried: dict[int, list[str]], playlist_id: str) -> tuple[int, list[str], bool]:
-    """The attempt to go on with, the pages that it has, and whether these are all."""
-    if not tried:
-        return 1, [], False
-    number, pages = max(tried), _latest(tried)
-    try:
-        answers = [access.raw().need(key) for key in pages]
-        read_playlist([answer.json for answer in answers], playlist_id)
-    except (CorruptObjectError, BadAnswerError):
-        return number + 1, [], False
-    return number, pages, next_page(answers[-1].json, len(answers)) is None
-
-
-def _whole(tried: dict[int, list[str]], playlist_id: str) -> list[str]:
-    """The pages of the latest attempt that has them all; none where no attempt has."""
-    for number in sorted(tried, reverse=True):
-        _, pages, whole = _kept({number: tried[number]}, playlist_id)
-        if whole:
-            return pages
-    return []
-
-
-def _ask(spotify: Spotify, playlist_id: str, day: date, prefix: str, kept: list[str]) -> list[str]:
-    """Ask for every page that is not `kept` yet, and keep each as it comes."""
-    _same_day(spotify.now(), day)
-    keys: list[str] = []
-    url: str | None = None
-    for number in range(1, PAGES + 1):
-        key = f"{prefix}page-{number:02d}.json.gz"
-        if key in kept:
-            page = access.raw().need(key).json
-        else:
-            answer = spotify.page(url) if url else spotify.playlist(playlist_id)
-            _same_day(answer.at, day)
-            if number == 1:
-                read_playlist([answer.json], playlist_id)
-            # Nothing is kept that could not be gone on with.
-            if following := next_page(answer.json, number):
-                spotify.check_page(following)
-            written = access.raw().write(key, answer)
-            page = answer.json if written else access.raw().need(key).json
-        keys.append(key)
-        url = next_page(page, number)
-        if url is None:
-            return keys
-    raise BadAnswerError(f"the playlist {playlist_id}: more than {PAGES} pages")
-
-
-def _same_day(now: datetime, day: date) -> None:
-    """Refuse to file Spotify's present chart under another date: it shows only today's."""
-    if now.date() != day:
-        raise DayUnavailableError(
-            f"Spotify shows only today's chart ({now.date()}, UTC) and no answer of {day} was "
-            "kept, so that day is unavailable."
-        )
-
-
-def _not_before(now: datetime, not_before: str | None) -> None:
-    """Keep to what Spotify asked of an earlier run."""
-    if not_before is not None and (left := parse_time(not_before) - now) > timedelta(0):
-        raise RateLimitedError(ceil(left.total_seconds()))

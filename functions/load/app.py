@@ -6,11 +6,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.observability import function
-from soundlake.providers import why_kept
+from soundlake.providers import shows_the_same, why_kept
 from soundlake.store.lake import Lake, Replaced, Row, SchemaError
 from soundlake.store.staging import staging_key
 from soundlake.times import month_of, parse_date
 
+UNCHANGED = "it shows what is there"
 WHY = 120  # characters of why a chart could not be withdrawn
 
 
@@ -18,9 +19,10 @@ WHY = 120  # characters of why a chart could not be withdrawn
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{chart, date}` to `{status: loaded, rows, written}`, or `{status: failed, error}`.
 
-    The day's staged rows take the place of that day's rows; other days stay as they are. With
-    `file` (its name in `raw/`) they are a chart file's: `{status: superseded, error}` where the
-    day's rows come from who is preferred to it, and stay.
+    The day's staged rows take the place of the rows of the day that they are of; other days stay as
+    they are. With `file` (its name in `raw/`) they are a chart file's. `{status: superseded,
+    error}` where the rows there come from who is preferred, and stay; `{status: unchanged}` where a
+    page shows what an earlier page of that day showed.
     `{withdraw: [{chart, date, error}]}` takes days' rows out again, to `{status: withdrawn, charts:
     [{chart, date, status, error}]}`: one that could not be is `failed` and says why.
     """
@@ -30,11 +32,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"status": "withdrawn", "charts": charts, "counts": {"withdrawn": done}}
     chart, day = event["chart"], parse_date(event["date"])
     try:
-        staged = staging_key(chart, day, event.get("file"))
-        rows: list[Row] = access.staging().read(staged)["entries"]
-        loaded, kept = _replace(chart, day, rows)
+        staged = access.staging().read(staging_key(chart, day, event.get("file")))
+        rows: list[Row] = staged["entries"]
+        loaded, kept = _replace(chart, parse_date(staged["date"]), rows)
     except (*access.FORESEEN, SchemaError) as error:
         return access.failure(error)
+    if kept == UNCHANGED:
+        return {"status": "unchanged", "counts": {"rows": 0}}
     if kept:
         return {"status": "superseded", "error": f"Not loaded: {kept}.", "counts": {"rows": 0}}
     return {
@@ -60,7 +64,8 @@ def _replace(chart: str, day: date, rows: list[Row]) -> tuple[Replaced, str | No
 
     def with_day(before: list[Row]) -> list[Row]:
         nonlocal kept
-        kept = why_kept([row for row in before if row["chart_date"] == day], entries)
+        there = [row for row in before if row["chart_date"] == day]
+        kept = UNCHANGED if shows_the_same(there, entries) else why_kept(there, entries)
         if kept:
             return before
         others = [row for row in before if row["chart_date"] != day]

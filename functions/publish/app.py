@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow as pa
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
+from soundlake.chart_days import rows_date
 from soundlake.charts import ChartListError, parse_chart_list
 from soundlake.observability import function
 from soundlake.publishing.activity import publish_activity
@@ -37,7 +38,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         order = [source.name for source in ordered(settings().feature_sources)]
         answers = PendingAnswers(lake, raw, month, order)
         answers.publish_segments()
-        pairs = [(each["chart"], parse_date(each["date"])) for each in event["charts"]]
+        pairs = [(each["chart"], rows_date(each)) for each in event["charts"]]
         profiles = publish_profiles(lake, pairs, _countries(), answers)
         activity = [
             one
@@ -46,7 +47,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         ]
         answers.publish()
         done = [
-            *entities.items(),
+            *entities,
             *answers.replaced,
             *_of("country_profiles", profiles),
             *(("music_activity", one) for one in activity),

@@ -9,14 +9,15 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access, quality
 from soundlake.chart_files import ChartFileError, ChartName, chart_entries, read_chart_file
-from soundlake.charts import Chart, ChartDay, Listed, chart_day, read_playlist
+from soundlake.charts import Chart
 from soundlake.observability import function
 from soundlake.providers import CHART_FILE
 from soundlake.quality import Breach, Earlier, Origin, ShownChart
+from soundlake.sources.chart_source import ChartSource, Shown
+from soundlake.sources.charts import source_of
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.chart_files import ChartFileKey
 from soundlake.store.objects import CorruptObjectError
-from soundlake.store.raw import RawAnswer
 from soundlake.store.staging import staging_key
 from soundlake.times import format_time, parse_date
 
@@ -28,29 +29,32 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Of a chart file `{chart, date, file_key, neighbour_keys}`, the files of the chart's nearest
     days. Otherwise `{status: refused, error}` where an expectation errs, `{status: unchanged}`
     where a weekly chart shows what its earlier answer showed, or `{status: failed, error}`. Rows
-    and breaches are staged, those of a refused chart too.
+    and breaches are staged, those of a refused chart too. `shown_date` is the day that an answer
+    says it is of, which may be an earlier one than `date`; null where it says none.
     """
     chart, day = event["chart"], parse_date(event["date"])
     file: str | None = None
+    about: dict[str, Any] = {}
     try:
         if "file_key" in event:
             file = ChartFileKey.parse(event["file_key"]).name
             shown = _shown_file(event, chart, day)
         else:
-            shown = _shown_answer(event, Chart(**chart, enabled=True), day)
+            shown, stated = _shown_answer(event, Chart(**chart, enabled=True), day)
+            about["shown_date"] = stated.isoformat() if stated else None
     except (*access.FORESEEN, ChartFileError) as error:
         return access.failure(error)
     breaches = quality.check_chart(shown)
     errors = [breach for breach in breaches if breach.severity == "error"]
     if not errors and shown.cadence == "weekly" and quality.is_as_before(shown):
-        return {"status": "unchanged", "rows": 0, "counts": {"unchanged": 1}}
+        return about | {"status": "unchanged", "rows": 0, "counts": {"unchanged": 1}}
     at, raw_key = shown.origin.observed_at, shown.origin.raw_key
     staged = {
         "chart": chart["chart"],
         "country": chart["country"],
         "country_name": chart["country_name"],
         "cadence": chart["cadence"],
-        "date": day.isoformat(),
+        "date": shown.origin.chart_date.isoformat(),
         "observed_at": format_time(at) if at else None,
         "raw_key": raw_key,
         "entries": quality.set_to_null(shown.entries, breaches),
@@ -59,23 +63,28 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     }
     access.staging().write(staging_key(chart["chart"], day, file), staged)
     if errors:
-        return {"status": "refused", "error": _sentence(errors), "counts": {"refused": 1}}
+        return about | {"status": "refused", "error": _sentence(errors), "counts": {"refused": 1}}
     numbers = {"rows": len(shown.entries), "holes": len(shown.holes), "breaches": len(breaches)}
-    return {"status": "transformed", **numbers, "counts": numbers}
+    return about | {"status": "transformed", **numbers, "counts": numbers}
 
 
-def _shown_answer(event: dict[str, Any], chart: Chart, day: date) -> ShownChart:
-    """What a playlist's kept answer shows."""
-    answer, listed, found = _read(event["raw_keys"], chart, day)
-    return ShownChart(
-        origin=Origin(chart.chart, chart.country, day, answer.at, answer.key),
+def _shown_answer(event: dict[str, Any], chart: Chart, day: date) -> tuple[ShownChart, date | None]:
+    """What a source's kept answer shows, and the day that it states."""
+    source = source_of(event["raw_keys"][0])
+    found = _read(source, event["raw_keys"], chart, day)
+    shown = ShownChart(
+        origin=Origin(
+            chart.chart, chart.country, found.chart_date, found.observed_at, found.raw_key
+        ),
         cadence=chart.cadence,
         entries=found.entries,
         holes=found.holes,
-        places=len(listed.entries),
-        totals=listed.totals,
-        earlier=_earlier(event["earlier_keys"], chart),
+        places=found.places,
+        totals=found.totals,
+        provider=source.provider,
+        earlier=_earlier(source, event["earlier_keys"], chart, found),
     )
+    return shown, found.chart_date if found.stated else None
 
 
 def _shown_file(event: dict[str, Any], chart: dict[str, str], day: date) -> ShownChart:
@@ -115,32 +124,25 @@ def _others(keys: list[str]) -> list[Earlier]:
     return found
 
 
-def _read(
-    keys: list[str], chart: Chart, day: date | None = None
-) -> tuple[RawAnswer, Listed, ChartDay]:
-    """A kept answer, its entries, and its rows, for the day it was given on if for no other."""
-    answers = [access.raw().need(key) for key in keys]
-    listed = read_playlist([answer.json for answer in answers], chart.playlist_id)
-    first = answers[0]
-    rows = chart_day(
-        listed.entries,
-        chart=chart,
-        chart_date=day or first.at.date(),
-        observed_at=first.at,
-        raw_key=first.key,
-    )
-    return first, listed, rows
+def _read(source: ChartSource, keys: list[str], chart: Chart, day: date | None = None) -> Shown:
+    """What a kept answer shows, of the day it was given on if of no other."""
+    return source.read([access.raw().need(key) for key in keys], chart, day)
 
 
-def _earlier(keys: list[str], chart: Chart) -> Earlier | None:
-    """What the chart showed before; an answer that cannot be read is none to compare with."""
+def _earlier(source: ChartSource, keys: list[str], chart: Chart, now: Shown) -> Earlier | None:
+    """What the chart showed before.
+
+    An answer that cannot be read is none to compare with, nor is one that states the same day.
+    """
     if not keys:
         return None
     try:
-        answer, _, rows = _read(keys, chart)
+        found = _read(source, keys, chart)
     except (CorruptObjectError, BadAnswerError):
         return None
-    return Earlier(answer.at.date(), quality.positions(rows.entries))
+    if found.stated and found.chart_date == now.chart_date:
+        return None
+    return Earlier(found.chart_date, quality.positions(found.entries))
 
 
 def _sentence(errors: list[Breach]) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access, quality
+from soundlake.chart_days import UNCHANGED, rows_date
 from soundlake.features import source_of
 from soundlake.observability import function
+from soundlake.providers import KWORB
 from soundlake.quality import ChartsDay, ChartTable, Earlier, Origin
 from soundlake.sources.features import SOURCES
 from soundlake.store.feature_answers import FeatureAnswers
@@ -35,6 +37,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     are looked at, each day's together. `withdraw` names the loaded ones that err, `problems` are
     sentences, errors first. `{status: failed, error}` where something of it cannot be read: then
     nothing is written.
+
+    A source may show a chart of an earlier day than the one that was asked for: `shown_date` is the
+    day that its rows are of, and everything is said of that one. A daily chart that is `unchanged`
+    was not renewed yet, and does not count as one that is missing.
 
     A chart of a file has the file's name in `raw/` as `file`, and `run` is false where it is
     imported: then nothing is said of a day's run, nor of features that nobody has asked for yet.
@@ -66,9 +72,9 @@ def _verify(day: date, outcomes: list[Row], *, run: bool) -> tuple[list[Row], li
     rows, known = _features(lake, month_of(day))
     withdraw: list[Row] = []
     verified: set[Pair] = set()
-    days = {parse_date(each["date"]) for each in outcomes}
+    days = {rows_date(each) for each in outcomes}
     for one in sorted(days | {day}):
-        of_day = [each for each in outcomes if each["date"] == one.isoformat()]
+        of_day = [each for each in outcomes if rows_date(each) == one]
         staged, loaded = _staged(of_day)
         found, wrong = _verify_day(lake, one, of_day, staged, known if run else None)
         rows += found
@@ -88,7 +94,7 @@ def _verify_day(
     """What the charts of one day breach, and the evidence against each chart that errs."""
     loaded = _loaded(outcomes)
     # Nobody asked for the features of what was refused: its coverage says nothing.
-    tables = [_table(chart, known if chart["chart"] in loaded else None) for chart in staged]
+    tables = [_table(lake, chart, known if chart["chart"] in loaded else None) for chart in staged]
     found = quality.check_charts(_charts_day(lake, day, outcomes, tables))
     wrong = {
         str(breach.origin.chart): breach.finding.evidence
@@ -140,7 +146,11 @@ def _features(lake: Lake, month: str) -> tuple[list[Row], set[str]]:
 
 
 def _charts_day(lake: Lake, day: date, outcomes: list[Row], tables: list[ChartTable]) -> ChartsDay:
-    daily = [each for each in outcomes if each["chart"].startswith("daily-")]
+    daily = [
+        each
+        for each in outcomes
+        if each["chart"].startswith("daily-") and each["status"] != UNCHANGED
+    ]
     coverages, usual = _latest_days(lake, day, {each["chart"] for each in daily})
     times = [table.origin.observed_at for table in tables if table.origin.observed_at]
     return ChartsDay(
@@ -154,7 +164,7 @@ def _charts_day(lake: Lake, day: date, outcomes: list[Row], tables: list[ChartTa
     )
 
 
-def _table(chart: Row, known: set[str] | None) -> ChartTable:
+def _table(lake: Lake, chart: Row, known: set[str] | None) -> ChartTable:
     entries = chart["entries"]
     coverage = None
     if known is not None:
@@ -170,7 +180,21 @@ def _table(chart: Row, known: set[str] | None) -> ChartTable:
         chart["cadence"],
         quality.positions(entries),
         coverage=coverage,
+        before=_before(lake, chart),
     )
+
+
+def _before(lake: Lake, chart: Row) -> date | None:
+    """The latest earlier day that the lake has of a chart of kworb.net, in this month or the last.
+
+    None of others: a playlist states no day, and a person chooses which files to bring.
+    """
+    if chart["cadence"] != "daily" or KWORB not in {row["provider"] for row in chart["entries"]}:
+        return None
+    day = parse_date(chart["date"])
+    keys = [object_key("chart_entries", month, chart["chart"]) for month in _months(day)]
+    dates = lake.read("chart_entries", keys, ["chart_date"]).column("chart_date").to_pylist()
+    return max((each for each in dates if each < day), default=None)
 
 
 def _earlier(lake: Lake, day: date, charts: Sequence[str]) -> dict[str, Earlier]:

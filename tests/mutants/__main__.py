@@ -22,6 +22,9 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".mutants"
 MODULES = (
+    "abilities",
+    "refusals",
+    "probing",
     "quality",
     "chart_days",
     "accounts",

@@ -738,15 +738,17 @@ def enrich_refused(world: World) -> None:
 
 @scenario
 def features_from_reccobeats(world: World) -> None:
-    """Then the same day once more, when Spotify answers."""
+    """Then the same day twice more: as before, and when a probe has found that Spotify answers."""
     world.spotify.next_answers(FEATURES, refused())
     world.run("daily", ONE)
+    world.run("daily", ONE)
+    world.knows()
     world.run("daily", ONE)
 
 
 @scenario
 def reccobeats_limited(world: World) -> None:
-    world.spotify.next_answers(FEATURES, refused(), refused())
+    world.spotify.next_answers(FEATURES, refused())
     world.spotify.next_answers(RECCOBEATS, too_many(6))
     world.run("daily", ONE)
 
@@ -754,7 +756,7 @@ def reccobeats_limited(world: World) -> None:
 @scenario
 def reccobeats_limited_for_long(world: World) -> None:
     """The next run keeps to it, and the one after may ask."""
-    world.spotify.next_answers(FEATURES, refused(), refused(), refused())
+    world.knows(Ability.AUDIO_FEATURES)
     world.spotify.next_answers(RECCOBEATS, too_many(7200))
     world.run("daily", at(DAY))
     for hour in ("13:30", "16:30"):
@@ -785,7 +787,7 @@ def enrich_throws(world: World) -> None:
 
 @scenario
 def publish_finds_a_corrupt_object(world: World) -> None:
-    world.put(chart_key("tracks", "tracks"), b"not Parquet")
+    world.put(chart_key("chart_days", "chart_days"), b"not Parquet")
     world.run("daily", ONE)
 
 
@@ -793,7 +795,7 @@ def publish_finds_a_corrupt_object(world: World) -> None:
 def everything_fails(world: World) -> None:
     del world.spotify.playlists[playlist_id("daily-NO")]
     world.before("Load", raising(RuntimeError("made up"), chart="daily-SE"))
-    world.spotify.next_answers(ALBUMS, refused())
+    world.spotify.next_answers(ALBUMS, answer(200, {}))
     world.before("Publish", raising(RuntimeError("made up")))
     world.run("daily", OF_DAY)
 

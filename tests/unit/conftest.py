@@ -31,6 +31,7 @@ from tests.unit.helpers import (
     CLIENT_ID,
     CLIENT_SECRET,
     CONSENTED_AT,
+    KWORB,
     OWNER,
     PREFIX,
     RECCOBEATS,
@@ -41,6 +42,7 @@ from tests.unit.helpers import (
     FakeSpotify,
     Zones,
 )
+from tests.unit.kworb_pages import CONTACT, FakeKworb
 
 HERE = Path(__file__).parent
 
@@ -59,6 +61,9 @@ ENVIRONMENT = {
     "ANALYSES_PER_DAY": str(ANALYSES_PER_DAY),
     "FEATURE_SOURCES": "spotify",
     "RECCOBEATS_API_URL": RECCOBEATS,
+    "CHART_SOURCES": "spotify",
+    "KWORB_URL": KWORB,
+    "CONTACT": "none",
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
     "AWS_DEFAULT_REGION": REGION,
@@ -198,6 +203,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
         mock.add_callback(
             "GET", re.compile(f"{RECCOBEATS}/audio-features"), fake.reccobeats, content_type=None
         )
+        mock.add_callback("GET", re.compile(r"https://kworb\.test/"), fake.kworb, content_type=None)
         yield fake
 
 
@@ -221,6 +227,15 @@ def reccobeats(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeRec
     monkeypatch.setenv("FEATURE_SOURCES", "spotify,reccobeats")
     settings.cache_clear()
     return spotify.reccobeats
+
+
+@pytest.fixture
+def kworb(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeKworb:
+    """kworb.net beside Spotify, to be asked for charts where that shows none."""
+    monkeypatch.setenv("CHART_SOURCES", "spotify,kworb")
+    monkeypatch.setenv("CONTACT", CONTACT)
+    settings.cache_clear()
+    return spotify.kworb
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from soundlake.store.objects import Bucket, pack
 from soundlake.store.staging import staging_key
 from soundlake.times import format_time
 
+from tests.unit.kworb_pages import FakeKworb
+
 REPO = Path(__file__).resolve().parents[2]
 REGION = "eu-north-1"
 BUCKET = "soundlake-test-data"
@@ -37,6 +39,7 @@ ANALYSES_PER_DAY = 50
 API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
 RECCOBEATS = "https://api.reccobeats.test/v1"
+KWORB = "https://kworb.test/spotify"
 
 CLIENT_ID = "made-up-client-id"
 CLIENT_SECRET = "made-up-client-secret"
@@ -318,16 +321,18 @@ class FakeSpotify:
     """Spotify as far as Soundlake asks it, at its own time `now`.
 
     `playlists` holds each playlist's pages by id; `features` the known features by track id,
-    `albums` and `artists` the known ones by id (others are null), `analyses` those by track id
+    `tracks`, `albums` and `artists` the known ones by id (others are null), `analyses` by track id
     (others are not found); `plays` the rows of recently played, `user` whose they are. `asked`
     lists every request's method and path, `batches` the ids of each request for features,
-    `several` those of others. `reccobeats` is asked at the same time of day.
+    `several` those of others, `single` each id that was asked for alone. `reccobeats` and `kworb`
+    are asked at the same time of day.
     """
 
     def __init__(self) -> None:
         self.now = NOW
         self.playlists: dict[str, list[Row]] = {}
         self.features: dict[str, Row] = {}
+        self.tracks: dict[str, Row] = {}
         self.albums: dict[str, Row] = {}
         self.artists: dict[str, Row] = {}
         self.analyses: dict[str, Row] = {}
@@ -338,7 +343,9 @@ class FakeSpotify:
         self.requests: list[requests.PreparedRequest] = []
         self.batches: list[list[str]] = []
         self.several: dict[str, list[list[str]]] = {"albums": [], "artists": []}
+        self.single: dict[str, list[str]] = defaultdict(list)
         self.reccobeats = FakeReccoBeats(self.clock)
+        self.kworb = FakeKworb(self.clock)
         self._next: dict[str, deque[Reply | None]] = defaultdict(deque)
 
     def clock(self) -> datetime:
@@ -380,7 +387,7 @@ class FakeSpotify:
         status, body = self._usual(request, url.path, parse_qs(url.query))
         return status, headers, _body(body)
 
-    def _usual(  # noqa: PLR0911 - one for each of its addresses
+    def _usual(  # noqa: C901, PLR0911 - one for each of its addresses
         self, request: requests.PreparedRequest, path: str, query: dict[str, list[str]]
     ) -> tuple[int, Any]:
         if path == "/api/token":
@@ -396,8 +403,12 @@ class FakeSpotify:
                 ids = query["ids"][0].split(",")
                 self.batches.append(ids)
                 return 200, {"audio_features": [self.features.get(ident) for ident in ids]}
-            case ["albums" | "artists" as kind] if bearer == APP_TOKEN:
+            case ["tracks" | "albums" | "artists" as kind] if bearer == APP_TOKEN:
                 return 200, self._several(kind, query["ids"][0].split(","))
+            case ["tracks" | "albums" | "artists" as kind, ident] if bearer == APP_TOKEN:
+                self.single[kind].append(ident)
+                if ident in self.known(kind):
+                    return 200, self.known(kind)[ident]
             case ["audio-analysis", ident] if bearer == APP_TOKEN and ident in self.analyses:
                 return 200, self.analyses[ident]
             case ["playlists", ident, *_] if bearer == APP_TOKEN and ident in self.playlists:
@@ -408,9 +419,11 @@ class FakeSpotify:
         return _error(404, "Resource not found")
 
     def _several(self, kind: str, ids: list[str]) -> Row:
-        self.several[kind].append(ids)
-        known = {"albums": self.albums, "artists": self.artists}[kind]
-        return {kind: [known.get(ident) for ident in ids]}
+        self.several.setdefault(kind, []).append(ids)
+        return {kind: [self.known(kind).get(ident) for ident in ids]}
+
+    def known(self, kind: str) -> dict[str, Row]:
+        return {"tracks": self.tracks, "albums": self.albums, "artists": self.artists}[kind]
 
     def _token(self, request: requests.PreparedRequest) -> tuple[int, Any]:
         form = parse_qs(str(request.body))

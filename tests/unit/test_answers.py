@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from soundlake.sources.web import Answer
 from soundlake.spotify.errors import BadAnswerError
-from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, KINDS, Answers, Kind
+from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, KINDS, TRACKS, Answers, Kind
 from soundlake.store.answers import FEATURES as SOURCES
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
@@ -24,16 +24,19 @@ from tests.unit.helpers import (
     full_artist,
     kept_answers,
     reccobeats_of,
+    track,
     track_id,
+    without,
 )
 
 FEATURES, RECCOBEATS = SOURCES["spotify"], SOURCES["reccobeats"]
 DAY = date(2026, 11, 21)
 ONE, TWO, THREE = (track_id(number) for number in (1, 2, 3))
-IN_ORDER = (FEATURES, ALBUMS, ARTISTS)
+IN_ORDER = (TRACKS, FEATURES, ALBUMS, ARTISTS)
 BATCHES = (*IN_ORDER, RECCOBEATS)
 MADE: dict[str, Callable[[str], Row]] = {
     FEATURES.name: features_of,
+    TRACKS.name: lambda ident: track(1, id=ident),
     ALBUMS.name: lambda ident: full_album(1, id=ident),
     ARTISTS.name: lambda ident: full_artist(1, id=ident),
 }
@@ -147,12 +150,42 @@ def test_a_row_without_details_was_not_asked_about(kind: Kind, zones: Zones) -> 
 
 
 @pytest.mark.parametrize("kind", BATCHES, ids=name_of)
-@pytest.mark.parametrize("decoded", [{}, [], NOT_FOUND, None])
-def test_what_is_no_answer_is_refused_and_not_kept(decoded: Any, kind: Kind, zones: Zones) -> None:
+@pytest.mark.parametrize("decoded", [{}, [], {"error": {"status": 500}}, None])
+@pytest.mark.parametrize("asked", [[ONE], [ONE, TWO]], ids=["one", "several"])
+def test_what_is_no_answer_is_refused_and_not_kept(
+    asked: list[str], decoded: Any, kind: Kind, zones: Zones
+) -> None:
     with pytest.raises(BadAnswerError):
-        of(kind, zones).keep(sent(decoded, kind), [ONE], DAY)
+        of(kind, zones).keep(sent(decoded, kind), asked, DAY)
 
     assert zones.keys() == []
+
+
+@pytest.mark.parametrize("kind", BATCHES, ids=name_of)
+def test_that_something_is_not_found_is_no_answer_to_several(kind: Kind, zones: Zones) -> None:
+    with pytest.raises(BadAnswerError):
+        of(kind, zones).keep(sent(NOT_FOUND, kind), [ONE, TWO], DAY)
+
+
+@pytest.mark.parametrize("kind", [TRACKS, ALBUMS, ARTISTS], ids=name_of)
+def test_one_is_answered_by_itself_as_among_several(kind: Kind, zones: Zones) -> None:
+    alone = of(kind, zones).keep(sent(MADE[kind.name](ONE), kind), [ONE], DAY)
+    among = of(kind, zones).keep(answer(ONE, kind=kind), [ONE], DAY)
+    unknown = of(kind, zones).keep(sent(NOT_FOUND, kind), [ONE], DAY)
+    null = of(kind, zones).keep(answer(ONE, unknown=[ONE], kind=kind), [ONE], DAY)
+
+    def told(rows: list[Row]) -> list[Row]:
+        return [without(row, kind.named) for row in rows]
+
+    assert (told(alone), told(unknown)) == (told(among), told(null))
+    assert alone[0].keys() > unknown[0].keys() == {kind.id, "detailed_at", "detail_raw_key"}
+
+
+def test_an_album_or_artist_alone_lacks_what_development_mode_lacks(zones: Zones) -> None:
+    fewer = without(full_artist(1, id=ONE), "popularity", "followers")
+    (row,) = of(ARTISTS, zones).keep(sent(fewer, ARTISTS), [ONE], DAY)
+
+    assert (row["genres"], row["popularity"], row["followers"]) == (["rock"], None, None)
 
 
 @pytest.mark.parametrize("kind", IN_ORDER, ids=name_of)

@@ -16,6 +16,7 @@ from soundlake.chart_days import (
     merge,
     named,
     records,
+    rows_date,
     waits,
 )
 from soundlake.charts import Chart
@@ -49,9 +50,19 @@ def test_without_records_the_day_is_all_there_is() -> None:
     assert due([NO, SE], DAY, [], NOW) == [Due(NO, DAY), Due(SE, DAY)]
 
 
-@pytest.mark.parametrize("status", ["loaded", "unchanged"])
-def test_what_is_done_is_left_alone(status: str) -> None:
-    assert due([NO, SE], DAY, [record("daily-NO", DAY, status)], NOW) == [Due(SE, DAY)]
+@pytest.mark.parametrize(("done", "status"), [("daily-NO", "loaded"), ("weekly-NO", "unchanged")])
+def test_what_is_done_is_left_alone(done: str, status: str) -> None:
+    assert due([chart(done), SE], DAY, [record(done, DAY, status)], NOW) == [Due(SE, DAY)]
+
+
+def test_a_daily_chart_that_was_not_new_is_asked_for_again_while_its_day_lasts() -> None:
+    known = [record("daily-NO", DAY, "unchanged"), record("daily-NO", days_ago(1), "unchanged")]
+
+    assert due([NO], DAY, known, NOW) == [Due(NO, DAY, again=True)]
+    assert named([NO, WEEKLY], DAY, [*known, record("weekly-NO", DAY, "unchanged")], NOW) == [
+        Due(NO, DAY, again=True),
+        Due(WEEKLY, DAY),
+    ]
 
 
 @pytest.mark.parametrize("status", ["refused", "withdrawn"])
@@ -239,6 +250,7 @@ def test_a_result_becomes_a_record() -> None:
         "rows": None,
         "holes": None,
         "not_before": datetime(2026, 11, 24, 12, 35, 1),  # noqa: DTZ001 - as tables keep it
+        "shown_date": None,
     }
     assert (second["country"], second["rows"], second["holes"]) == ("NO", 50, 1)
     assert (second["stage"], second["error"], second["not_before"]) == (None, None, None)
@@ -252,6 +264,40 @@ def test_what_was_taken_back_is_on_record_as_that(status: str) -> None:
 
     assert (found["status"], found["stage"], found["error"]) == (status, "Verify", "as daily-SE")
     assert (found["rows"], found["holes"]) == (None, 1)
+
+
+def test_a_day_that_was_shown_stands_beside_the_one_asked_for() -> None:
+    """Verify withdraws the day that the rows are of; the record is of the day asked for."""
+    shown = LOADED | {"shown_date": "2026-11-22"}
+    taken = {"chart": "daily-NO", "date": "2026-11-22", "status": "withdrawn", "error": "as SE"}
+
+    (loaded,), (withdrawn,) = records([shown], []), records([shown], [taken])
+
+    assert (loaded["chart_date"], loaded["shown_date"]) == (DAY, date(2026, 11, 22))
+    assert withdrawn == loaded | {
+        "status": "withdrawn",
+        "stage": "Verify",
+        "error": "as SE",
+        "rows": None,
+    }
+    assert records([shown], [taken | {"date": "2026-11-24"}]) == [loaded]
+    assert [rows_date(each) for each in (LOADED, shown, shown | {"shown_date": None})] == [
+        DAY,
+        date(2026, 11, 22),
+        DAY,
+    ]
+
+
+@pytest.mark.parametrize("status", ["deferred", "failed"])
+def test_what_was_not_new_stays_so_where_it_cannot_be_asked_for_again(status: str) -> None:
+    before = records([LOADED | {"status": "unchanged", "shown_date": "2026-11-22"}], [])
+    unasked = records([LOADED | {"status": status, "stage": "Extract", "error": "down"}], [])
+    refused = records([LOADED | {"status": status, "stage": "Load", "error": "broken"}], [])
+
+    (found,) = merge(before, unasked)
+
+    assert (found["status"], found["shown_date"]) == ("unchanged", date(2026, 11, 22))
+    assert merge(before, refused) == refused
 
 
 def test_the_latest_run_counts() -> None:

@@ -26,9 +26,12 @@ from tests.unit.helpers import (
     features_of,
     full_album,
     full_artist,
+    keep_raw,
     kept_answers,
     load,
+    played,
     publish,
+    recently_played,
     spend_quota,
     track,
     track_id,
@@ -75,13 +78,17 @@ def analyses_asked(spotify: FakeSpotify) -> list[str]:
 
 def play(zones: Zones, number: int | None, month: str, account: str = "main") -> None:
     uri = f"spotify:track:{track_id(number)}" if number else "spotify:episode:one"
+    at = datetime.fromisoformat(f"{month}-15T00:00:00+00:00")
+    page = f"raw/recently-played/{account}/month={month}/{number}.json.gz"
+    keep_raw(zones, page, recently_played([played(number, at)] if number else []))
     row = {
         "account": account,
-        "played_at": datetime.fromisoformat(f"{month}-15"),
+        "played_at": at.replace(tzinfo=None),
         "uri": uri,
         "track_id": track_id(number) if number else None,
         "album_id": albums((number,))[0] if number else None,
         "artist_ids": [*artists((number,)), None] if number else None,
+        "evidence": [page],
     }
     zones.lake.replace("plays", month, account, lambda before: [*before, row])
 
@@ -111,9 +118,16 @@ def test_a_hundred_tracks_twenty_albums_and_fifty_artists_are_asked_at_once(
     assert result == {
         "status": "enriched",
         "asked": {"audio-features": 250, "albums": 250, "artists": 250},
+        "left": {},
         "notes": [],
         "requests": {"api/token": 1, "audio-features": 3, "albums": 13, "artists": 5},
-        "counts": {"audio_features": 250, "albums": 250, "artists": 250, "requests": 22},
+        "counts": {
+            "audio_features": 250,
+            "albums": 250,
+            "artists": 250,
+            "requests": 22,
+            "left": 0,
+        },
     }
     assert [len(kept_answers(zones, kind)) for kind in KINDS] == [3, 13, 5, 0]
     assert all(key.startswith(RAW) for key in kept_answers(zones))
@@ -132,16 +146,18 @@ def test_a_track_on_several_charts_is_asked_once(zones: Zones, spotify: FakeSpot
 
     result = enrich()
 
-    assert spotify.batches == [ids((1, 2, 3))]
-    assert spotify.several == {"albums": [albums((1, 2, 3))], "artists": [artists((1, 2, 3))]}
-    assert analyses_asked(spotify) == ids((1, 2, 3))
+    often_first = (2, 1, 3)
+    assert spotify.batches == [ids(often_first)]
+    assert spotify.several == {
+        "albums": [albums(often_first)],
+        "artists": [artists(often_first)],
+    }
+    assert analyses_asked(spotify) == ids(often_first)
     assert result["asked"] == dict.fromkeys(KINDS, 3)
 
 
-def test_what_was_played_this_month_and_the_last_is_asked_too(
-    zones: Zones, spotify: FakeSpotify
-) -> None:
-    for number, month in ((1, "2026-11"), (2, "2026-10"), (3, "2026-09"), (4, "2026-12")):
+def test_what_was_played_in_any_month_is_asked_too(zones: Zones, spotify: FakeSpotify) -> None:
+    for number, month in ((1, "2026-11"), (2, "2026-10"), (3, "2019-09"), (4, "2026-12")):
         play(zones, number, month)
     play(zones, 5, "2026-11", account="other")
     play(zones, None, "2026-11")
@@ -150,9 +166,13 @@ def test_what_was_played_this_month_and_the_last_is_asked_too(
 
     enrich()
 
-    numbers = (1, 2, 5, 9)
+    numbers = (1, 2, 3, 4, 5, 9)
     assert spotify.batches == [ids(numbers)]
-    assert spotify.several == {"albums": [albums(numbers)], "artists": [artists(numbers)]}
+    assert spotify.several == {
+        "tracks": [ids((3, 4))],  # of months that Publish makes no rows of
+        "albums": [albums(numbers)],
+        "artists": [artists(numbers)],
+    }
     assert sorted(analyses_asked(spotify)) == ids(numbers)
 
 
@@ -181,9 +201,10 @@ def test_nothing_unknown_asks_nothing_and_needs_no_credentials(
     assert result == {
         "status": "enriched",
         "asked": {},
+        "left": {},
         "notes": [],
         "requests": {},
-        "counts": {"requests": 0},
+        "counts": {"requests": 0, "left": 0},
     }
     assert spotify.asked == []
 
@@ -382,10 +403,10 @@ def test_refused_features_are_a_problem_while_all_else_goes_on(
 
 
 def test_several_problems_are_all_told(zones: Zones, spotify: FakeSpotify) -> None:
-    refused = {"error": {"status": 403, "message": "Words"}}
-    for kind in ("audio-features", "albums", "artists"):
-        spotify.reply(f"/v1/{kind}", 403, refused)
     chart(zones, (1,))
+    for kind in ("audio-features", "albums", "artists"):
+        for _ in range(2):  # a token that Spotify takes no more, and a new one
+            spotify.reply(f"/v1/{kind}", 401, {"error": {"status": 401, "message": "Words"}})
 
     error = enrich()["error"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from soundlake import asking
+from soundlake.abilities import Ability
 from soundlake.settings import settings
 from soundlake.store.budget import Budget
 from soundlake.store.objects import Bucket
@@ -218,7 +219,7 @@ def test_a_refusal_is_a_note_and_one_request_tells(
     assert list(sources(zones).values()).count("reccobeats") == 100
 
 
-def test_what_spotify_refused_is_asked_of_it_by_the_next_run(
+def test_what_spotify_refused_is_asked_of_it_once_it_is_found_to_answer(
     zones: Zones, spotify: FakeSpotify, reccobeats: FakeReccoBeats
 ) -> None:
     refuse(spotify)
@@ -227,6 +228,9 @@ def test_what_spotify_refused_is_asked_of_it_by_the_next_run(
     charted = chart(zones, (1, 2))
     enrich()
 
+    refused = enrich()
+    assert (refused["status"], refused["notes"], refused["requests"]) == ("enriched", [], {})
+    asking.found(Ability.AUDIO_FEATURES, allowed=True, evidence="a probe")
     enrich()
     publish(charted)
 
@@ -457,19 +461,41 @@ def test_where_time_is_up_the_next_run_goes_on(
     second = enrich()
 
     assert first["status"] == "enriched"
-    # Three requests to Spotify and two to ReccoBeats take the half, two for albums the rest.
-    assert first["asked"] == {"audio-features": 250, NO_SOUND: 80, "albums": 20}
+    # Three requests to Spotify for features and two for artists take the half, one to ReccoBeats
+    # the rest.
+    assert first["asked"] == {"audio-features": 250, "artists": 100, NO_SOUND: 40}
+    assert first["left"] == {"audio_features": 210, "artists": 150, "albums": 250}
     assert first["notes"] == [
-        f"Time was up for {name}: the next run goes on." for name in (NO_SOUND, "albums", "artists")
+        f"Time was up for {name}: the next run goes on." for name in ("artists", "albums", NO_SOUND)
     ]
-    assert (second["status"], second["notes"]) == ("enriched", [])
-    assert second["asked"] == {NO_SOUND: 170, "albums": 230, "artists": 250}
+    assert (second["status"], second["notes"], second["left"]) == ("enriched", [], {})
+    assert second["asked"] == {NO_SOUND: 210, "artists": 150, "albums": 250}
 
 
 # Kills.
 
 
-@pytest.mark.parametrize("write", range(1, 5))
+# What the next run asks of each source, and about artists and albums, where the write of this
+# number never came. Spotify's ids and answer about features, its answers about artists, of 50 and
+# of 40, and about albums, of 20 and of 10, then ReccoBeats's, of 40 and of 10.
+KILLED = [
+    (90, 90, 90, 90),
+    (90, 90, 90, 90),
+    (None, 90, 90, 90),
+    (None, 40, 90, 90),
+    (None, None, 90, 90),
+    (None, None, 70, 90),
+    (None, None, 50, 90),
+    (None, None, 30, 90),
+    (None, None, 10, 90),
+    (None, None, None, 90),
+    (None, None, None, 50),
+    (None, None, None, 10),
+    (None, None, None, None),  # the queue's
+]
+
+
+@pytest.mark.parametrize("write", range(1, len(KILLED) + 1))
 def test_killed_before_any_write_only_what_was_not_kept_is_asked_again(
     write: int,
     zones: Zones,
@@ -493,8 +519,8 @@ def test_killed_before_any_write_only_what_was_not_kept_is_asked_again(
 
     result = enrich()
 
-    # Spotify's ids and answer, then ReccoBeats's answers to 40, 40 and 10, whose ids fit beside.
-    asked = [(90, 90), (90, 90), (None, 90), (None, 50)][write - 1]
-    assert tuple(result["asked"].get(name) for name in ("audio-features", NO_SOUND)) == asked
+    names = ("audio-features", "artists", "albums", NO_SOUND)
+    assert tuple(result["asked"].get(name) for name in names) == KILLED[write - 1]
+    assert result["left"] == {}
     assert publish(charted)["rows"]["audio_features"] == 90
     assert list(sources(zones).values()).count("reccobeats") == 60

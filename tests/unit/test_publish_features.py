@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from soundlake import asking
+from soundlake.abilities import Ability
 from soundlake.settings import settings
 from soundlake.store.objects import Bucket
 
@@ -58,6 +60,7 @@ def answers_of_both(zones: Zones, spotify: FakeSpotify, number: int, **changes: 
     stored = zones.s3.get_object(Bucket=zones.bucket.name, Key=key)
     body, metadata = stored["Body"].read(), stored["Metadata"]
     zones.s3.delete_object(Bucket=zones.bucket.name, Key=key)  # hidden, so that Spotify is asked
+    asking.found(Ability.AUDIO_FEATURES, allowed=True, evidence="a probe")
     spotify.features[track_id(number)] = features_of(track_id(number), **changes)
     enrich()
     zones.put(key, body, metadata)

@@ -4,7 +4,7 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from soundlake.charts import Hole
 from soundlake.features import FEATURES
-from soundlake.providers import CHART_FILE
+from soundlake.providers import CHART_FILE, KWORB
 from soundlake.quality import (
     EXPECTATIONS,
     LEFT_OUT,
@@ -205,8 +205,12 @@ CASES: dict[str, dict[str, list[Any]]] = {
         BAD: [shown(places=49), shown(places=51), shown(places=200)],
     },
     "two_hundred_places": {
-        GOOD: [shown(), shown(places=200, provider=CHART_FILE)],
-        BAD: [shown(places=places, provider=CHART_FILE) for places in (199, 201)],
+        GOOD: [shown(), *(shown(places=200, provider=each) for each in (CHART_FILE, KWORB))],
+        BAD: [
+            shown(places=places, provider=each)
+            for places in (199, 201)
+            for each in (CHART_FILE, KWORB)
+        ],
     },
     "streams_fall": {
         GOOD: [
@@ -319,6 +323,17 @@ CASES: dict[str, dict[str, list[Any]]] = {
             charts_day(*TWINS, earlier={"daily-NO": before(TEN)}),
         ],
         BAD: [charts_day(*TWINS, earlier={"daily-NO": before(TEN), "daily-SE": before(TEN)})],
+    },
+    "no_day_skipped": {
+        GOOD: [
+            charts_day(table("daily-NO", TEN)),
+            charts_day(replace(table("daily-NO", TEN), before=YESTERDAY)),
+            charts_day(replace(table("weekly-NO", TEN), before=YESTERDAY - timedelta(days=6))),
+        ],
+        BAD: [
+            charts_day(replace(table("daily-NO", TEN), before=YESTERDAY - timedelta(days=1))),
+            charts_day(replace(table("daily-NO", TEN), before=YESTERDAY - timedelta(days=40))),
+        ],
     },
     "coverage_kept": {
         GOOD: [
@@ -509,6 +524,18 @@ def test_evidence_is_a_sentence(subject: ShownChart, name: str, sentence: str) -
             "no_others_table",
             "chart",
             "the table of daily-NO",
+        ),
+        (
+            charts_day(replace(TWINS[0], before=date(2026, 11, 19))),
+            "no_day_skipped",
+            "2026-11-20",
+            "nothing of 2026-11-20",
+        ),
+        (
+            charts_day(replace(TWINS[0], before=date(2026, 11, 17))),
+            "no_day_skipped",
+            "2026-11-18 to 2026-11-20",
+            "nothing of 2026-11-18 to 2026-11-20",
         ),
         (
             charts_day(*TWINS[:1], coverages={"daily-NO": [0.9]}, asked=1, usual=[1]),

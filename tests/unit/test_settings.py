@@ -11,6 +11,7 @@ from tests.unit.helpers import (
     API,
     BUCKET,
     BUDGET_TABLE,
+    KWORB,
     OWNER,
     PREFIX,
     RECCOBEATS,
@@ -31,6 +32,9 @@ def test_settings_come_from_the_environment() -> None:
         analyses_per_day=str(ANALYSES_PER_DAY),
         feature_sources="spotify",
         reccobeats_api_url=RECCOBEATS,
+        chart_sources="spotify",
+        kworb_url=KWORB,
+        contact="none",
     )
     assert set(NAMES) <= set(ENVIRONMENT)
 

@@ -14,6 +14,7 @@ from soundlake.sources.keyless import KeylessApi
 from soundlake.sources.web import LONG_WAIT_S, TRIES
 from soundlake.spotify.errors import (
     BadAnswerError,
+    NotFoundError,
     RateLimitedError,
     RefusedError,
     SpotifyError,
@@ -58,15 +59,17 @@ class Provider:
 def provider() -> Iterator[Provider]:
     made = Provider()
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.add_callback("GET", re.compile(re.escape(RECCOBEATS)), made, content_type=None)
+        host = re.compile(r"https://api\.reccobeats\.test/")
+        mock.add_callback("GET", host, made, content_type=None)
         yield made
 
 
-def api_of(provider: Provider) -> KeylessApi:
+def api_of(provider: Provider, contact: str | None = None) -> KeylessApi:
     return KeylessApi(
         "ReccoBeats",
         RECCOBEATS,
         spacing_s=SPACING_S,
+        contact=contact,
         told=provider.waits.append,
         clock=provider.clock,
         sleep=provider.sleep,
@@ -112,6 +115,35 @@ def test_an_answer_is_given_as_it_came(api: KeylessApi, provider: Provider) -> N
     assert request.headers["User-Agent"] == "Soundlake/1"
     assert "Authorization" not in request.headers
     assert api.requests == {"reccobeats/audio-features": 1}
+
+
+def test_a_page_is_given_as_it_came_whatever_it_holds(api: KeylessApi, provider: Provider) -> None:
+    provider.will(200, "<title>Ñandú</title>".encode())
+
+    page = api.page("country/no_daily.html", "country")
+    robots = api.page("/robots.txt", "robots.txt")
+
+    assert (page.body.decode(), page.json, page.at) == ("<title>Ñandú</title>", None, NOW)
+    assert (page.request, robots.request) == ("/v1/country/no_daily.html", "/robots.txt")
+    assert api.requests == {"reccobeats/country": 1, "reccobeats/robots.txt": 1}
+    assert provider.slept == [SPACING_S]
+
+
+def test_operators_can_reach_whoever_gave_a_contact(provider: Provider) -> None:
+    ask(api_of(provider, "me@example.org"))
+
+    assert provider.requests[0].headers["User-Agent"] == "Soundlake/1 (+me@example.org)"
+
+
+def test_that_there_is_nothing_is_an_answer(api: KeylessApi, provider: Provider) -> None:
+    provider.will(404, b"gone")
+
+    with pytest.raises(NotFoundError) as missing:
+        api.page("country/xx_daily.html", "country")
+
+    assert str(missing.value) == "ReccoBeats has nothing at /v1/country/xx_daily.html (404)."
+    assert missing.value.answer is not None
+    assert missing.value.answer.body == b"gone"
 
 
 def test_requests_are_spaced_and_none_sleeps_longer(api: KeylessApi, provider: Provider) -> None:

@@ -33,8 +33,8 @@ from tests.unit.helpers import (
 )
 
 STAGED = f"staging/daily/{TODAY}/daily-NO.json.gz"
-FIRST = "raw/charts/one/page-01.json.gz"
-SECOND = "raw/charts/one/page-02.json.gz"
+FIRST = "raw/charts/spotify/one/page-01.json.gz"
+SECOND = "raw/charts/spotify/one/page-02.json.gz"
 EARLIER = "raw/charts/spotify/daily-NO/2026-11-20/001/page-01.json.gz"
 WEEKLY = NORWAY_CHART | {"chart": "weekly-NO", "cadence": "weekly"}
 FIFTY = [track(number) for number in range(1, 51)]
@@ -77,7 +77,7 @@ def test_an_answer_is_staged_in_both_shapes(shape: str, zones: Zones) -> None:
     result = transform(FIRST)
 
     numbers = {"rows": 2, "holes": 0, "breaches": 1}
-    assert result == {"status": "transformed", **numbers, "counts": numbers}
+    assert result == {"shown_date": None, "status": "transformed", **numbers, "counts": numbers}
     day = staged(zones)
     names = ("chart", "country", "country_name", "cadence", "date", "observed_at", "raw_key")
     assert {name: day[name] for name in names} == {
@@ -192,6 +192,7 @@ def test_an_answer_without_a_track_is_refused(items: list[Any], zones: Zones) ->
     keep_raw(zones, FIRST, playlist(items))
 
     assert transform(FIRST) == {
+        "shown_date": None,
         "status": "refused",
         "error": f"has_rows: daily-NO of 2026-11-21 shows no track in {len(items)} places.",
         "counts": {"refused": 1},
@@ -267,6 +268,7 @@ def test_a_daily_chart_that_shows_its_earlier_answer_is_refused(zones: Zones) ->
     keep_raw(zones, FIRST, playlist([track(1, popularity=3), None, track(3)]))
 
     assert transform(FIRST, earlier=(EARLIER,)) == {
+        "shown_date": None,
         "status": "refused",
         "error": (
             "not_yesterdays_answer: daily-NO of 2026-11-21 shows the very positions of "
@@ -281,6 +283,7 @@ def test_a_weekly_chart_that_shows_its_earlier_answer_is_unchanged(zones: Zones)
     keep_raw(zones, FIRST, playlist([track(1), track(2)]))
 
     assert transform(FIRST, chart=WEEKLY, earlier=(EARLIER,)) == {
+        "shown_date": None,
         "status": "unchanged",
         "rows": 0,
         "counts": {"unchanged": 1},

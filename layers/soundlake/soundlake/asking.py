@@ -10,6 +10,7 @@ from soundlake import access, quota
 from soundlake.abilities import Abilities, Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
+from soundlake.sources.site import Site
 from soundlake.spotify.client import Spotify
 from soundlake.spotify.credentials import AppCredentials
 from soundlake.store import secrets
@@ -91,12 +92,22 @@ def found(ability: Ability, allowed: bool, evidence: str) -> None:
     access.abilities_table().found(credentials.client_id, finding)
 
 
+def doubted() -> None:
+    """Note that an answer leaves in doubt what is known of the app: a probe is wanted.
+
+    Raises MissingSecretError.
+    """
+    credentials = secrets.app_credentials(settings().parameter_prefix)
+    at = _client(credentials).machine_time()
+    access.abilities_table().want_probe(credentials.client_id, at)
+
+
 @cache
-def _keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+def _keyless(source: str, base: str, spacing_s: float, contact: str | None) -> KeylessApi:
     def told(until: datetime) -> None:
         budgets().block(_theirs(source), until, None, now=client.machine_time())
 
-    client = KeylessApi(source, base, spacing_s=spacing_s, told=told)
+    client = KeylessApi(source, base, spacing_s=spacing_s, told=told, contact=contact)
     return client
 
 
@@ -105,9 +116,9 @@ def _theirs(source: str) -> Budget:
     return Budget(source.lower(), source.lower())
 
 
-def keyless(source: str, base: str, spacing_s: float) -> KeylessApi:
+def keyless(source: str, base: str, spacing_s: float, contact: str | None = None) -> KeylessApi:
     """A source without keys, its request count at zero; it keeps to long waits as Spotify does."""
-    client = _keyless(source, base, spacing_s)
+    client = _keyless(source, base, spacing_s, contact)
     client.requests.clear()
     now = client.machine_time()
     if (until := budgets().blocked_until(_theirs(source), now)) is not None:
@@ -127,11 +138,22 @@ class InvocationClients:
         self.asked_spotify = self.asked_spotify or spotify(beside_captures=True)
         return self.asked_spotify
 
-    def keyless(self, source: str, base: str, spacing_s: float) -> KeylessApi:
+    def keyless(
+        self, source: str, base: str, spacing_s: float, contact: str | None = None
+    ) -> KeylessApi:
         """A source without keys at an address, asked at most once in so many seconds."""
         if source not in self._keyless:
-            self._keyless[source] = keyless(source, base, spacing_s)
+            self._keyless[source] = keyless(source, base, spacing_s, contact)
         return self._keyless[source]
+
+    def abilities(self) -> Abilities:
+        """What is known of what Spotify lets the app do. Raises MissingSecretError."""
+        return abilities()
+
+    def site(self, name: str, base: str, spacing_s: float, contact: str) -> Site:
+        """A web site that robots may visit, asked as `keyless` does."""
+        api = self.keyless(name, base, spacing_s, contact)
+        return Site(name, base, spacing_s, api, access.raw())
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
         """As `counted`, with the requests to all sources; the budget counts Spotify's alone."""

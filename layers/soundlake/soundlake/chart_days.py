@@ -22,7 +22,9 @@ EVENTS = 14_000
 EVENTS_A_CHART = 25
 EVENTS_A_WAIT = 9
 
-DONE = frozenset({"loaded", "unchanged"})
+# What was shown is in the lake already: a weekly chart is not renewed daily, but a daily one is.
+UNCHANGED = "unchanged"
+DONE = frozenset({"loaded", UNCHANGED})
 # Refused for its contents: the same answer would be refused again, another one may not.
 REFUSED = frozenset({"refused", "withdrawn"})
 # What was not done for a reason that passes.
@@ -35,8 +37,9 @@ Row = dict[str, Any]
 class Due:
     """One chart's day that a run is to do.
 
-    `repair`: a day before the run's own. `again`: its answer was refused, so a new one is asked
-    for. `not_before`: Spotify asked not to be asked earlier (ISO 8601, UTC).
+    `repair`: a day before the run's own. `again`: its answer was refused, or a daily chart's showed
+    what the lake had already, so a new one is asked for. `not_before`: Spotify asked not to be
+    asked earlier (ISO 8601, UTC).
     """
 
     chart: Chart
@@ -72,9 +75,9 @@ def due(
         first.setdefault(chart, chart_date)
     wait = _not_before(known.values(), now)
     today = [
-        Due(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
+        Due(chart, day, again=_again(known, chart, day), not_before=wait)
         for chart in charts
-        if _status(known, chart, day) not in DONE
+        if _status(known, chart, day) not in DONE or _again(known, chart, day)
     ]
     repairs = [
         Due(chart, earlier, repair=True)
@@ -92,10 +95,7 @@ def named(
     """Charts that an operator named: done on this day whatever the records say."""
     known = {(row["chart"], row["chart_date"]): row for row in records}
     wait = _not_before(known.values(), now)
-    return [
-        Due(chart, day, again=_status(known, chart, day) in REFUSED, not_before=wait)
-        for chart in charts
-    ]
+    return [Due(chart, day, again=_again(known, chart, day), not_before=wait) for chart in charts]
 
 
 def derived(
@@ -122,6 +122,12 @@ def _status(
     return record["status"] if record else None
 
 
+def _again(known: Mapping[tuple[str, date], Mapping[str, Any]], chart: Chart, day: date) -> bool:
+    """Whether another answer is to be asked for in the place of the one that is there."""
+    status = _status(known, chart, day)
+    return status in REFUSED or (status == UNCHANGED and chart.cadence == "daily")
+
+
 def _not_before(records: Iterable[Mapping[str, Any]], now: datetime) -> str | None:
     """When Spotify may be asked again: its limit is one for all charts."""
     waits = [row["not_before"] for row in records if row["not_before"] is not None]
@@ -131,26 +137,35 @@ def _not_before(records: Iterable[Mapping[str, Any]], now: datetime) -> str | No
     return f"{latest.isoformat(timespec='milliseconds')}Z"
 
 
+def rows_date(result: Mapping[str, Any]) -> date:
+    """The day that a result's rows are of: the one that was shown, else the one asked for."""
+    return parse_date(result.get("shown_date") or result["date"])
+
+
 def records(
     results: Iterable[Mapping[str, Any]], withdrawals: Iterable[Mapping[str, Any]]
 ) -> list[Row]:
     """Rows of `chart_days` from the results of a run's branches.
 
-    A result has chart, date and status, and where they apply stage, error, rows, holes and
-    not_before. A withdrawal has chart, date, status (withdrawn or failed) and error.
+    A result has chart, date and status, and where they apply stage, error, rows, holes, not_before
+    and shown_date, the day that the rows are of. A withdrawal has chart, date (that day where there
+    is one), status (withdrawn or failed) and error.
     """
-    taken_back = {(each["chart"], each["date"]): each for each in withdrawals}
+    taken_back = {(each["chart"], parse_date(each["date"])): each for each in withdrawals}
     rows = []
     for result in results:
-        again = taken_back.get((result["chart"], result["date"]))
-        later = {} if again is None else {**again, "stage": "Verify", "rows": None}
+        again = taken_back.get((result["chart"], rows_date(result)))
+        later = {}
+        if again is not None:
+            later = {"status": again["status"], "error": again["error"]}
+            later |= {"stage": "Verify", "rows": None}
         rows.append(_record({**result, **later}))
     return sorted(rows, key=lambda row: (row["chart_date"], row["chart"]))
 
 
 def _record(result: Mapping[str, Any]) -> Row:
     cadence, _, country = result["chart"].partition("-")
-    not_before = result.get("not_before")
+    not_before, shown_date = result.get("not_before"), result.get("shown_date")
     return {
         "chart": result["chart"],
         "country": country,
@@ -162,6 +177,7 @@ def _record(result: Mapping[str, Any]) -> Row:
         "rows": result.get("rows"),
         "holes": result.get("holes"),
         "not_before": naive_ms(parse_time(not_before)) if not_before else None,
+        "shown_date": parse_date(shown_date) if shown_date else None,
     }
 
 
@@ -174,13 +190,14 @@ def merge(before: Iterable[Row], found: Iterable[Row]) -> list[Row]:
     """The records with those that a run found in the place of earlier ones, by date and chart.
 
     That a day could not be derived again for want of an answer does not undo that it was done;
-    that a new answer could not be had in the place of a refused one, not that it was refused.
+    that a new answer could not be had in the place of a refused one, not that it was refused; in
+    the place of one that was not new, not what it showed.
     """
     merged = {(row["chart_date"], row["chart"]): row for row in before}
     for row in found:
         key = (row["chart_date"], row["chart"])
         earlier = merged[key]["status"] if key in merged else None
-        if earlier in REFUSED and row["status"] in OPEN and row["stage"] == "Extract":
+        if earlier in {*REFUSED, UNCHANGED} and row["status"] in OPEN and row["stage"] == "Extract":
             merged[key] = {**merged[key], "not_before": row["not_before"]}
         elif earlier not in DONE or row["status"] != "unavailable":
             merged[key] = row

@@ -4,7 +4,7 @@ What a track carries of its album and artists is less than Spotify knows. A deta
 answer about the album or artist itself adds to such a row: `row | detail` is the row with it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,13 @@ from soundlake.spotify.models import (
     Artists,
     Image,
     Track,
+    Tracks,
 )
 from soundlake.times import format_time
 
 SOURCE = "spotify"
+# Answers under these carry a played or charted track whole, with its album and artists.
+CARRIERS = ("raw/recently-played/", "raw/charts/spotify/")
 
 
 def track_row(track: Track, fetched_at: datetime) -> dict[str, Any]:
@@ -72,15 +75,61 @@ def artist_row(artist: Artist, fetched_at: datetime) -> dict[str, Any]:
     }
 
 
+def not_found(answer: Any) -> bool:
+    """Whether an answer to one id says that Spotify knows nothing under it."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return isinstance(error, dict) and error.get("status") == 404
+
+
+def _one_or_several[E](
+    answer: Any, asked: Sequence[str], kind: str, one: Callable[[Any, str], E]
+) -> list[E | None] | None:
+    """What stands in an answer to one id by itself; None where it is one to several."""
+    if len(asked) != 1 or (isinstance(answer, dict) and kind in answer and "id" not in answer):
+        return None
+    return [None if not_found(answer) else one(answer, f"{kind} {asked[0]}")]
+
+
+def looked_up_tracks(answer: Any, asked: Sequence[str]) -> list[tuple[str, Track | None]]:
+    """Each track that was asked for, as the answer has it; None where Spotify knows none.
+
+    Raises BadAnswerError when the answer is not one to these ids.
+    """
+    found = _one_or_several(answer, asked, "tracks", Track.read)
+    if found is None:
+        found = list(Tracks.read(answer, "tracks").tracks)
+    return matched("tracks", asked, found)
+
+
+def track_details(
+    answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
+) -> list[dict[str, Any]]:
+    """Rows of `tracks` of one answer about them, for each id that was asked.
+
+    Of a track that Spotify does not know there is only when it was asked for, so that it is not
+    asked for again. Raises as `looked_up_tracks` does.
+    """
+    return [
+        {
+            **(track_row(track, fetched_at) if track else {"track_id": track_id}),
+            "detailed_at": format_time(fetched_at),
+            "detail_raw_key": raw_key,
+        }
+        for track_id, track in looked_up_tracks(answer, asked)
+    ]
+
+
 def album_details(
     answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
 ) -> list[dict[str, Any]]:
-    """What one answer to a batch adds to the rows of `albums`, for each id that was asked.
+    """What one answer, to a batch or to one id, adds to rows of `albums`, for each id asked.
 
     Of an album that Spotify does not know there is only when it was asked for, so that it is not
     asked for again. Raises BadAnswerError when the answer is not one to this batch.
     """
-    batch = Albums.read(answer, "albums").albums
+    batch = _one_or_several(answer, asked, "albums", Album.read)
+    if batch is None:
+        batch = list(Albums.read(answer, "albums").albums)
     return [
         {
             "album_id": album_id,
@@ -105,7 +154,9 @@ def artist_details(
     answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
 ) -> list[dict[str, Any]]:
     """What one answer to a batch adds to the rows of `artists`, as `album_details` for albums."""
-    batch = Artists.read(answer, "artists").artists
+    batch = _one_or_several(answer, asked, "artists", Artist.read)
+    if batch is None:
+        batch = list(Artists.read(answer, "artists").artists)
     return [
         {
             "artist_id": artist_id,

@@ -184,6 +184,11 @@ class Told:
         """Whether anybody knows the track."""
         return track_id in self._known
 
+    @property
+    def unknown(self) -> Collection[str]:
+        """The tracks that nobody who was asked so far knows."""
+        return self._asked.keys()
+
     def by_month(self, track_ids: Iterable[str], month: str) -> list[list[str]]:
         """Tracks by the month that their rows stand in, or will; `month` for those without one.
 

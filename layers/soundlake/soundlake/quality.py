@@ -9,14 +9,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from math import inf
 from statistics import median
 from typing import Any, Literal
 
 from soundlake.charts import Hole
-from soundlake.providers import CHART_FILE, PLAYLIST
+from soundlake.providers import CHART_FILE, KWORB, PLAYLIST
 from soundlake.texts import shortened
 from soundlake.times import TimeError, format_time, parse_time
 
@@ -63,8 +63,8 @@ class Expectation:
     """One expectation: `check(subject, expectation)` finds where it does not hold.
 
     The subject is a `ShownChart`, a `FeaturesAnswer`, a `TrackFeatures` or a `ChartsDay`, as
-    `about` says. A value of `column` that breaches becomes null. With a `provider`, it is expected
-    of its charts alone.
+    `about` says. A value of `column` that breaches becomes null. With `providers`, it is expected
+    of their charts alone.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Expectation:
     check: Callable[[Any, "Expectation"], Iterable[Finding]]
     bounds: Mapping[str, float] = field(default_factory=dict)
     column: str | None = None
-    provider: str | None = None
+    providers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +155,17 @@ class TrackFeatures:
 
 @dataclass(frozen=True, slots=True)
 class ChartTable:
-    """A chart's table beside the others of the day; `coverage` is the share with features."""
+    """A chart's table beside the others of the day; `coverage` is the share with features.
+
+    `before` is the latest earlier day that the lake has of a chart whose source shows only its
+    latest day, and says which.
+    """
 
     origin: Origin
     cadence: str
     positions: Mapping[int, str]
     coverage: float | None = None
+    before: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +262,9 @@ def suspects(tables: Iterable[ChartTable]) -> list[str]:
 def _breaches(about: str, subject: Any, origin: Origin) -> Iterator[Breach]:
     """Each breach once: no two have one expectation, chart and `about`."""
     for expectation in EXPECTATIONS:
-        if expectation.about != about or expectation.provider not in (None, _provider(subject)):
+        if expectation.about != about:
+            continue
+        if expectation.providers and _provider(subject) not in expectation.providers:
             continue
         consequence = SET_TO_NULL if expectation.column else PUBLISHED
         found: dict[tuple[Origin, str], Breach] = {}
@@ -503,6 +510,23 @@ def _coverage_kept(day: ChartsDay, expectation: Expectation) -> Iterator[Finding
             )
 
 
+def _no_day_skipped(day: ChartsDay, _: Expectation) -> Iterator[Finding]:
+    for table in day.tables:
+        if table.cadence != "daily" or table.before is None:
+            continue
+        first, end = table.before + timedelta(days=1), table.origin.chart_date
+        if first < end:
+            last = end - timedelta(days=1)
+            about = str(first) if first == last else f"{first} to {last}"
+            yield Finding(
+                about,
+                f"nothing of {about}",
+                f"{table.origin} comes after that of {table.before}: {about} was not read while it "
+                "was shown. A file of charts.spotify.com can be imported in its place.",
+                table.origin,
+            )
+
+
 def _charts_loaded(day: ChartsDay, expectation: Expectation) -> Iterator[Finding]:
     usual = median(day.usual) if day.usual else 0
     if day.loaded < usual * expectation.bounds["share"]:
@@ -597,10 +621,16 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         "a file differs from those of the days beside it",
         _not_another_days,
         {"rows": 10},
-        provider=CHART_FILE,
+        providers=[CHART_FILE],
     ),
     Expectation(
-        "fifty_places", "chart", "warning", "50 places", _places, {"places": 50}, provider=PLAYLIST
+        "fifty_places",
+        "chart",
+        "warning",
+        "50 places",
+        _places,
+        {"places": 50},
+        providers=[PLAYLIST],
     ),
     Expectation(
         "two_hundred_places",
@@ -609,7 +639,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         "200 places",
         _places,
         {"places": 200},
-        provider=CHART_FILE,
+        providers=[CHART_FILE, KWORB],
     ),
     Expectation(
         "streams_fall",
@@ -663,6 +693,13 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         "no two charts of a day show one table",
         _tables_differ,
         OTHERS_TABLE.bounds,
+    ),
+    Expectation(
+        "no_day_skipped",
+        "charts",
+        "warning",
+        "a daily chart's page of every day",
+        _no_day_skipped,
     ),
     Expectation(
         "coverage_kept",

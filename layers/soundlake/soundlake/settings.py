@@ -19,6 +19,9 @@ class Settings:
     analyses_per_day: str
     feature_sources: str
     reccobeats_api_url: str
+    chart_sources: str
+    kworb_url: str
+    contact: str
 
 
 @cache

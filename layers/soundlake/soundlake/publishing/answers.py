@@ -39,7 +39,9 @@ class PendingAnswers:
         self._features = PendingFeatures(lake, raw, month, order)
         self.features, self.changed = self._features.rows, self._features.changed
         self.problems += self._features.problems
+        self._unread: dict[str, str] = {}
         self._analyses = self._pending(replace(ANALYSES, rows=self._analysed))
+        self.problems += [self._unread[key] for key in sorted(self._unread)]
         self.sections = _new(*self._analyses)
 
     @property
@@ -66,7 +68,7 @@ class PendingAnswers:
                     segments = segment_row(answer, row["track_id"], fetched_at, raw_key)
                     self._segments[raw_key] = segments
                 except BadAnswerError as error:
-                    self.problems.append(str(error))  # its sections stand without them
+                    self._unread[raw_key] = str(error)  # its sections stand without them
         return found
 
     def publish_segments(self) -> None:

@@ -1,59 +1,143 @@
 """Tracks, albums and artists: a row for every one that a chart or a play names.
 
 The rows that name a track also name the answer that showed it, and the entity's row is made of
-that. So whatever an earlier run left undone is found again, and nothing is asked. Chart files show
-too little of a track: its row comes once a play or an answer shows it.
+that. So whatever an earlier run left undone is found again, and nothing is asked. Chart files and
+kworb.net's pages show too little of a track: its row comes once a play shows it, or an answer to
+Enrich about it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
 from soundlake.charts import next_page, read_playlist, shown_tracks
-from soundlake.entities import entity_rows
+from soundlake.entities import CARRIERS, entity_rows, looked_up_tracks
 from soundlake.plays import read_tracks
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import Playlist, Track
-from soundlake.store.chart_files import PREFIX as CHART_FILES
+from soundlake.store.answers import TRACKS, Answers
 from soundlake.store.lake import READERS, Lake, Replaced, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 
 # In the order of writing: a track's row says that the rows of its albums and artists are there.
 IDS = {"artists": "artist_id", "albums": "album_id", "tracks": "track_id"}
+# What is known of them, the id first. A track that Spotify does not know has no source.
+_COLUMNS = {
+    "artists": ["artist_id"],
+    "albums": ["album_id"],
+    "tracks": ["track_id", "source", "detail_raw_key"],
+}
 
 
 def publish_entities(
     lake: Lake, raw: Raw, month: str, named: Sequence[pa.Table]
-) -> tuple[dict[str, Replaced], set[str], list[str]]:
+) -> tuple[list[tuple[str, Replaced]], set[str], list[str]]:
     """Add the rows of unknown tracks, albums and artists to the month's objects.
 
     `named` are tables with track_id, album_id, artist_ids and raw_keys (the answers that showed
-    the track so). Returns what was replaced, the ids that were added, and a sentence for each
-    answer that cannot be read.
+    the track so). Tracks that were looked up bring theirs too; their rows name the answers.
+    Returns each table with what was replaced, the ids of which something is known now, and a
+    sentence for each answer that cannot be read.
     """
-    known = {table: ids_by_month(lake, table) for table in IDS}
-    evidence = _evidence(named, {table: set().union(*known[table].values()) for table in IDS})
+    known = {table: lake.by_month(table, columns) for table, columns in _COLUMNS.items()}
+    looked_up = _LookedUp(lake, raw, month, known["tracks"])
+    evidence = _evidence(named, {table: _known(rows) for table, rows in known.items()})
     rows, problems = _rows(raw, evidence)
-    replaced, added = {}, set()
-    for table, id_column in IDS.items():
-        elsewhere = set().union(*(ids for each, ids in known[table].items() if each != month))
-        new = {each: row for each, row in rows[table].items() if each not in elsewhere}
-        replaced[table] = lake.replace(table, month, table, adding(new.values(), id_column))
+    problems += looked_up.problems
+    replaced, added = [], set[str]()
+    for table in ("artists", "albums"):
+        found = looked_up.rows[table] | rows[table]
+        elsewhere = _ids(known[table], but=month)
+        new = {each: row for each, row in found.items() if each not in elsewhere}
+        change = adding(new.values(), IDS[table])
+        replaced.append((table, lake.replace(table, month, table, change)))
         added |= set(new)
+    carried, details = rows["tracks"], looked_up.details
+    elsewhere = _ids(known["tracks"], but=month)
+    for each in sorted({month, *looked_up.answers.months_with([*carried, *details])}):
+        new_ids = {*carried, *details} - elsewhere if each == month else set[str]()
+        change = _tracks(carried, details, new_ids)
+        replaced.append(("tracks", lake.replace("tracks", each, "tracks", change)))
+    added |= carried.keys() | {each for each, row in details.items() if row.get("source")}
     return replaced, added, problems
 
 
-def ids_by_month(lake: Lake, table: str) -> dict[str, set[str]]:
-    """The ids of a table's rows, by month."""
-    column = IDS[table]
-    found = lake.by_month(table, [column])
-    return {
-        month: {str(each) for each in rows.column(column).to_pylist()}
-        for month, rows in found.items()
-    }
+class _LookedUp:
+    """The pending answers about tracks: `details` are their rows, the first answer's of each.
+
+    `rows` are those of the albums and artists that they carry. `problems` are sentences on answers
+    that cannot be read, unless all that they are about is known from others.
+    """
+
+    def __init__(self, lake: Lake, raw: Raw, month: str, tables: Mapping[str, pa.Table]) -> None:
+        self.rows: dict[str, dict[str, Row]] = {"albums": {}, "artists": {}}
+        self.details: dict[str, Row] = {}
+        self._carried: dict[str, dict[str, list[Row]]] = {}
+        self.answers = Answers(replace(TRACKS, rows=self._read), raw, lake, lambda: tables)
+        good, bad = self.answers.readable(self.answers.pending(month))
+        for key, found in good.items():
+            for row in found:
+                self.details.setdefault(row["track_id"], row)
+            for table, rows in self.rows.items():
+                for row in self._carried[key][table]:
+                    rows.setdefault(row[IDS[table]], row)
+        known = self.answers.known() | self.details.keys()
+        self.problems = [why for key, why in bad.items() if not self.answers.superseded(key, known)]
+
+    def _read(
+        self, answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
+    ) -> list[Row]:
+        """Rows of `tracks`; the same look at an answer finds the albums and artists."""
+        found = looked_up_tracks(answer, asked)
+        self._carried[raw_key] = entity_rows((track for _, track in found if track), fetched_at)
+        return TRACKS.rows(answer, asked, fetched_at=fetched_at, raw_key=raw_key)
+
+
+def _tracks(
+    carried: Mapping[str, Row], details: Mapping[str, Row], new_ids: set[str]
+) -> Callable[[list[Row]], list[Row]]:
+    """The change that adds these tracks, and fills in what is new of those that are there."""
+
+    def change(before: list[Row]) -> list[Row]:
+        rows = {row["track_id"]: row for row in before}
+        return [
+            _track(rows.get(each), carried.get(each), details.get(each))
+            for each in sorted(rows.keys() | new_ids)
+        ]
+
+    return change
+
+
+def _track(before: Row | None, carried: Row | None, detail: Row | None) -> Row:
+    """A track's row, of the first that knows it; it names the first answer about it.
+
+    What Spotify did not know when it was asked may be carried by a later play.
+    """
+    told = [row for row in (before, carried, detail) if row is not None]
+    known = next((row for row in told if row.get("source") is not None), told[0])
+    asked = next((row for row in told if row.get("detail_raw_key") is not None), {})
+    return known | {name: asked.get(name) for name in ("detailed_at", "detail_raw_key")}
+
+
+def _ids(by_month: Mapping[str, pa.Table], but: str) -> set[str]:
+    """The ids of a table's rows in all months but one."""
+    found = (rows.column(0).to_pylist() for month, rows in by_month.items() if month != but)
+    return {str(each) for ids in found for each in ids}
+
+
+def _known(by_month: Mapping[str, pa.Table]) -> set[str]:
+    """The ids of a table's rows; those with a source, where there may be some without."""
+    found = set[str]()
+    for rows in by_month.values():
+        if "source" in rows.column_names:
+            rows = rows.filter(rows.column("source").is_valid())  # noqa: PLW2901 - the same rows
+        found.update(str(each) for each in rows.column(0).to_pylist())
+    return found
 
 
 def adding(rows: Iterable[Row], id_column: str) -> Callable[[list[Row]], list[Row]]:
@@ -82,7 +166,7 @@ def _evidence(named: Sequence[pa.Table], known: dict[str, set[str]]) -> dict[str
         for row in table.take(pa.array(rows, pa.int64())).to_pylist():
             if row["track_id"] is not None:
                 # Keys in the order in which they came, each once.
-                keys = [key for key in row["raw_keys"] or () if not key.startswith(CHART_FILES)]
+                keys = [key for key in row["raw_keys"] or () if key.startswith(CARRIERS)]
                 found.setdefault(row["track_id"], {}).update(dict.fromkeys(keys))
     return {track_id: list(keys) for track_id, keys in found.items()}
 

@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from soundlake.abilities import Abilities
     from soundlake.sources.keyless import KeylessApi
+    from soundlake.sources.site import Site
     from soundlake.spotify.client import Spotify
 
 
@@ -13,5 +15,16 @@ class Clients(Protocol):
     def spotify(self) -> "Spotify":
         """Spotify, with what captures leave of its quota."""
 
-    def keyless(self, source: str, base: str, spacing_s: float) -> "KeylessApi":
-        """A source without keys at an address, asked at most once in so many seconds."""
+    def abilities(self) -> "Abilities":
+        """What is known of what Spotify lets the app do."""
+
+    def keyless(
+        self, source: str, base: str, spacing_s: float, contact: str | None = None
+    ) -> "KeylessApi":
+        """A source without keys at an address, asked at most once in so many seconds.
+
+        `contact` is told to it, for its operators to reach us.
+        """
+
+    def site(self, name: str, base: str, spacing_s: float, contact: str) -> "Site":
+        """A web site that robots may visit, asked as `keyless` does."""

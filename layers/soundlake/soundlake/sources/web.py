@@ -32,7 +32,7 @@ NO_JSON = (ValueError, RecursionError)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a source sent: the body byte for byte, decoded, and the source's time (UTC)."""
+    """What a source sent: the body byte for byte, its JSON if any, and the source's time (UTC)."""
 
     body: bytes
     json: Any
@@ -52,15 +52,16 @@ class Web:
         self,
         source: str,
         *,
+        user_agent: str = USER_AGENT,
         clock: Callable[[], datetime] = utc_now,
         backoff_s: float = 0.5,
     ) -> None:
         self.requests: Counter[str] = Counter()
         self._source = source
         self._clock = clock
-        self._offset = timedelta(0)
+        self._offset: timedelta | None = None  # of the source's clock, once it has answered
         self._session = requests.Session()
-        self._session.headers["User-Agent"] = USER_AGENT
+        self._session.headers["User-Agent"] = user_agent
         retry = Retry(
             total=TRIES - 1,
             status_forcelist=(500, 502, 503, 504),
@@ -79,7 +80,11 @@ class Web:
 
     def known_time(self) -> datetime:
         """The source's time (UTC) as far as it is known: this machine's until the first answer."""
-        return self._clock() + self._offset
+        return self._clock() + (self._offset or timedelta(0))
+
+    def heard_time(self) -> datetime | None:
+        """The source's time (UTC), by its latest answer; None before the first."""
+        return None if self._offset is None else self._clock() + self._offset
 
     def send(self, method: str, url: str, name: str, **options: Any) -> requests.Response:
         """One request, counted as `name`, whatever its status. Raises UnavailableError."""

@@ -35,6 +35,7 @@ from soundlake.spotify.models import (
     ALBUMS_PER_REQUEST,
     ARTISTS_PER_REQUEST,
     FEATURES_PER_REQUEST,
+    TRACKS_PER_REQUEST,
     Token,
     User,
 )
@@ -162,6 +163,10 @@ class Spotify:
         """The audio features of 1 to 100 tracks, in the order asked."""
         return self._several("audio-features", track_ids, FEATURES_PER_REQUEST)
 
+    def tracks(self, track_ids: Sequence[str]) -> Answer:
+        """1 to 50 tracks in full, in the order asked."""
+        return self._several("tracks", track_ids, TRACKS_PER_REQUEST)
+
     def albums(self, album_ids: Sequence[str]) -> Answer:
         """1 to 20 albums in full, in the order asked."""
         return self._several("albums", album_ids, ALBUMS_PER_REQUEST)
@@ -169,6 +174,14 @@ class Spotify:
     def artists(self, artist_ids: Sequence[str]) -> Answer:
         """1 to 50 artists in full, in the order asked."""
         return self._several("artists", artist_ids, ARTISTS_PER_REQUEST)
+
+    def track(self, track_id: str) -> Answer:
+        """One track in full. Raises NotFoundError where Spotify knows none."""
+        return self._get_as_app(f"{self._api_url}/tracks/{track_id}")
+
+    def artist(self, artist_id: str) -> Answer:
+        """One artist in full. Raises NotFoundError where Spotify knows none."""
+        return self._get_as_app(f"{self._api_url}/artists/{artist_id}")
 
     def audio_analysis(self, track_id: str) -> Answer:
         """The audio analysis of one track. Raises NotFoundError where Spotify has none."""

@@ -72,7 +72,8 @@ class ExpiredTokenError(RefusedError):
 class NotFoundError(SpotifyError):
     """Spotify knows nothing under this id, or withholds it from this app (404).
 
-    `answer` is what it sent, where that was JSON: to know that there is nothing is worth keeping.
+    `answer` is what it sent, of Spotify where that was JSON: to know that there is nothing is worth
+    keeping.
     """
 
     def __init__(self, text: str, answer: "Answer | None" = None) -> None:

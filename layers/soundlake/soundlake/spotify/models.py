@@ -15,6 +15,7 @@ from soundlake.spotify.errors import BadAnswerError
 FEATURES_PER_REQUEST = 100
 ALBUMS_PER_REQUEST = 20
 ARTISTS_PER_REQUEST = 50
+TRACKS_PER_REQUEST = 50
 
 # Whole numbers as wide as the columns they go to: one that fits none would keep all rows out.
 _Int = Annotated[int, Field(ge=-(2**31), lt=2**31)]
@@ -131,6 +132,12 @@ class Track(_Answer):
     album: Album
     external_ids: ExternalIds = ExternalIds()
     linked_from: LinkedFrom | None = None
+
+
+class Tracks(_Answer):
+    """Tracks in the order asked; null where Spotify knows none."""
+
+    tracks: tuple[Track | None, ...]
 
 
 class Page(_Answer):

@@ -5,18 +5,23 @@ month or the next finds the answer and does not ask again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
-from soundlake.entities import album_details, artist_details
+from soundlake.entities import album_details, artist_details, not_found, track_details
 from soundlake.sections import section_row
 from soundlake.sources.features import SOURCES
 from soundlake.spotify.errors import BadAnswerError
-from soundlake.spotify.models import ALBUMS_PER_REQUEST, ARTISTS_PER_REQUEST
-from soundlake.store.lake import Lake, Row
+from soundlake.spotify.models import (
+    ALBUMS_PER_REQUEST,
+    ARTISTS_PER_REQUEST,
+    TRACKS_PER_REQUEST,
+)
+from soundlake.store.lake import READERS, Lake, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.times import month_of, shift_month
@@ -37,7 +42,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of answer: where it is kept, which table it goes to, how many ids a request has.
+    """One kind of answer: where it is kept, its table, and how many ids a request may have.
 
     `named` is the table's column that names the answer; a row without it was not asked about.
     Where several answers make a row, `all_named` is the column that names all; older rows have
@@ -70,13 +75,8 @@ def _sections(
     if len(asked) != 1:
         raise BadAnswerError(f"audio analysis: 1 answer to {len(asked)} ids")
     (track_id,) = asked
-    known = None if _not_found(answer) else answer
+    known = None if not_found(answer) else answer
     return [section_row(known, track_id, fetched_at, raw_key)]
-
-
-def _not_found(answer: Any) -> bool:
-    error = answer.get("error") if isinstance(answer, dict) else None
-    return isinstance(error, dict) and error.get("status") == 404
 
 
 FEATURES = {
@@ -92,12 +92,13 @@ FEATURES = {
     )
     for name, source in SOURCES.items()
 }
+TRACKS = Kind("tracks", "tracks", "track_id", "detail_raw_key", TRACKS_PER_REQUEST, track_details)
 ALBUMS = Kind("albums", "albums", "album_id", "detail_raw_key", ALBUMS_PER_REQUEST, album_details)
 ARTISTS = Kind(
     "artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, artist_details
 )
 ANALYSES = Kind("audio-analysis", "track_sections", "track_id", "raw_key", 1, _sections)
-KINDS = (*FEATURES.values(), ALBUMS, ARTISTS, ANALYSES)
+KINDS = (TRACKS, *FEATURES.values(), ALBUMS, ARTISTS, ANALYSES)
 
 
 class Answers:
@@ -167,6 +168,10 @@ class Answers:
         """The ids that the table, in any month, says were asked about."""
         return {each for rows in self._named.values() for each, answers in rows.items() if answers}
 
+    def present(self) -> set[str]:
+        """The ids that the table, in any month, has a row of, asked about or not."""
+        return {each for rows in self._named.values() for each in rows}
+
     def pending(self, month: str) -> list[str]:
         """The kept answers of a month and the one before that the table does not name yet."""
         named = {
@@ -195,12 +200,19 @@ class Answers:
         """The rows of each answer that can be read, and why each other one cannot."""
         good: dict[str, list[Row]] = {}
         bad: dict[str, str] = {}
-        for key in keys:
-            try:
-                good[key] = self.rows(key)
-            except (CorruptObjectError, BadAnswerError) as error:
-                bad[key] = str(error)
+        with ThreadPoolExecutor(READERS) as pool:
+            for key, found in zip(keys, pool.map(self._rows_or_why, keys), strict=True):
+                if isinstance(found, str):
+                    bad[key] = found
+                else:
+                    good[key] = found
         return good, bad
+
+    def _rows_or_why(self, key: str) -> list[Row] | str:
+        try:
+            return self.rows(key)
+        except (CorruptObjectError, BadAnswerError) as error:
+            return str(error)
 
     def day_of(self, key: str) -> date:
         """The day that a kept answer was asked on."""

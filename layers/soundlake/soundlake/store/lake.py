@@ -49,6 +49,21 @@ def object_key(table: str, month: str, name: str) -> str:
     return f"lake/{table}/month={month}/{name}.parquet"
 
 
+def until_unchanged[T](
+    key: str, attempt: Callable[[], T], sleep: Callable[[float], None] = time.sleep
+) -> T:
+    """What an attempt to read and replace an object gives; again where others wrote in between.
+
+    Raises ConflictError after `TRIES` conflicts.
+    """
+    for number in range(TRIES):
+        try:
+            return attempt()
+        except ConflictError:
+            sleep(random.uniform(0, 0.05 * 2**number))  # noqa: S311 - only spreads retries
+    raise ConflictError(f"{key} was written by others {TRIES} times in a row; run again.")
+
+
 def month_of_key(key: str) -> str:
     """The month in the key of a table's object."""
     return key.split("/")[2].removeprefix("month=")
@@ -72,7 +87,8 @@ class Lake:
         """
         key = object_key(table, month, name)
         schema = SCHEMAS[table]
-        for attempt in range(TRIES):
+
+        def attempt() -> Replaced:
             stored = self._bucket.get(key)
             before = decode(stored.body, schema, key) if stored else None
             rows = change(before.to_pylist() if before is not None else [])
@@ -80,18 +96,15 @@ class Lake:
             unchanged = before is not None and after.equals(before)
             if unchanged or (before is None and not after.num_rows):
                 return Replaced(key, after.num_rows, written=False)
-            try:
-                self._bucket.put(
-                    key,
-                    to_parquet(after),
-                    etag=stored.etag if stored else None,
-                    content_type="application/vnd.apache.parquet",
-                )
-            except ConflictError:
-                self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - only spreads retries
-            else:
-                return Replaced(key, after.num_rows, written=True)
-        raise ConflictError(f"{key} was written by others {TRIES} times in a row; run again.")
+            self._bucket.put(
+                key,
+                to_parquet(after),
+                etag=stored.etag if stored else None,
+                content_type="application/vnd.apache.parquet",
+            )
+            return Replaced(key, after.num_rows, written=True)
+
+        return until_unchanged(key, attempt, self._sleep)
 
     def months(self, table: str) -> list[str]:
         """The months that a table has objects of, in order."""
@@ -101,6 +114,14 @@ class Lake:
         """The keys of a table's objects, of one month or of all."""
         prefix = f"lake/{table}/month={month}/" if month else f"lake/{table}/"
         return [key for key in self._bucket.keys(prefix) if key.endswith(".parquet")]
+
+    def parts(self, table: str) -> dict[str, dict[str, str]]:
+        """A table's objects by month: each one's key with the ETag of what it holds."""
+        found: dict[str, dict[str, str]] = {}
+        for key, etag in self._bucket.etags(f"lake/{table}/").items():
+            if key.endswith(".parquet"):
+                found.setdefault(month_of_key(key), {})[key] = etag
+        return found
 
     def owners(self, table: str) -> list[str]:
         """The names of those who have objects of a table."""

@@ -106,6 +106,10 @@ class Bucket:
         """All keys under a prefix, in order, with the time of their last writing (UTC, s)."""
         return {entry["Key"]: entry["LastModified"] for entry in self._listed(prefix)}
 
+    def etags(self, prefix: str) -> dict[str, str]:
+        """All keys under a prefix, in order, with the ETag of what each holds."""
+        return {entry["Key"]: entry["ETag"] for entry in self._listed(prefix)}
+
     def _listed(self, prefix: str, after: str = "") -> "Iterator[ObjectTypeDef]":
         if not prefix.endswith("/"):
             raise ValueError(

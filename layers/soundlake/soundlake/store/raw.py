@@ -1,8 +1,9 @@
 """The raw zone: what a source answered, byte for byte, written once and never changed.
 
 An object's metadata says when the source answered (its own clock, UTC) and what was asked, the ids
-of a batch too where they fit. Keys are under `raw/`, end in `.json.gz`, and carry the attempt, so
-that a corrupt answer is superseded and not overwritten. Files that a person brings lie beside them.
+of a batch too where they fit. Keys are under `raw/`, end in `.json.gz` (a page's in `.html.gz` or
+`.txt.gz`), and carry the attempt, so that a corrupt answer is superseded and not overwritten.
+Files that a person brings lie beside them.
 """
 
 import json
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from soundlake.sources.web import Answer
 
 _ASKED = ".asked.json"
+_JSON = ".json.gz"
+_ENDINGS = (_JSON, ".html.gz", ".txt.gz")
 # S3 keeps 2 KiB of metadata with an object: names and values together.
 _REQUEST_CHARACTERS = 512
 _ASKED_CHARACTERS = 1400
@@ -33,11 +36,15 @@ _ASKED_CHARACTERS = 1400
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """A stored answer, decoded, with the source's time (UTC)."""
+    """A stored answer, decoded, with the source's time (UTC).
+
+    `body` are the bytes of a page, whose `json` is None.
+    """
 
     key: str
     json: Any
     at: datetime
+    body: bytes = b""
 
 
 class Raw:
@@ -109,7 +116,7 @@ class Raw:
         keys = self._bucket.keys(prefix, after)
         if before:
             keys = takewhile(lambda key: key < before, keys)
-        return [key for key in keys if key.endswith(".json.gz")]
+        return [key for key in keys if key.endswith(_ENDINGS)]
 
 
 def _answer(stored: StoredObject, key: str) -> RawAnswer:
@@ -117,7 +124,10 @@ def _answer(stored: StoredObject, key: str) -> RawAnswer:
         at = parse_time(stored.metadata["at"])
     except (KeyError, TimeError) as error:
         raise CorruptObjectError(f"{key} does not say when it was answered.") from error
-    return RawAnswer(key, decode(unpack(stored.body, key), key), at)
+    body = unpack(stored.body, key)
+    if key.endswith(_JSON):
+        return RawAnswer(key, decode(body, key), at)
+    return RawAnswer(key, None, at, body)
 
 
 def _ids(body: bytes, name: str) -> list[str]:

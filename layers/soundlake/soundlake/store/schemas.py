@@ -188,6 +188,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("fetched_at", _TIME),
             ("popularity", _INT),
             ("linked_from_id", _STRING),
+            ("detailed_at", _TIME),
+            ("detail_raw_key", _STRING),
         ]
     ),
     "albums": pa.schema(
@@ -353,6 +355,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rows", _INT),
             ("holes", _INT),
             ("not_before", _TIME),
+            ("shown_date", _DATE),
         ]
     ),
     "data_quality": pa.schema(
