@@ -74,6 +74,35 @@ def test_failures_are_shown_with_their_reasons() -> None:
     assert "Not done" in text
 
 
+def test_charts_that_nobody_may_be_asked_for_are_told_in_a_line() -> None:
+    one = report()
+    assert one.daily is not None
+    missing = {"status": "unavailable", "unserved": True, "repair": False, "error": "Import [it]."}
+    one.daily.charts += [missing | {"chart": f"daily-A{letter}"} for letter in "ABCDEF"]
+    one.daily.charts.append(missing | {"chart": "daily-NO", "error": "No page."})
+
+    lines = [" ".join(line.split()) for line in printed(one).splitlines()]
+
+    assert "Charts 1 done with 50 rows, 0 failed, 7 unavailable" in lines
+    assert "! 6 charts unavailable: Import [it]." in lines
+    assert "! daily-NO unavailable: No page." in lines
+    assert not any("Run again" in line for line in lines)
+    assert one.succeeded
+    assert "1 of 8 charts loaded, 7 unavailable" in verdict(one.daily)
+
+
+def test_a_day_that_was_shown_is_told() -> None:
+    shown = {"chart": "daily-NO", "status": "loaded", "rows": 200, "shown_date": "2025-02-16"}
+
+    assert chart_line(shown).endswith("200 rows of 2025-02-16")
+    assert chart_line(shown | {"status": "unchanged"}).endswith(
+        "still that of 2025-02-16, which is there"
+    )
+    assert chart_line(shown | {"status": "unchanged", "shown_date": None}).endswith(
+        "not changed since it was last read"
+    )
+
+
 def test_a_real_day_is_attributed() -> None:
     text = printed(report(made_up=False))
     assert "Kaggle, ODC-By 1.0" in text
