@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from local.kworb import app as kworb
 from local.spotify.settings import Mode, Settings
-from local.spotify.world import midnight
+from local.spotify.world import Track, midnight
 from tests.figures import least
 from tests.figures.days import DaysWorld, Listening, charted, days_world
 from tests.figures.files import chart_files
@@ -16,7 +17,16 @@ from tests.figures.lake import DaysLake, Sent
 from tests.statemachines.engine import Execution
 from tests.template.translated import DEFAULT
 
-MODES: tuple[Mode, ...] = ("extended", "development_2025", "development")
+Charts = Literal["spotify", "files", "kworb"]
+# Each access mode with whom its charts are from.
+MODES: tuple[tuple[Mode, Charts], ...] = (
+    ("extended", "spotify"),
+    ("development_2025", "files"),
+    ("development", "files"),
+    ("development", "kworb"),
+)
+CONTACT = "you@example.org"
+SOURCES = {"kworb": {"CHART_SOURCES": "spotify,kworb", "CONTACT": CONTACT}}
 RUNS = (timedelta(hours=12, minutes=30), timedelta(hours=16, minutes=30), timedelta(hours=20.5))
 CAPTURES = tuple(timedelta(minutes=7 + 20 * number) for number in range(72))
 MOST_RUNS = 60  # that may be needed to ask for everything once
@@ -157,29 +167,44 @@ def ours(run: Execution) -> Counter[str]:
     return total
 
 
-def days(path: Path, mode: Mode) -> list[Case]:
+def days(path: Path, mode: Mode, charts: Charts) -> list[Case]:
     """The first daily run on a day, and the next day's, 5 % of whose tracks are new.
 
     Where one run has not the time for everything, as many follow as it takes.
     """
-    world = days_world(path, 2)
-    lake = DaysLake(world, Settings(mode=mode), UNLIMITED)
+    behind = kworb.BEHIND if charts == "kworb" else timedelta(0)
+    world = days_world(path, 2 + behind.days)
+    lake = DaysLake(world, Settings(mode=mode), SOURCES.get(charts))
     truth = least.Truth(world, mode, analyses=analyses())
-    found = []
+    found: list[Case] = []
     with lake.opened():
-        for day, name in zip(sorted(world.pages), ("the first day", "the next day"), strict=True):
+        for day in sorted(world.pages)[behind.days :]:
             lake.time.reach(midnight(day))
             counting = Counting(lake)
-            if mode != "extended":
+            if charts == "files":
                 lake.load_files(chart_files(world, day, world.charts))
             _until_all_is_asked(counting, midnight(day) + RUNS[0])
-            tracks = charted(world, day)
             truth.begin_day()
-            needed = truth.run(tracks) if mode == "extended" else truth.run((), tracks)
-            probed = least.probe(mode) if name == "the first day" else []
-            parts = [*least.charts(world, mode), *needed, *probed, *counting.app_tokens()]
-            found.append(counting.case(f"{mode}: {name}", parts))
+            if charts == "spotify":
+                parts = [*least.playlists(world), *truth.run(charted(world, day))]
+            else:
+                named = charted(world, day) if charts == "files" else _on_kworb(lake, day - behind)
+                parts = truth.run((), named)
+            if charts == "kworb":
+                parts += least.kworb(world)
+            name = "the next day" if found else "the first day"
+            probed = [] if found else least.probe(mode)
+            parts += [*probed, *counting.app_tokens()]
+            found.append(counting.case(f"{mode}, charts from {charts}: {name}", parts))
     return found
+
+
+def _on_kworb(lake: DaysLake, day: date) -> list[Track]:
+    """The tracks that the local kworb.net's charts of a day show: 200 each."""
+    shown = [
+        one for chart in lake.provided.charts for one in kworb.tracks(lake.control, chart, day)
+    ]
+    return list({one.id: one for one in shown}.values())
 
 
 def _until_all_is_asked(counting: Counting, at: datetime) -> None:
@@ -194,7 +219,7 @@ def _until_all_is_asked(counting: Counting, at: datetime) -> None:
 def month(path: Path, mode: Mode, days: int = MONTH) -> Case:
     """A listener's month: captures every 20 minutes, their country's chart, three runs a day."""
     world = days_world(path, days, older=OLDER)
-    lake = DaysLake(world, Settings(mode=mode), UNLIMITED)
+    lake = DaysLake(world, Settings(mode=mode))
     parts = least.probe(mode)
     with lake.opened():
         lived = _Month(lake, world, Listening(world, days), mode)
@@ -248,7 +273,3 @@ class _Month:
 def analyses() -> int:
     """How many a day a stack's runs ask for unless told otherwise."""
     return int(DEFAULT.value("AnalysesPerDay"))
-
-
-# Everything may be asked: what a quota does is the budget's simulation.
-UNLIMITED: dict[str, str] = {}

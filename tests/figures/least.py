@@ -118,12 +118,19 @@ def probe(mode: Mode) -> list[Least]:
     ]
 
 
-def charts(world: World, mode: Mode) -> list[Least]:
+def playlists(world: World) -> list[Least]:
     """A look at every chart's playlist."""
-    if mode != "extended":
-        return []
     count, each = len(world.charts), f"ceil(50 / {PLAYLIST_PAGE})"
     return [Least("playlists/{id}", count, f"{count} charts x {each}", f"charts x {each}")]
+
+
+def kworb(world: World) -> list[Least]:
+    """A page of every chart a day, and what robots may do."""
+    count = len(world.charts)
+    return [
+        Least("kworb.net/country", count, f"{count} charts", "charts"),
+        Least("kworb.net/robots.txt", 1, "1 a day", "1 a day"),
+    ]
 
 
 def tokens(processes: Mapping[str, int]) -> list[Least]:

@@ -12,12 +12,12 @@ from rich.console import Console
 from local.spotify.settings import Mode
 from tests.figures import budget, counted
 from tests.figures.budget import Day, Plan
-from tests.figures.counted import Case
+from tests.figures.counted import Case, Charts
 
 
-def days(path: Path, mode: Mode) -> list[Case]:
+def days(path: Path, mode: Mode, charts: Charts) -> list[Case]:
     """The first day and the next one."""
-    return counted.days(path, mode)
+    return counted.days(path, mode, charts)
 
 
 def month(path: Path, mode: Mode, days: int) -> list[Case]:

@@ -8,8 +8,9 @@ import pytest
 from moto import mock_aws
 from soundlake.store.objects import Bucket, ConflictError
 
+from local.spotify.settings import Mode
 from tests.figures import budget, counted, least, report
-from tests.figures.counted import Case, Line
+from tests.figures.counted import Case, Charts, Line
 from tests.figures.days import (
     HEAPS,
     NEW_SHARE,
@@ -35,7 +36,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_small_day_and_the_next_ask_the_least(day: Path) -> None:
-    first, second = counted.days(day, "extended")
+    first, second = counted.days(day, "extended", "spotify")
 
     assert first.wrong() == second.wrong() == []
     assert {line.endpoint: line.counted for line in first.lines} == {
@@ -48,6 +49,42 @@ def test_a_small_day_and_the_next_ask_the_least(day: Path) -> None:
     }
     assert (first.more, second.more) == (0, 0)
     assert second.counted < first.counted
+
+
+@pytest.mark.parametrize(
+    ("mode", "charts", "asked"),
+    [
+        (
+            "development_2025",
+            "files",
+            {"tracks": 2, "albums": 4 + 1, "artists": 1, "playlists/{id}": 2, "audio-features": 1}
+            | {"audio-analysis/{id}": 1, "reccobeats/audio-features": 2, "api/token": 3},
+        ),
+        (
+            "development",
+            "files",
+            {"tracks/{id}": 67, "albums/{id}": 67 + 1, "artists/{id}": 13, "albums": 1}
+            | {"playlists/{id}": 2, "audio-features": 1, "audio-analysis/{id}": 1}
+            | {"reccobeats/audio-features": 2, "api/token": 3},
+        ),
+        (
+            "development",
+            "kworb",
+            {"kworb.net/country": 6, "kworb.net/robots.txt": 1}
+            | {"tracks/{id}": 76, "albums/{id}": 76 + 1, "artists/{id}": 14, "albums": 1}
+            | {"playlists/{id}": 2, "audio-features": 1, "audio-analysis/{id}": 1}
+            | {"reccobeats/audio-features": 2, "api/token": 3},
+        ),
+    ],
+)
+def test_in_development_mode_too(
+    mode: Mode, charts: Charts, asked: dict[str, int], day: Path
+) -> None:
+    first, second = counted.days(day, mode, charts)
+
+    assert first.wrong() == second.wrong() == []
+    assert (first.more, second.more) == (0, 0)
+    assert {line.endpoint: line.counted for line in first.lines} == asked
 
 
 def line(least: int, counted: int, ours: int | None = None) -> Line:
