@@ -138,6 +138,7 @@ def _live(lake: DaysLake, listening: Listening, day: Day) -> Day:
         else:
             day.captures += 1
             day.missed += lake.capture(begin + each).status != "captured"
+    lake.derive()
     _count(day, lake.providers.sent[sent:], lake.providers.sent)
     _measure(lake, listening, day)
     return day

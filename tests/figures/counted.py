@@ -1,7 +1,7 @@
 """Requests as the local providers counted them, beside the least and beside our own count."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -167,13 +167,14 @@ def ours(run: Execution) -> Counter[str]:
     return total
 
 
-def days(path: Path, mode: Mode, charts: Charts) -> list[Case]:
+def days(path: Path, mode: Mode, charts: Charts, only: Sequence[str] = ()) -> list[Case]:
     """The first daily run on a day, and the next day's, 5 % of whose tracks are new.
 
-    Where one run has not the time for everything, as many follow as it takes.
+    Where one run has not the time for everything, as many follow as it takes. `only` these
+    countries' charts.
     """
     behind = kworb.BEHIND if charts == "kworb" else timedelta(0)
-    world = days_world(path, 2 + behind.days)
+    world = days_world(path, 2 + behind.days, only=only)
     lake = DaysLake(world, Settings(mode=mode), SOURCES.get(charts))
     truth = least.Truth(world, mode, analyses=analyses())
     found: list[Case] = []

@@ -55,11 +55,18 @@ class DaysWorld(World):
 
 
 def days_world(
-    path: Path, days: int, *, older: int = 0, new: float = NEW_SHARE, seed: int = 1
+    path: Path,
+    days: int,
+    *,
+    older: int = 0,
+    new: float = NEW_SHARE,
+    only: Sequence[str] = (),
+    seed: int = 1,
 ) -> DaysWorld:
     """The world of a charts CSV and `days - 1` days after it, with so many older tracks.
 
-    `new` is the share of a day's tracks that the day before did not have.
+    `new` is the share of a day's tracks that the day before did not have; `only` names the
+    countries whose charts there are, where not all are wanted.
 
     Raises:
         WorldError: where the file cannot be read.
@@ -67,7 +74,8 @@ def days_world(
     first = charts_world(path, seed=seed)
     maker = _Maker(first, new, seed)
     assert first.fixed_date is not None
-    pages = {first.fixed_date: dict(first.pages or {})}
+    shown = first.pages or {}
+    pages = {first.fixed_date: {each: shown[each] for each in only or shown}}
     for number in range(1, days):
         day = first.fixed_date + timedelta(days=number)
         pages[day] = maker.day_after(pages[day - timedelta(days=1)], day)
@@ -77,7 +85,7 @@ def days_world(
         made_up=first.made_up,
         seed=seed,
         catalogue=Catalogue(maker.tracks, maker.whole_albums(), maker.artists),
-        charts=first.charts,
+        charts=[one for one in first.charts if one.country in pages[first.fixed_date]],
         listeners=first.listeners,
         default_clock=first.default_clock,
         pages=pages,

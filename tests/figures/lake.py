@@ -232,6 +232,7 @@ class DaysLake(World):
         self.engine = DaysEngine({verb: self._handler(verb) for verb in VERBS}, self.time)
         self.bucket = MemoryBucket(BUCKET, lambda: self.time.now, WRANGLED)
         self.captures: list[Captured] = []
+        self._underived: Row | None = None
         self._added = dict(environment or {})
         self._made: set[str] = set()
 
@@ -276,6 +277,7 @@ class DaysLake(World):
     def daily(self, at: datetime) -> Execution:
         """The daily machine as scheduled at an instant, its functions' processes new."""
         self.time.reach(at)
+        self.derive()
         self.begin_anew()
         if "daily" not in self._made:
             self.engine.create("daily", asl.substituted("daily"))
@@ -284,7 +286,11 @@ class DaysLake(World):
         return self.engine.run("daily", given, f"daily-{at:%Y%m%dT%H%M}", LIMIT_S)
 
     def capture(self, at: datetime) -> Captured:
-        """One capture of the account as scheduled at an instant, and what Derive makes of it."""
+        """One capture of the account as scheduled at an instant.
+
+        Derive makes of it what it does once the next daily run needs it: it finishes whatever was
+        captured before it too. An attempt without a page is recorded at once.
+        """
         self.time.reach(at)
         execution = f"capture-{at:%Y%m%dT%H%M}"
         event = {"account": ACCOUNT, "captured_at": format_time(at), "execution": execution}
@@ -295,11 +301,19 @@ class DaysLake(World):
             if wait is None or wait > LONG_WAIT_S:
                 break
             self.time.pass_by(wait)
-        self.engine.call("Derive", {"execution": execution, "capture": found})
+        self._underived = {"execution": execution, "capture": found}
+        if found["status"] != "captured":
+            self.derive()
         self.captures.append(
             Captured(at, found["status"], found.get("error", ""), found["requests"])
         )
         return self.captures[-1]
+
+    def derive(self) -> None:
+        """Derive all that was captured."""
+        if self._underived is not None:
+            self.engine.call("Derive", self._underived)
+            self._underived = None
 
     def load_files(self, files: Mapping[str, bytes]) -> None:
         """Import chart files by name as the import machine does, but for what the daily run does.

@@ -163,8 +163,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("provider", FAULTS)
 def test_a_fault_is_named_costs_nothing_known_and_is_made_up_for(provider: str, day: Path) -> None:
     path, faults = FAULTS[provider]
-    world = days_world(day, 1 + len(faults), new=NEW)
-    world.charts = [one for one in world.charts if one.country in CHARTS]
+    world = days_world(day, 1 + len(faults), new=NEW, only=CHARTS)
     lake = DaysLake(world, environment={"ANALYSES_PER_DAY": "2"})
     first, *others = sorted(world.pages)
     with lake.opened():
@@ -258,13 +257,11 @@ def _whole(lake: DaysLake, world: DaysWorld, what: str, *, features: bool) -> No
     """Nothing is missing of what charts have shown so far."""
     days = {row["chart_date"] for row in lake.rows("chart_entries")}
     assert max(days) == lake.time.now.date(), what
-    charts = {one.country for one in world.charts}
     shown = {
         one.id: one
         for each in sorted(world.pages)
         if each <= max(days)
-        for country, page in world.pages[each].items()
-        if country in charts
+        for page in world.pages[each].values()
         for one in page.places
         if one is not None
     }
