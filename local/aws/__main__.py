@@ -37,6 +37,7 @@ def main() -> None:
     histories.complete()
     repairs.compact_causes()
     repairs.save_answers()
+    repairs.read_new_columns_of_old_files()
     repairs.adopt_buckets()
     repairs.end_when_saved()
     added = provisioners.register()

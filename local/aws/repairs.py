@@ -9,6 +9,9 @@ whole state at its stop, the workgroup and the saved queries included.
 Stopping: its machines run on after it has saved everything, and wait for their functions, so
 that a stop in the middle of a run took minutes.
 
+Columns: those that a table was given after its files were written are not found in them. Athena
+reads them as null.
+
 Buckets: objects outlive a kill and the stack does not, so the next deployment must be able to
 take its bucket over; like AWS, it would refuse a name that exists.
 """
@@ -63,6 +66,38 @@ def save_answers() -> None:
         return str(value) if isinstance(value, _TEXT_WHEN_SAVED) else encode(value)
 
     persistence._json_default = encode_answers
+
+
+def read_new_columns_of_old_files() -> None:
+    """Let a table's columns that none of its files has be null.
+
+    Raises RuntimeError when MiniStack's reading of tables is not where it was.
+    """
+    athena: Any = importlib.import_module("ministack.services.athena")
+    relation = getattr(athena, "_table_relation", None)
+    if relation is None or not callable(getattr(athena, "_duckdb_type", None)):
+        raise RuntimeError("MiniStack's athena._table_relation has moved")
+    duckdb: Any = importlib.import_module("duckdb")
+
+    def with_all_columns(table: Any, files: list[str]) -> Any:
+        found = relation(table, files)
+        if athena._data_format(table) != "parquet":
+            return found
+        with duckdb.connect(":memory:") as connection:
+            there = {row[0] for row in connection.execute(f"DESCRIBE FROM {found}").fetchall()}
+        missing = [
+            each for each in table["StorageDescriptor"]["Columns"] if each["Name"] not in there
+        ]
+        nulls = "".join(f', CAST(NULL AS {_type(each)}) AS "{each["Name"]}"' for each in missing)
+        return f"(SELECT *{nulls} FROM {found})" if missing else found  # noqa: S608 - the catalog's own names
+
+    def _type(column: Any) -> str:
+        inner = column["Type"].removeprefix("array<")
+        if inner == column["Type"]:
+            return str(athena._duckdb_type(column))
+        return f"{athena._duckdb_type(column | {'Type': inner.removesuffix('>')})}[]"
+
+    athena._table_relation = with_all_columns
 
 
 def end_when_saved(grace: float = 0.5) -> None:

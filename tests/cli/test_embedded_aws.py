@@ -78,7 +78,12 @@ def template(description: str) -> str:
                     "PartitionKeys": [{"Name": "month", "Type": "string"}],
                     "StorageDescriptor": {
                         "Location": {"Fn::Sub": "s3://${Bucket}/lake/plays/"},
-                        "Columns": [{"Name": "n", "Type": "bigint"}],
+                        "Columns": [
+                            {"Name": "n", "Type": "bigint"},
+                            {"Name": "label", "Type": "string"},
+                            {"Name": "genres", "Type": "array<string>"},
+                            {"Name": "added_at", "Type": "timestamp"},
+                        ],
                     },
                 },
             },
@@ -182,6 +187,15 @@ def test_nothing_listens_off_the_loopback(aws: Embedded) -> None:
 def test_the_declared_catalog_is_what_queries_read(aws: Embedded) -> None:
     result = run(aws.target(), "SELECT month, sum(n) AS n FROM plays GROUP BY month")
     assert [list(row) for row in result.rows] == [["2026-11", "6"]]
+
+
+def test_columns_that_the_files_are_too_old_for_are_null(aws: Embedded) -> None:
+    result = run(
+        aws.target(),
+        "SELECT count(*) AS n, count(label) AS labels, count(genres[1]) AS genres,"
+        " max(year(added_at)) AS year, max(month) AS month FROM plays WHERE label IS NULL",
+    )
+    assert [list(row) for row in result.rows] == [["3", "0", "0", None, "2026-11"]]
 
 
 def saved(aws: Embedded) -> list[dict[str, Any]]:
@@ -351,7 +365,11 @@ from ministack.services.cloudformation import provisioners as p
 print(json.dumps({
     "known": sorted(p._RESOURCE_HANDLERS),
     "athena": all(
-        callable(getattr(athena, n)) for n in ("_create_named_query", "_delete_named_query")
+        callable(getattr(athena, n))
+        for n in (
+            *("_create_named_query", "_delete_named_query"),
+            *("_table_relation", "_data_format", "_duckdb_type"),
+        )
     ),
     "named": hasattr(athena, "_named_queries"),
     "machine": all(
