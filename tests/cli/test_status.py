@@ -47,6 +47,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
             "BudgetTable": "the-budget",
             "CaptureInterval": "20",
             "CaptureStateMachineArn": "capture",
+            "DailyRequests": "500",
             "DailyStateMachineArn": "daily",
             "ImportStateMachineArn": "import",
             "ParameterPrefix": "/soundlake/test",
@@ -124,8 +125,13 @@ def test_what_was_learned_and_until_when_nothing_may_be_asked(target: Target) ->
 
     lines = asked(target)
 
-    assert lines[1] == ("Spotify allows about 900, learned on 2026-11-21; left beside captures: 1.")
-    assert lines[3] == "Spotify may not be asked until 2026-11-22 05:18 UTC: its quota is spent."
+    assert lines[1:4] == [
+        "Spotify seems to allow 855 a day: it refused on 2026-11-21 after 900.",
+        "300 of them are kept for captures; left for charts and enrichment: 0, so they wait.",
+        "It rises not before 2026-12-21, and after 7 days on which all is used and nothing "
+        "refused, by 5 %.",
+    ]
+    assert lines[5] == "Spotify may not be asked until 2026-11-22 05:18 UTC: its quota is spent."
 
 
 @pytest.mark.parametrize(
@@ -144,10 +150,51 @@ def test_more_that_passed_than_was_learned_is_said(target: Target) -> None:
     budget(target).block(MINE, then + HOUR, "QUOTA_EXCEEDED", now=then, uncounted=100)
     budget(target).count(MINE.owner, NOW, {"albums": 150})
 
-    assert asked(target)[1] == (
-        "Spotify allows about 150, learned on 2026-11-19, of more that has passed since; "
-        "left beside captures: 0, so charts and enrichment wait."
-    )
+    assert asked(target)[1:3] == [
+        "Spotify seems to allow 150 a day: as many have passed since it refused for the quota on "
+        "2026-11-19.",
+        "0 of them are kept for captures; left for charts and enrichment: 0, so they wait.",
+    ]
+
+
+def may_look_up_several(target: Target, allowed: bool = False) -> None:
+    table = AbilitiesTable("the-budget", target.dynamodb)
+    table.found(MINE.client_id, Finding(Ability.SEVERAL, allowed, NOW, "GET /v1/albums?ids="))
+
+
+def test_what_is_assumed_is_said_with_what_is_drawn_and_planned(target: Target) -> None:
+    may_look_up_several(target)
+    budget(target).plan(MINE.owner, 96, NOW)
+    budget(target).draw(MINE, 50, NOW, assumed=500)
+
+    assert asked(target)[1:4] == [
+        "Spotify seems to allow 500 a day: assumed (DailyRequests), as the app's access is no "
+        "several.",
+        "96 of them are kept for captures, 50 are drawn and not counted yet; left for charts and "
+        "enrichment: 354.",
+        "It rises after 7 days on which all is used and nothing refused, by 5 %.",
+    ]
+
+
+def test_what_was_raised_is_said(target: Target) -> None:
+    may_look_up_several(target)
+    for days in range(13, 0, -1):
+        now = NOW - days * timedelta(days=2)
+        budget(target).count(MINE.owner, now, {"albums": 525})
+        assert budget(target).draw(MINE, 50, now, assumed=500).granted == 0
+
+    assert asked(target)[1:4] == [
+        "Spotify seems to allow 525 a day: assumed (DailyRequests), as the app's access is no "
+        "several, raised since.",
+        "0 of them are kept for captures; left for charts and enrichment: 525.",
+        "It rises after 1 day on which all is used and nothing refused, by 5 %.",
+    ]
+
+
+def test_with_extended_access_nothing_is_assumed(target: Target) -> None:
+    may_look_up_several(target, allowed=True)
+
+    assert asked(target)[1] == "No limit was ever met."
 
 
 def test_without_an_app_it_says_how_to_store_one(target: Target) -> None:

@@ -31,6 +31,7 @@ from tests.unit.helpers import (
     CLIENT_ID,
     CLIENT_SECRET,
     CONSENTED_AT,
+    DAILY_REQUESTS,
     KWORB,
     OWNER,
     PREFIX,
@@ -64,6 +65,8 @@ ENVIRONMENT = {
     "CHART_SOURCES": "spotify",
     "KWORB_URL": KWORB,
     "CONTACT": "none",
+    "DAILY_REQUESTS": str(DAILY_REQUESTS),
+    "REQUEST_SPACING_MS": "0",
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
     "AWS_DEFAULT_REGION": REGION,
@@ -193,7 +196,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
     monkeypatch.setitem(defaults, "backoff_s", 0.0)
     keyless = KeylessApi.__init__.__kwdefaults__
     monkeypatch.setitem(keyless, "clock", fake.clock)
-    monkeypatch.setitem(keyless, "sleep", fake.reccobeats.slept.append)
+    monkeypatch.setitem(keyless, "sleep", fake.reccobeats.sleep)
     monkeypatch.setitem(keyless, "backoff_s", 0.0)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST"):

@@ -11,6 +11,7 @@ from tests.unit.helpers import (
     API,
     BUCKET,
     BUDGET_TABLE,
+    DAILY_REQUESTS,
     KWORB,
     OWNER,
     PREFIX,
@@ -35,6 +36,8 @@ def test_settings_come_from_the_environment() -> None:
         chart_sources="spotify",
         kworb_url=KWORB,
         contact="none",
+        daily_requests=str(DAILY_REQUESTS),
+        request_spacing_ms="0",
     )
     assert set(NAMES) <= set(ENVIRONMENT)
 

@@ -22,6 +22,8 @@ class Settings:
     chart_sources: str
     kworb_url: str
     contact: str
+    daily_requests: str
+    request_spacing_ms: str
 
 
 @cache
