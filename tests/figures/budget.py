@@ -12,6 +12,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from soundlake import access, asking, quota
+from soundlake.settings import settings
 from soundlake.store.budget import Budget
 
 from local.spotify.settings import Settings
@@ -109,8 +111,8 @@ def simulate(path: Path, plan: Plan) -> list[Day]:
     """Live through the days of a plan."""
     world = days_world(path, plan.days, older=plan.older)
     listening = Listening(world, plan.days)
-    settings = Settings(mode="development", daily_quota=plan.quota)
-    lake = DaysLake(world, settings, {"DAILY_REQUESTS": str(plan.told), "CONTACT": CONTACT})
+    limited = Settings(mode="development", daily_quota=plan.quota)
+    lake = DaysLake(world, limited, {"DAILY_REQUESTS": str(plan.told), "CONTACT": CONTACT})
     found = []
     with lake.opened():
         lake.control.history = listening
@@ -213,11 +215,11 @@ def _detailed(rows: Iterable[dict[str, Any]], name: str) -> set[str]:
 
 
 def _believed(lake: DaysLake) -> int | None:
-    """What a refusal has taught of the quota."""
-    from soundlake import asking, quota
-    from soundlake.settings import settings
-
+    """How many requests a day the stack believes to be allowed."""
     asking.budgets.cache_clear()
-    budget = Budget(lake.control.settings.client_id, settings().quota_owner)
-    known = asking.budgets().known(budget, lake.time.now)
-    return quota.believed(known.learned, known.calls)
+    access.abilities_table.cache_clear()
+    now, client_id = lake.time.now, lake.control.settings.client_id
+    known = asking.budgets().known(Budget(client_id, settings().quota_owner), now)
+    may = access.abilities_table().abilities(client_id, now)
+    found = known.estimate(quota.assumed(may, int(settings().daily_requests)))
+    return None if found is None else found.calls

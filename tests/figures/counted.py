@@ -27,6 +27,7 @@ MODES: tuple[tuple[Mode, Charts], ...] = (
 )
 CONTACT = "you@example.org"
 SOURCES = {"kworb": {"CHART_SOURCES": "spotify,kworb", "CONTACT": CONTACT}}
+UNLIMITED = {"DAILY_REQUESTS": "0"}  # what a quota does is shown by the budget
 RUNS = (timedelta(hours=12, minutes=30), timedelta(hours=16, minutes=30), timedelta(hours=20.5))
 CAPTURES = tuple(timedelta(minutes=7 + 20 * number) for number in range(72))
 MOST_RUNS = 60  # that may be needed to ask for everything once
@@ -175,7 +176,7 @@ def days(path: Path, mode: Mode, charts: Charts, only: Sequence[str] = ()) -> li
     """
     behind = kworb.BEHIND if charts == "kworb" else timedelta(0)
     world = days_world(path, 2 + behind.days, only=only)
-    lake = DaysLake(world, Settings(mode=mode), SOURCES.get(charts))
+    lake = DaysLake(world, Settings(mode=mode), UNLIMITED | SOURCES.get(charts, {}))
     truth = least.Truth(world, mode, analyses=analyses())
     found: list[Case] = []
     with lake.opened():
@@ -220,7 +221,7 @@ def _until_all_is_asked(counting: Counting, at: datetime) -> None:
 def month(path: Path, mode: Mode, days: int = MONTH) -> Case:
     """A listener's month: captures every 20 minutes, their country's chart, three runs a day."""
     world = days_world(path, days, older=OLDER)
-    lake = DaysLake(world, Settings(mode=mode))
+    lake = DaysLake(world, Settings(mode=mode), UNLIMITED)
     parts = least.probe(mode)
     with lake.opened():
         lived = _Month(lake, world, Listening(world, days), mode)

@@ -44,6 +44,7 @@ from tests.template.translated import functions
 
 LATENCY_S = 0.3  # what a request takes
 TRIES = 3  # of a capture that is to wait for minutes at most
+INTERVAL = 20  # minutes between captures
 LIMIT_S = 900  # of this machine's time for a run
 SPOTIFY = "spotify"
 WRANGLED = "lake/audio_features/"  # what Publish reads with awswrangler
@@ -288,10 +289,16 @@ class DaysLake(World):
     def capture(self, at: datetime) -> Captured:
         """One capture of the account as scheduled at an instant.
 
-        Derive makes of it what it does once the next daily run needs it: it finishes whatever was
-        captured before it too. An attempt without a page is recorded at once.
+        The first of an hour selects the accounts, and notes what captures need. Derive makes of it
+        what it does once the next daily run needs it: it finishes whatever was captured before it
+        too. An attempt without a page is recorded at once.
         """
         self.time.reach(at)
+        if at.minute < INTERVAL:
+            begun = format_time(at)
+            given = {"scheduled_time": begun, "interval_minutes": INTERVAL}
+            event = {"input": given, "start_time": begun, "now": begun, "round": 0}
+            assert self._need("Select", event, "selected")["accounts"] == [ACCOUNT]
         execution = f"capture-{at:%Y%m%dT%H%M}"
         event = {"account": ACCOUNT, "captured_at": format_time(at), "execution": execution}
         found: Row = {"requests": {}}

@@ -208,7 +208,7 @@ one, and 5 % of the tracks of each later one are new, made up, with their albums
 is one request. The local Spotify counts the quota over 24 hours as Spotify does, tokens apart, and
 asking while it is spent makes the wait longer.
 
-- *believed*: what the refusals have taught of the quota; nothing before the first.
+- *believed*: how many requests a day Soundlake believes to be allowed, at the day's end.
 - *while blocked*: requests sent, to anybody, after they had said to wait and before that was over.
 - *waiting*: tracks, albums and artists without details, and tracks that no source of features was
   asked about, of all that charts and plays have shown.
