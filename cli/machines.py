@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
 
-from cli import access
+from cli import access, queue
 from cli.errors import Misuse, Trouble
 from cli.follow import Outcome, follow
 from cli.target import CHART_LIST, MACHINES, Target
@@ -104,6 +104,8 @@ def _shown(target: Target, outcome: Outcome, console: Console) -> Outcome:
         console.print(f"  {line}", highlight=False, soft_wrap=True)
     for note in [*access.of_run(outcome.access), *(outcome.enrich.get("notes") or ())]:
         console.print(f"  [yellow]![/] {escape(str(note))}", highlight=False, soft_wrap=True)
+    for line in queue.left(outcome.enrich):
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     return outcome
 
 

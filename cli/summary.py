@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from cli import athena, render
+from cli import athena, queue, render
 from cli.errors import Trouble
 from cli.follow import STAGES, Outcome
 from cli.lake import Size, sizes
@@ -140,6 +140,8 @@ def _show_charts(report: Report, console: Console) -> None:
             soft_wrap=True,
             highlight=False,
         )
+    for line in queue.left(outcome.enrich):
+        console.print(f"[bold]Queue[/]   {line}", soft_wrap=True, highlight=False)
     if not outcome.succeeded:
         console.print(f"  [red]✗[/] The daily run failed: {escape(outcome.why)}", soft_wrap=True)
 

@@ -68,6 +68,16 @@ def test_it_tells_everything_and_fits() -> None:
     assert "\x1b" not in text
 
 
+def test_what_is_left_for_later_runs_is_told_in_a_line() -> None:
+    starved = report()
+    assert "left for later runs" not in printed(starved)
+
+    assert starved.daily is not None
+    starved.daily.enrich = {"left": {"albums": 1200, "audio_features": 34}}
+
+    assert "Queue   1,234 left for later runs: 1,200 albums, 34 audio features." in printed(starved)
+
+
 def test_failures_are_shown_with_their_reasons() -> None:
     text = printed(report(failed=True))
     assert "daily-SE       failed in Extract: 503 [busy]" in text
