@@ -125,9 +125,14 @@ def choices(chart_sources: str | None, contact: str | None) -> dict[str, str]:
     return found
 
 
-def chosen(fresh: Mapping[str, str]) -> Iterator[str]:
-    """Say the terms of the sources that were chosen just now; Spotify's go without saying."""
+def chosen(fresh: Mapping[str, str], contact: str) -> Iterator[str]:
+    """Say the terms of the sources that were chosen just now; Spotify's go without saying.
+
+    And which of them are not asked, where `contact` is none.
+    """
     for parameter, names in fresh.items():
         for one in SOURCES:
             if one.parameter == parameter and one.name in names.split(",") and one.ability is None:
                 yield f"You chose {one.gives} from {one.name}: {one.terms}."
+                if one.wants_contact and contact == "none":
+                    yield "It is not asked before it can reach you: --contact you@example.org."

@@ -355,11 +355,16 @@ def test_a_contact_is_what_the_template_takes_for_one() -> None:
 
 
 def test_who_chooses_a_site_is_told_its_terms() -> None:
-    (told,) = sources.chosen({"ChartSources": "spotify,kworb", "Contact": "none"})
+    fresh = {"ChartSources": "spotify,kworb"}
+    (told,) = sources.chosen(fresh | {"Contact": "me@example.org"}, "me@example.org")
 
     assert told.startswith("You chose charts from kworb: a hobby site, ")
     assert "https://kworb.net/faq.html" in told
-    assert list(sources.chosen({"ChartSources": "spotify"})) == []
+    assert list(sources.chosen(fresh, "none")) == [
+        told,
+        "It is not asked before it can reach you: --contact you@example.org.",
+    ]
+    assert list(sources.chosen({"ChartSources": "spotify"}, "none")) == []
 
 
 #### A RUN #########################################################################################
