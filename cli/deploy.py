@@ -57,6 +57,7 @@ def parameters(spotify: str, folder: Path) -> list[str]:
     values["SpotifyAccountsUrl"] = spotify
     values["ReccoBeatsApiUrl"] = f"{spotify}/reccobeats/v1"
     values["KworbUrl"] = f"{spotify}/kworb/spotify"
+    values["MusicBrainzApiUrl"] = f"{spotify}/musicbrainz/ws/2"
     values |= {name: str(value) for name, value in read_json(folder / _CHOSEN).items()}
     return [f"{name}={value}" for name, value in values.items()]
 

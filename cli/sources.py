@@ -35,8 +35,8 @@ _SPOTIFY: Final = (
 
 # A new source is a line here.
 SOURCES: Final = (
-    Source("files", "charts", "downloaded by hand at charts.spotify.com, for your own use"),
     Source("spotify", "charts", _SPOTIFY, "ChartSources", Ability.CHARTS),
+    Source("files", "charts", "downloaded by hand at charts.spotify.com, for your own use"),
     Source(
         "kworb",
         "charts",
@@ -52,6 +52,15 @@ SOURCES: Final = (
         "audio features",
         "free and without a key; its limit is unpublished (https://reccobeats.com/docs)",
         "FeatureSources",
+    ),
+    Source("spotify", "genres", _SPOTIFY, "GenreSources", Ability.CATALOGUE),
+    Source(
+        "musicbrainz",
+        "genres",
+        "its genres are under CC BY-NC-SA 3.0: name MusicBrainz, earn no money by them, and share "
+        "alike (https://musicbrainz.org/doc/About/Data_License)",
+        "GenreSources",
+        wants_contact=True,
     ),
 )
 
