@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from soundlake.quota import GROUPS, QUOTA_EXCEEDED, believed, group_of, last_day, planned, room
+from soundlake import quota
+from soundlake.abilities import Abilities
+from soundlake.quota import GROUPS, QUOTA_EXCEEDED, RISE, Estimate, group_of, last_day, planned
+from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable
 from soundlake.times import format_time
 
@@ -29,10 +32,12 @@ def facts(target: Target, captured: int | None, now: datetime) -> dict[str, Any]
         client_id, problem = stored_app(target).client_id, None
     except Trouble as error:
         client_id, problem = "", str(error)
-    table = BudgetTable(target.output("BudgetTable"), target.dynamodb)
-    known = table.known(Budget(client_id, owner), now)
-    asked = last_day(known.calls, now)
-    left, until = room(known.learned, known.calls, now), known.blocked_until(now)
+    name = target.output("BudgetTable")
+    known = BudgetTable(name, target.dynamodb).known(Budget(client_id, owner), now)
+    may = AbilitiesTable(name, target.dynamodb).abilities(client_id, now)
+    found = known.estimate(quota.assumed(may, int(target.output("DailyRequests"))))
+    left = None if found is None else known.room(found, now)
+    asked, until = last_day(known.calls, now), known.blocked_until(now)
     return {
         "owner": owner,
         "app_problem": problem,
@@ -42,12 +47,38 @@ def facts(target: Target, captured: int | None, now: datetime) -> dict[str, Any]
         },
         "learned": known.learned and known.learned.calls,
         "learned_at": known.learned and format_time(known.learned.at),
-        "believed": believed(known.learned, known.calls),
+        "believed": found and found.calls,
+        "why": found and _why(found, may),
+        "reserved_for_captures": left and left.captures,
+        "spent_beside_captures": left and left.others,
+        "drawn": left and left.drawn,
         "left_beside_captures": left and left.left,
+        "rises": found and _rises(found, now),
         "captures_a_day": None if captured is None else _captures(captured, minutes),
         "blocked_until": until and format_time(until),
         "blocked_for": known.reason if until else None,
     }
+
+
+def _why(found: Estimate, may: Abilities) -> str:
+    """Where the number comes from."""
+    if found.learned is None:
+        raised = ", raised since" if found.full_days >= quota.RISE_DAYS else ""
+        return f"assumed (DailyRequests), as the app's access is {may.mode}{raised}"
+    at, risen = f"{found.learned.at:%Y-%m-%d}", found.full_days >= quota.RISE_DAYS
+    if found.passed:
+        return f"as many have passed since it refused for the quota on {at}"
+    raised = ", and it is raised since" if risen else ""
+    return f"it refused on {at} after {found.learned.calls:,}{raised}"
+
+
+def _rises(found: Estimate, now: datetime) -> str:
+    """When more is tried."""
+    days = _several(found.days_to_rise, "day")
+    then = f"after {days} on which all is used and nothing refused, by {RISE} %"
+    if (until := found.quiet_until(now)) is not None:
+        return f"not before {until:%Y-%m-%d}, and {then}"
+    return then
 
 
 def _captures(accounts: int, minutes: int) -> dict[str, int]:
@@ -69,13 +100,15 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     if found["believed"] is None:
         yield "No limit was ever met."
     else:
-        more = found["believed"] > found["learned"]
-        since = ", of more that has passed since" if more else ""
-        held = "" if found["left_beside_captures"] else ", so charts and enrichment wait"
+        yield f"Spotify seems to allow {found['believed']:,} a day: {found['why']}."
+        drawn = f", {found['drawn']:,} drawn and not counted yet" if found["drawn"] else ""
+        held = "" if found["left_beside_captures"] else ", so they wait"
         yield (
-            f"Spotify allows about {found['believed']:,}, learned on {found['learned_at'][:10]}"
-            f"{since}; left beside captures: {found['left_beside_captures']:,}{held}."
+            f"Kept for captures {found['reserved_for_captures']:,}, spent on all else "
+            f"{found['spent_beside_captures']:,}{drawn}; left for charts and enrichment: "
+            f"{found['left_beside_captures']:,}{held}."
         )
+        yield f"It rises {found['rises']}."
     if need := found["captures_a_day"]:
         pages, tokens = _several(need["pages"], "page"), _several(need["tokens"], "token")
         yield (

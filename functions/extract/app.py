@@ -27,6 +27,7 @@ from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import RawAnswer
 from soundlake.times import parse_date, parse_time
 
+DRAWN = 4  # requests that a chart draws at once: a token, its pages, and one that is tried again
 EARLIER_DAYS = 14  # as far back as a chart's earlier answer is looked for
 BY_HAND = "Download it at charts.spotify.com and ./soundlake import it"
 ELSEWHERE = ", or choose kworb (docs/sources.md)"
@@ -69,7 +70,7 @@ class _Work:
 
     def __init__(self, event: dict[str, Any]) -> None:
         not_before = event["not_before"]
-        self.clients = asking.InvocationClients()
+        self.clients = asking.InvocationClients(DRAWN, spaced=False)
         self.asking: str | None = None
         self._chart = Chart(**event["chart"], enabled=True)
         self._day = parse_date(event["date"])

@@ -9,7 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from soundlake import access
 from soundlake.accounts import Account, due, least_consent_days_left, waits_for_user
 from soundlake.observability import function
+from soundlake.quota import planned
 from soundlake.rounds import round_of
+from soundlake.settings import settings
+from soundlake.store.budget import BudgetTable
 from soundlake.times import TimeError, format_time, logical_time, parse_time
 
 CLOCKS_DIFFER = timedelta(minutes=5)  # the scheduler's clock and the state machine's
@@ -36,6 +39,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     `damaged` those whose items cannot be read, with why, which keeps no other from its capture.
     `next_at` is when the next round is due, in `next_in` seconds, both null where this was the
     last. Otherwise `{status: invalid, error}`.
+
+    What the schedule's captures will need a day is noted in the budget, which leaves it to them.
     """
     try:
         given = CaptureInput.model_validate(event["input"])
@@ -50,6 +55,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     except TimeError as error:
         return {"status": "invalid", "error": str(error)}
     chosen = [one.account for one in due(known, now)]
+    if interval is not None:
+        need = sum(planned(len(chosen), interval))
+        BudgetTable(settings().budget_table).plan(settings().quota_owner, need, now)
     waiting = [
         {"account": one.account, "state": one.state, "error": one.what_to_do}
         for one in known

@@ -47,7 +47,8 @@ _BODIES = ("broken_json", "empty_body", "html", "error_inside")
 _CONTENTS = ("null_tracks", "missing_fields", "episode", "local_file", "whole_seconds")
 # Contents of ReccoBeats' and MusicBrainz' answers.
 _OTHERS = ("renamed_fields", "other_hrefs", "other_artists")
-_CHANGE_CONTENTS = (*_CONTENTS, *_OTHERS)
+_KWORB = ("other_chart", "earlier_day", "fewer_rows", "disallow")  # of its pages, robots.txt last
+_CHANGE_CONTENTS = (*_CONTENTS, *_OTHERS, *_KWORB)
 _ONE_A_SECOND = "one_a_second"
 KINDS = (
     *_STATUS_MESSAGES,
@@ -77,9 +78,9 @@ class Fault:
             1 for kind 429 unless set.
         delay_ms: how long "slow" waits before the ordinary answer.
         count: how many entries of a playlist, rows of recently played, or items of ReccoBeats
-            change.
-        fields: what the first track of the answer loses, or every item of ReccoBeats, and all of
-            MusicBrainz' answer, calls by another name.
+            change; how many rows a page of kworb.net has left.
+        fields: what the first track of the answer loses, or every item of ReccoBeats, a page of
+            kworb.net and all of MusicBrainz' answer calls by another name.
         reason: the error body's "reason", e.g. QUOTA_EXCEEDED.
     """
 
@@ -158,6 +159,14 @@ class Faults:
                     return one.fault
         return None
 
+    def told(self, path: str, kinds: Sequence[str]) -> list[Fault]:
+        """The matching faults of these kinds, each counted as fired, for who makes such answers."""
+        with self._lock:
+            found = [o for o in self._active if o.fault.kind in kinds and o.matches(path)]
+            for one in found:
+                one.fired += 1
+            return [one.fault for one in found]
+
     def before(self, fault: Fault, *, accounts: bool) -> None:
         """What a fault does before the ordinary answer is made.
 
@@ -184,7 +193,8 @@ class Faults:
         if response.status_code != 200 or not response.is_json:
             return
         with self._lock:
-            active = [o for o in self._active if o.fault.kind in _CHANGE_CONTENTS]
+            kinds = (*_CONTENTS, *_OTHERS)
+            active = [o for o in self._active if o.fault.kind in kinds]
             todo = [o for o in active if o.matches(path)]
             if not todo:
                 return

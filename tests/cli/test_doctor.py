@@ -18,14 +18,15 @@ from soundlake.store.abilities import AbilitiesTable
 from soundlake.times import format_time
 
 from cli import access, accounts, doctor, machines, sources
-from cli.errors import Trouble
+from cli.errors import Misuse, Trouble
 from cli.follow import Outcome, take
 from cli.sources import Source
 from cli.target import Target
+from tests.template.translated import source
 
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
 DEVELOPMENT = [each for each in Ability if each is not Ability.CATALOGUE]
-PARAMETERS = {"FeatureSources": "spotify,reccobeats"}
+PARAMETERS = {"FeatureSources": "spotify,reccobeats", "ChartSources": "spotify"}
 
 
 class FakeFunctions:
@@ -83,6 +84,7 @@ def target(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> Iterato
             "AccountsTable": "the-accounts",
             "BudgetTable": "the-budget",
             "CaptureInterval": "20",
+            "DailyRequests": "500",
             "ParameterPrefix": "/soundlake/test",
             "ProbeFunction": "the-probe",
             "QuotaOwner": "somebody",
@@ -295,20 +297,22 @@ def said(target: Target, *refused: str) -> list[str]:
 
 
 def test_sources_are_told_with_their_terms(target: Target) -> None:
-    PARAMETERS_OFF = {"FeatureSources": "spotify"}  # noqa: N806
     assert [line.partition(";")[0] for line in said(target)] == [
+        "charts from spotify: on",
         "charts from files: on",
+        "charts from kworb: off (not in ChartSources)",
         "audio features from spotify: on",
         "audio features from reccobeats: on",
     ]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sources, "stack_parameters", lambda _: PARAMETERS_OFF)
+        patched.setattr(sources, "stack_parameters", lambda _: {"FeatureSources": "spotify"})
         assert said(target)[-1].startswith(
             "audio features from reccobeats: off (not in FeatureSources); free and without a key"
         )
-    for line in said(target):
-        assert line.endswith(".")
-        assert "https://" in line or "charts.spotify.com" in line
+    for one in sources.SOURCES:
+        assert "https://" in one.terms or "charts.spotify.com" in one.terms
+        assert not one.terms.endswith(".")
+    assert len({(one.gives, one.name) for one in sources.SOURCES}) == len(sources.SOURCES)
 
 
 def test_a_source_that_wants_a_contact_is_named_so(
@@ -329,6 +333,38 @@ def test_a_source_that_wants_a_contact_is_named_so(
 
     monkeypatch.setattr(sources, "stack_parameters", lambda _: {})
     assert said(target) == []
+
+
+def test_what_a_person_chooses_is_checked() -> None:
+    assert sources.choices(None, None) == {}
+    assert sources.choices("spotify,kworb", "https://example.org/me") == {
+        "ChartSources": "spotify,kworb",
+        "Contact": "https://example.org/me",
+    }
+    with pytest.raises(
+        Misuse, match="--chart-sources: 'apple' in 'apple' is not one of spotify, k"
+    ):
+        sources.choices("apple", None)
+    for wrong in ("somebody", "http://example.org", "me@example.org (me)", ""):
+        with pytest.raises(Misuse, match="is no e-mail address, no https address, and not none"):
+            sources.choices(None, wrong)
+
+
+def test_a_contact_is_what_the_template_takes_for_one() -> None:
+    assert source()["Parameters"]["Contact"]["AllowedPattern"] == f"^({sources.CONTACT.pattern})$"
+
+
+def test_who_chooses_a_site_is_told_its_terms() -> None:
+    fresh = {"ChartSources": "spotify,kworb"}
+    (told,) = sources.chosen(fresh | {"Contact": "me@example.org"}, "me@example.org")
+
+    assert told.startswith("You chose charts from kworb: a hobby site, ")
+    assert "https://kworb.net/faq.html" in told
+    assert list(sources.chosen(fresh, "none")) == [
+        told,
+        "It is not asked before it can reach you: --contact you@example.org.",
+    ]
+    assert list(sources.chosen({"ChartSources": "spotify"}, "none")) == []
 
 
 #### A RUN #########################################################################################

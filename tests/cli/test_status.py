@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -13,10 +13,12 @@ from moto import mock_aws
 from rich.console import Console
 from soundlake.abilities import Ability, Finding
 from soundlake.accounts import Account, State, connected
+from soundlake.enriching.progress import Day
 from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable
+from soundlake.store.queue import KEY, Queue, encode
 
-from cli import access, accounts, quota, services, status
+from cli import access, accounts, queue, quota, services, status
 from cli.errors import Trouble
 from cli.lake import Size
 from cli.target import Target
@@ -47,12 +49,16 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
             "BudgetTable": "the-budget",
             "CaptureInterval": "20",
             "CaptureStateMachineArn": "capture",
+            "DataBucket": "the-data",
+            "DailyRequests": "500",
             "DailyStateMachineArn": "daily",
             "ImportStateMachineArn": "import",
             "ParameterPrefix": "/soundlake/test",
             "QuotaOwner": "somebody",
         }
         stack.__dict__["states"] = FakeStates()
+        where: Any = {"LocationConstraint": "eu-north-1"}
+        stack.s3.create_bucket(Bucket="the-data", CreateBucketConfiguration=where)
         for name, key in (("the-accounts", "account"), ("the-budget", "holder")):
             stack.dynamodb.create_table(
                 TableName=name,
@@ -124,8 +130,14 @@ def test_what_was_learned_and_until_when_nothing_may_be_asked(target: Target) ->
 
     lines = asked(target)
 
-    assert lines[1] == ("Spotify allows about 900, learned on 2026-11-21; left beside captures: 1.")
-    assert lines[3] == "Spotify may not be asked until 2026-11-22 05:18 UTC: its quota is spent."
+    assert lines[1:4] == [
+        "Spotify seems to allow 855 a day: it refused on 2026-11-21 after 900.",
+        "Kept for captures 300, spent on all else 599; left for charts and enrichment: 0, so they "
+        "wait.",
+        "It rises not before 2026-12-21, and after 7 days on which all is used and nothing "
+        "refused, by 5 %.",
+    ]
+    assert lines[5] == "Spotify may not be asked until 2026-11-22 05:18 UTC: its quota is spent."
 
 
 @pytest.mark.parametrize(
@@ -144,10 +156,52 @@ def test_more_that_passed_than_was_learned_is_said(target: Target) -> None:
     budget(target).block(MINE, then + HOUR, "QUOTA_EXCEEDED", now=then, uncounted=100)
     budget(target).count(MINE.owner, NOW, {"albums": 150})
 
-    assert asked(target)[1] == (
-        "Spotify allows about 150, learned on 2026-11-19, of more that has passed since; "
-        "left beside captures: 0, so charts and enrichment wait."
-    )
+    assert asked(target)[1:3] == [
+        "Spotify seems to allow 150 a day: as many have passed since it refused for the quota on "
+        "2026-11-19.",
+        "Kept for captures 0, spent on all else 150; left for charts and enrichment: 0, so they "
+        "wait.",
+    ]
+
+
+def may_look_up_several(target: Target, allowed: bool = False) -> None:
+    table = AbilitiesTable("the-budget", target.dynamodb)
+    table.found(MINE.client_id, Finding(Ability.SEVERAL, allowed, NOW, "GET /v1/albums?ids="))
+
+
+def test_what_is_assumed_is_said_with_what_is_drawn_and_planned(target: Target) -> None:
+    may_look_up_several(target)
+    budget(target).plan(MINE.owner, 96, NOW)
+    budget(target).draw(MINE, 50, NOW, assumed=500)
+
+    assert asked(target)[1:4] == [
+        "Spotify seems to allow 500 a day: assumed (DailyRequests), as the app's access is no "
+        "several.",
+        "Kept for captures 96, spent on all else 0, 50 drawn and not counted yet; left for charts "
+        "and enrichment: 354.",
+        "It rises after 7 days on which all is used and nothing refused, by 5 %.",
+    ]
+
+
+def test_what_was_raised_is_said(target: Target) -> None:
+    may_look_up_several(target)
+    for days in range(13, 0, -1):
+        now = NOW - days * timedelta(days=2)
+        budget(target).count(MINE.owner, now, {"albums": 525})
+        assert budget(target).draw(MINE, 50, now, assumed=500).granted == 0
+
+    assert asked(target)[1:4] == [
+        "Spotify seems to allow 525 a day: assumed (DailyRequests), as the app's access is no "
+        "several, raised since.",
+        "Kept for captures 0, spent on all else 0; left for charts and enrichment: 525.",
+        "It rises after 1 day on which all is used and nothing refused, by 5 %.",
+    ]
+
+
+def test_with_extended_access_nothing_is_assumed(target: Target) -> None:
+    may_look_up_several(target, allowed=True)
+
+    assert asked(target)[1] == "No limit was ever met."
 
 
 def test_without_an_app_it_says_how_to_store_one(target: Target) -> None:
@@ -182,6 +236,60 @@ def test_without_accounts_it_says_how_to_connect_one(target: Target) -> None:
     assert said(target) == ["None is connected yet; connect one with ./soundlake connect."]
 
 
+#### THE QUEUE ####################################################################################
+
+
+def ran(day: int, came: int, done: int, left: int, analyses: int = 0) -> Day:
+    """A day's runs, as far as albums and analyses go."""
+    counts = (
+        {"albums": n, "audio_analysis": m} for n, m in ((came, 9), (done, 5), (left, analyses))
+    )
+    return Day(date(2026, 11, day), *counts)
+
+
+def put(stack: Target, *days: Day) -> None:
+    stack.s3.put_object(Bucket="the-data", Key=KEY, Body=encode(Queue(days=days)))
+
+
+def of_queue(stack: Target) -> list[str]:
+    return list(queue.lines(queue.facts(stack)))
+
+
+def test_the_queues_length_and_the_day_it_will_be_empty_are_told(target: Target) -> None:
+    put(target, ran(18, 1500, 100, 1400), ran(19, 20, 130, 1290), ran(20, 10, 100, 1200, 1750))
+
+    assert of_queue(target) == [
+        "2,950 wait to be looked up, as of the run of 2026-11-20:",
+        "  1,200 albums: done about 2026-12-02 (110 a day finished, 10 came).",
+        "  1,750 audio analyses: never at this rate (5 a day finished, 6 came).",
+        "Rates are means since 2026-11-18: what runs finished, what was new.",
+    ]
+    found = status.facts(target, NOW)["queue"]
+    assert found == json.loads(json.dumps(found))
+    assert (found["left"], found["measured_since"]) == (2950, "2026-11-18")
+    assert found["kinds"]["albums"] == {
+        "left": 1200,
+        "done_a_day": 110.0,
+        "came_a_day": 10.0,
+        "empty_on": "2026-12-02",
+    }
+
+
+def test_an_empty_queue_says_so(target: Target) -> None:
+    put(target, ran(20, 10, 10, 0))
+
+    assert of_queue(target) == ["Nothing waits to be looked up, as of the run of 2026-11-20."]
+
+
+def test_a_damaged_queue_is_told_and_hides_nothing_else(target: Target) -> None:
+    target.s3.put_object(Bucket="the-data", Key=KEY, Body=b"PAR1")
+
+    text = printed(target)
+
+    assert "Queue    queue/enrichment.parquet is not the enrichment queue: it is made anew" in text
+    assert "Next: " in text
+
+
 #### ALL OF IT #####################################################################################
 
 
@@ -199,6 +307,7 @@ def test_everything_is_shown_at_a_glance(target: Target) -> None:
     assert "Accounts 1 of 1 captured." in lines
     assert "Requests 0 in the last 24 hours." in lines
     assert "         No limit was ever met." in lines
+    assert "Queue    Nothing was looked up yet; the daily run does." in lines
     assert any(line.split() == ["plays", "1,234", "2"] for line in lines)
     assert "daily     2026-11-21 09:18:00       9.5   FAILED" in " ".join(lines)
     assert any(line.startswith("Days     a12345678901") for line in lines)
@@ -263,7 +372,9 @@ def test_scripts_are_told_the_same(target: Target, capsys: pytest.CaptureFixture
 
     found = json.loads(capsys.readouterr().out)
     assert found == status.facts(target, NOW)
-    assert list(found) == [*("stack", "access", "runs", "accounts", "requests", "lake", "next")]
+    assert list(found) == [
+        *("stack", "access", "runs", "accounts", "requests", "queue", "lake", "next")
+    ]
     assert (found["access"]["mode"], found["access"]["refused"]) == ("unknown", [])
     assert found["accounts"]["captured"] == 1
     assert found["requests"]["captures_a_day"]["pages"] == 72

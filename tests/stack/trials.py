@@ -149,7 +149,9 @@ class Trial:
         """Every kept answer is whole, was written once, and a batch's says what was asked."""
         raw = self.objects("raw/")
         for key, body in raw.items():
-            json.loads(gzip.decompress(body) if key.endswith(".gz") else body)
+            whole = gzip.decompress(body) if key.endswith(".gz") else body
+            if not key.endswith((".html.gz", ".txt.gz")):
+                json.loads(whole)
         batches = tuple(f"raw/{kind.name}/" for kind in KINDS)
         answers = [key for key in raw if key.startswith(batches) and key.endswith(".gz")]
         kept = Raw(Bucket(self.bucket, self.stack.lake.target.s3))
@@ -164,12 +166,14 @@ def through_the_gate(stack: "Stack") -> Iterator[Gate]:
     gate = Gate(stack.lake.state.endpoint, stack.lake.state.folder, target.stack, stack.bucket)
     changes = {"AWS_ENDPOINT_URL": gate.url, "ANALYSES_PER_DAY": str(ANALYSES)}
     clock = stack.spotify("GET", "world")["clock"]
+    known = _known(stack)
     with gate.standing():
         try:
             stack.spotify("PUT", "clock", json={"now": clock, "stopped": True})
             with told(target, **changes):
                 yield gate
         finally:
+            _know(stack, known)
             stack.spotify("PUT", "clock", json={"now": clock})
             stack.spotify("DELETE", "faults")
 
@@ -183,6 +187,24 @@ def told(target: Target, **changes: str) -> Iterator[None]:
         yield
     finally:
         _configure(target.functions, functions, {})
+
+
+def _known(stack: "Stack") -> dict[str, Any]:
+    """What is on record of what the app may do, as it stands there."""
+    table, key = abilities(stack).name, _app(stack)
+    return dict(stack.lake.target.dynamodb.get_item(TableName=table, Key=key).get("Item", {}))
+
+
+def _know(stack: "Stack", item: dict[str, Any]) -> None:
+    """Put that on record again."""
+    table, dynamodb = abilities(stack).name, stack.lake.target.dynamodb
+    dynamodb.delete_item(TableName=table, Key=_app(stack))
+    if item:
+        dynamodb.put_item(TableName=table, Item=item)
+
+
+def _app(stack: "Stack") -> dict[str, Any]:
+    return {"holder": {"S": f"access#{stack.lake.facts.client['id']}"}}
 
 
 def _functions(target: Target) -> dict[str, dict[str, str]]:
@@ -205,10 +227,24 @@ def _configure(client: Any, functions: dict[str, dict[str, str]], changes: dict[
             time.sleep(0.02)
 
 
-def begin_anew(stack: "Stack") -> None:
-    """Let functions run in new processes, which remember nothing."""
+@contextlib.contextmanager
+def choosing(stack: "Stack", **variables: str) -> Iterator[None]:
+    """Let functions have these variables, as a deployment with other parameters gives them."""
     target = stack.lake.target
-    _configure(target.functions, _functions(target), {})
+    functions = _functions(target)
+    _configure(target.functions, functions, variables)
+    try:
+        yield
+    finally:
+        _configure(target.functions, functions, {})
+
+
+def begin_anew(stack: "Stack") -> None:
+    """Let the functions that remember what the app may do run in new processes."""
+    target, verbs = stack.lake.target, ("extract", "enrich", "probe")
+    functions = _functions(target)
+    wanted = {name: each for name, each in functions.items() if name.endswith(verbs)}
+    _configure(target.functions, wanted, {})
 
 
 def abilities(stack: "Stack") -> AbilitiesTable:

@@ -1,6 +1,6 @@
-"""A small made-up Spotify inside this process, a ReccoBeats and a MusicBrainz beside it.
+"""A small made-up Spotify in this process, beside it a ReccoBeats, a kworb.net and a MusicBrainz.
 
-They answer what a test prepared.
+They answer as prepared.
 
 Everything in it is invented. It answers as https://developer.spotify.com/documentation/web-api
 describes, for the requests that Soundlake makes, and counts them.
@@ -20,9 +20,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import responses
 from requests import PreparedRequest
 
+from tests.unit.kworb_pages import FakeKworb
+
 API = "https://api.spotify.com/v1"
 ACCOUNTS = "https://accounts.spotify.com"
 RECCOBEATS_API = "https://api.reccobeats.com/v1"
+KWORB_SITE = "https://kworb.net"
 MUSICBRAINZ_API = "https://musicbrainz.org/ws/2"
 CLIENT_ID = "made-up-client"
 CLIENT_SECRET = "made-up-client-secret"
@@ -163,9 +166,9 @@ def refused(message: str = "Forbidden") -> Reply:
 class FakeSpotify:
     """`next_answers(path, ...)` come first, each once; then what `playlists` and `plays` hold.
 
-    ReccoBeats' path is `RECCOBEATS`; of features, it knows those of all tracks but number 2. That
-    of all that MusicBrainz answers is `MUSICBRAINZ`; it knows every artist, by ISRC. Spotify names
-    each artist's `genres`.
+    ReccoBeats' path is `RECCOBEATS`; of features, it knows those of all tracks but number 2. All
+    that is asked of `kworb` is listed with its host, and of MusicBrainz as `MUSICBRAINZ`, which
+    knows every artist by ISRC. Spotify names each artist's `genres`.
     """
 
     now: datetime = NOW
@@ -177,9 +180,11 @@ class FakeSpotify:
     user: dict[str, str] = field(default_factory=lambda: {"id": "made-up-listener"})
     genres: list[str] = field(default_factory=lambda: ["made up"])
     requests: list[str] = field(default_factory=list)
+    kworb: FakeKworb = field(init=False)
     _next: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
 
     def __post_init__(self) -> None:
+        self.kworb = FakeKworb(lambda: self.now)
         self.plays = [play(n, self.now - timedelta(minutes=4 * n)) for n in range(1, 6)]
 
     def next_answers(self, path: str, *replies: Reply) -> None:
@@ -195,9 +200,16 @@ class FakeSpotify:
             responses.GET, re.compile(f"{re.escape(RECCOBEATS_API)}/.*"), self._reccobeats
         )
         mock.add_callback(
+            responses.GET, re.compile(f"{re.escape(KWORB_SITE)}/.*"), self._kworb, content_type=None
+        )
+        mock.add_callback(
             responses.GET, re.compile(f"{re.escape(MUSICBRAINZ_API)}/.*"), self._musicbrainz
         )
         return mock
+
+    def _kworb(self, request: PreparedRequest) -> Any:
+        self.requests.append(f"kworb.net{urlsplit(str(request.url)).path}")
+        return self.kworb(request)
 
     def _reccobeats(self, request: PreparedRequest) -> Reply:
         self.requests.append(RECCOBEATS)

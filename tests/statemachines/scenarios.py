@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from soundlake import asking
 from soundlake.abilities import Ability
 from soundlake.probing import TRACK
-from soundlake.quota import QUOTA_EXCEEDED
+from soundlake.quota import QUOTA_EXCEEDED, SAFE
 from soundlake.settings import settings
 from soundlake.store.budget import Budget
 from soundlake.times import parse_time
@@ -46,6 +46,7 @@ from tests.statemachines.world import (
     playlist_id,
 )
 from tests.unit.chart_csv import chart_csv, file_row, top
+from tests.unit.kworb_pages import kworb_page, page_rows
 
 Scenario = Callable[[World], None]
 
@@ -538,7 +539,8 @@ def spend_quota(world: World, calls: int, quota: int) -> None:
     table, owner = asking.budgets(), settings().quota_owner
     then = world.spotify.now - timedelta(days=3)
     mine = Budget(CLIENT_ID, owner)
-    table.block(mine, then + timedelta(hours=9), QUOTA_EXCEEDED, now=then, uncounted=quota)
+    taught = -(-quota * 100 // SAFE)  # of which a little less is asked for
+    table.block(mine, then + timedelta(hours=9), QUOTA_EXCEEDED, now=then, uncounted=taught)
     table.count(owner, world.spotify.now - timedelta(hours=23), {ALBUMS: calls})
 
 
@@ -689,6 +691,79 @@ def day_of_a_development_app(world: World) -> None:
 
 
 @scenario
+def day_of_charts_that_nobody_may_be_asked_for(world: World) -> None:
+    """One playlist was kept while Spotify still showed it."""
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+    world.knows(Ability.CHARTS)
+    world.run("daily", at(DAY))
+
+
+def kworb_shows(world: World, day: str, *charts: str) -> None:
+    """Its pages are of this day, each of tracks of its own."""
+    names = {"no": "Norway", "se": "Sweden", "fi": "Finland"}
+    for number, chart in enumerate(charts):
+        country, cadence = chart.split("_")
+        rows = page_rows(60, 100 * (number + 1) + 7 * int(day[-2:]))
+        page = kworb_page(day, rows, name=names[country], cadence=cadence)
+        world.spotify.kworb.pages[f"country/{chart}.html"] = page
+
+
+@scenario
+def days_of_kworb(world: World) -> None:
+    """Twice a day; on the second one, Norway's page is new only in the afternoon."""
+    world.knows(Ability.CHARTS)
+    world.chart_sources("spotify,kworb")
+    kworb_shows(world, "2025/03/03", "no_daily", "se_daily")
+    world.run("daily", at(DAY))
+    world.spotify.now += timedelta(days=1)
+    kworb_shows(world, "2025/03/04", "se_daily")
+    world.begin_anew()
+    world.run("daily", at(NEXT_DAY))
+    kworb_shows(world, "2025/03/04", "no_daily")
+    world.run("daily", at(NEXT_DAY, "16:30"))
+    world.run("daily", at(NEXT_DAY, "20:30"))
+
+
+@scenario
+def day_of_kworb_that_spotify_has_shown(world: World) -> None:
+    """Its playlist of that day stays, though kworb.net has 60 places of it."""
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+    world.knows(Ability.CHARTS)
+    world.chart_sources("spotify,kworb")
+    world.spotify.now += timedelta(days=2)
+    kworb_shows(world, "2025/03/05", "no_daily")
+    world.begin_anew()
+    world.run("daily", at("2025-03-07") | {"charts": ["NO"]})
+
+
+@scenario
+def kworb_in_trouble(world: World) -> None:
+    """Down for a minute, and a page under another country's name."""
+    world.knows(Ability.CHARTS)
+    world.chart_sources("spotify,kworb")
+    world.charts(off={"daily-FI", "weekly-SE"})
+    kworb_shows(world, "2025/03/03", "no_daily", "se_daily")
+    pages = world.spotify.kworb.pages
+    pages["country/se_daily.html"] = pages["country/no_daily.html"]
+    for _ in range(6):
+        world.spotify.kworb.reply(503)
+    world.run("daily", at(DAY))
+
+
+@scenario
+def charts_of_kworb_with_one_table(world: World) -> None:
+    """Two countries show one table: both days are taken out again."""
+    world.knows(Ability.CHARTS)
+    world.chart_sources("kworb")
+    world.charts(off={"daily-FI", "weekly-SE"})
+    for name, country in (("Norway", "no"), ("Sweden", "se")):
+        world.spotify.kworb.pages[f"country/{country}_daily.html"] = kworb_page(
+            "2025/03/03", name=name
+        )
+    world.run("daily", at(DAY))
+
+
+@scenario
 def day_after_an_answer_contradicted_what_was_known(world: World) -> None:
     world.knows(Ability.SEVERAL)
     asking.found(Ability.SEVERAL, allowed=True, evidence="/v1/albums?ids=: 200")
@@ -782,7 +857,7 @@ def reccobeats_lies(world: World) -> None:
 
 def silent_about_genres(world: World) -> None:
     """Spotify names nobody's genres, and MusicBrainz may be asked; a day's first run was."""
-    world.told(CONTACT="me@example.org")
+    world.told(CONTACT="me@example.org", SOURCE_SPACING="0")
     world.spotify.genres = []
     world.run("daily", ONE)
 

@@ -102,7 +102,7 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "UpdateItem")},
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
-    "Select": {("dynamodb:Scan", ACCOUNTS)},
+    "Select": USE_BUDGET | {("dynamodb:Scan", ACCOUNTS)},
     "Plan": READ_ABILITIES,
     "Probe": USE_BUDGET | READ_ABILITIES,
     "Extract": USE_BUDGET | READ_ABILITIES,

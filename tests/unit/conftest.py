@@ -31,6 +31,7 @@ from tests.unit.helpers import (
     CLIENT_ID,
     CLIENT_SECRET,
     CONSENTED_AT,
+    DAILY_REQUESTS,
     KWORB,
     MUSICBRAINZ,
     OWNER,
@@ -68,6 +69,9 @@ ENVIRONMENT = {
     "GENRE_SOURCES": "spotify",
     "MUSICBRAINZ_API_URL": MUSICBRAINZ,
     "CONTACT": "none",
+    "DAILY_REQUESTS": str(DAILY_REQUESTS),
+    "REQUEST_SPACING_MS": "0",
+    "SOURCE_SPACING": "100",
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
     "AWS_DEFAULT_REGION": REGION,
@@ -199,7 +203,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
     monkeypatch.setitem(keyless, "clock", fake.clock)
 
     def slept(seconds: float) -> None:
-        fake.reccobeats.slept.append(seconds)
+        fake.reccobeats.sleep(seconds)
         fake.musicbrainz.slept.append(seconds)
 
     monkeypatch.setitem(keyless, "sleep", slept)

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from soundlake.quota import SAFE
 from soundlake.store.budget import Budget, BudgetTable
 from soundlake.store.captures import CaptureKey
 from soundlake.store.chart_files import ChartFiles
@@ -36,6 +37,7 @@ ACCOUNTS_TABLE = "soundlake-test-accounts"
 BUDGET_TABLE = "soundlake-test-budget"
 OWNER = "somebody"
 ANALYSES_PER_DAY = 50
+DAILY_REQUESTS = 500
 API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
 RECCOBEATS = "https://api.reccobeats.test/v1"
@@ -345,7 +347,7 @@ class FakeSpotify:
         self.batches: list[list[str]] = []
         self.several: dict[str, list[list[str]]] = {"albums": [], "artists": []}
         self.single: dict[str, list[str]] = defaultdict(list)
-        self.reccobeats = FakeReccoBeats(self.clock)
+        self.reccobeats = FakeReccoBeats(self.clock, self.pass_time)
         self.kworb = FakeKworb(self.clock)
         self.musicbrainz = FakeMusicBrainz(self.clock)
         self._next: dict[str, deque[Reply | None]] = defaultdict(deque)
@@ -456,12 +458,18 @@ class FakeReccoBeats:
     its client slept before one.
     """
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], pass_time: Callable[..., None]) -> None:
         self.known: dict[str, Row] = {}
         self.batches: list[list[str]] = []
         self.slept: list[float] = []
         self._clock = clock
+        self._pass_time = pass_time
         self._next: deque[Reply] = deque()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleeping takes no time but by this clock."""
+        self.slept.append(seconds)
+        self._pass_time(seconds=seconds)
 
     def reply(
         self, status: int = 200, body: Any = None, headers: Mapping[str, str] | None = None
@@ -777,7 +785,8 @@ def spend_quota(calls: int, of: int | None = None, at: datetime = NOW) -> None:
     is known; without `of` it is spent."""
     table, mine, learned = BudgetTable(BUDGET_TABLE), Budget(CLIENT_ID, OWNER), timedelta(hours=50)
     until, then = at - timedelta(hours=40), at - learned
-    table.block(mine, until, "QUOTA_EXCEEDED", now=then, uncounted=of or calls)
+    taught = -(-(of or calls) * 100 // SAFE)  # of which a little less is asked for
+    table.block(mine, until, "QUOTA_EXCEEDED", now=then, uncounted=taught)
     table.count(OWNER, at - timedelta(hours=22), {"albums": calls})
 
 

@@ -6,23 +6,28 @@ from typing import Any
 
 import pytest
 from soundlake import asking
-from soundlake.quota import Learned
+from soundlake.abilities import Ability
+from soundlake.quota import SAFE, Learned
+from soundlake.spotify.client import Spotify
 from soundlake.spotify.errors import (
     CredentialsError,
     NotFoundError,
     RateLimitedError,
     ReservedError,
 )
-from soundlake.store.budget import Budget, BudgetTable
+from soundlake.store.budget import Budget, BudgetTable, Known
 
 from tests.unit.conftest import forget_values
 from tests.unit.helpers import (
     BUDGET_TABLE,
     CLIENT_ID,
+    DAILY_REQUESTS,
     NORWAY,
     NOW,
     OWNER,
     PREFIX,
+    RECCOBEATS,
+    FakeReccoBeats,
     FakeSpotify,
     playlist,
 )
@@ -118,19 +123,38 @@ def test_a_short_wait_is_nobody_elses(spotify: FakeSpotify) -> None:
     assert asking.budgets().blocked_until(Budget(CLIENT_ID, OWNER), NOW) is None
 
 
-def test_an_invocation_reads_the_budget_once_and_a_warm_one_not_at_all(
-    spotify: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def reads_of(tables: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     reads: list[int] = []
     read = tables.batch_get_item
     monkeypatch.setattr(tables, "batch_get_item", lambda **given: reads.append(1) or read(**given))
+    return reads
 
-    asking.spotify()
-    asking.spotify()
-    spotify.pass_time(seconds=31)
-    asking.spotify()
 
-    assert len(reads) == 2
+def test_waits_are_read_before_each_request_and_nothing_else_is(
+    spotify: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spotify.playlists[NORWAY] = [playlist([])]
+    reads = reads_of(tables, monkeypatch)
+
+    client = asking.spotify()
+    assert reads == []
+    client.playlist(NORWAY)
+
+    assert (len(reads), len(spotify.asked)) == (2, 2)
+
+
+def test_a_wait_of_another_process_is_seen_in_the_middle_of_a_page(spotify: FakeSpotify) -> None:
+    limit()
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = asking.spotify(beside_captures=True)
+    client.playlist(NORWAY)
+    mine = Budget(CLIENT_ID, OWNER)
+    BudgetTable(BUDGET_TABLE).block(mine, NOW + HOURS, "QUOTA_EXCEEDED", now=NOW)
+
+    with pytest.raises(RateLimitedError, match="wait 3600 s"):
+        client.playlist(NORWAY)
+
+    assert len(spotify.asked) == 2
 
 
 def test_an_invocations_requests_are_one_update_of_the_hours_counts(
@@ -161,11 +185,17 @@ def test_an_invocations_requests_are_one_update_of_the_hours_counts(
 HOURS = timedelta(hours=1)
 
 
+def limit(allowed: bool = False) -> None:
+    """Whether the app may look several up at once: in development mode it may not."""
+    asking.found(Ability.SEVERAL, allowed, "GET /v1/albums?ids=: 403")
+
+
 def learned(calls: int, ago: timedelta = 30 * HOURS) -> None:
     """A quota that was learned some time ago, of which nothing is spent any more."""
     table, then = BudgetTable(BUDGET_TABLE), NOW - ago
     mine = Budget(CLIENT_ID, OWNER)
-    table.block(mine, then + HOURS, "QUOTA_EXCEEDED", now=then, uncounted=calls)
+    taught = -(-calls * 100 // SAFE)  # of which a little less is asked for
+    table.block(mine, then + HOURS, "QUOTA_EXCEEDED", now=then, uncounted=taught)
 
 
 def made(calls: dict[str, int], ago: timedelta = HOURS) -> None:
@@ -196,7 +226,7 @@ def test_what_captures_need_is_left_to_them(spotify: FakeSpotify) -> None:
 
     client = asking.spotify(beside_captures=True)
     client.app_token()
-    with pytest.raises(ReservedError, match="captures need 80 and others made 19") as held:
+    with pytest.raises(ReservedError, match="captures need 81 and others made 19") as held:
         client.playlist(NORWAY)
 
     assert held.value.retry_after > 300
@@ -225,7 +255,6 @@ def test_where_no_quota_was_ever_met_none_is_kept_to(spotify: FakeSpotify) -> No
 
 
 def test_a_warm_process_knows_what_it_has_asked_itself(spotify: FakeSpotify) -> None:
-    """What was read of the table is half a minute old, and nobody else's reading is waited for."""
     learned(3)
     spotify.playlists[NORWAY] = [playlist([])]
     for _ in range(2):
@@ -243,3 +272,241 @@ def test_a_long_wait_comes_before_the_reserve(spotify: FakeSpotify) -> None:
 
     with pytest.raises(RateLimitedError, match="Spotify's rate limit: wait 3600 s"):
         asking.spotify(beside_captures=True).app_token()
+
+
+#### DRAWS #########################################################################################
+
+
+def updates_of(tables: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The holder's kind of every write from now on."""
+    made: list[str] = []
+    update = tables.update_item
+
+    def noted(**given: Any) -> Any:
+        made.append(given["Key"]["holder"]["S"].partition("#")[0])
+        return update(**given)
+
+    monkeypatch.setattr(tables, "update_item", noted)
+    return made
+
+
+def known() -> Known:
+    return BudgetTable(BUDGET_TABLE).known(Budget(CLIENT_ID, OWNER), NOW)
+
+
+def test_in_development_mode_a_quota_is_assumed(spotify: FakeSpotify) -> None:
+    limit()
+    made({"albums": DAILY_REQUESTS})
+
+    with pytest.raises(ReservedError, match="about 500 requests a day"):
+        asking.spotify(beside_captures=True).app_token()
+
+    asking.spotify().app_token()  # a capture's
+    assert spotify.asked == ["POST /api/token"]
+
+
+def test_with_extended_access_none_is_and_no_more_is_written_than_counts(
+    spotify: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(allowed=True)
+    made({"albums": 9000})
+    spotify.playlists[NORWAY] = [playlist([])]
+    updates = updates_of(tables, monkeypatch)
+
+    client = asking.spotify(beside_captures=True)
+    for _ in range(60):
+        client.playlist(NORWAY)
+    asking.counted(client)
+
+    assert updates == ["calls"]
+
+
+def test_a_page_of_requests_is_drawn_counted_and_replaced_by_the_next(
+    spotify: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit()
+    spotify.playlists[NORWAY] = [playlist([])]
+    updates = updates_of(tables, monkeypatch)
+    client = asking.spotify(beside_captures=True, page=3)
+
+    for _ in range(4):
+        client.playlist(NORWAY)  # and a token first
+    assert (known().drawn(NOW), updates) == (3, ["owner", "calls", "owner"])
+    found = asking.counted(client)
+
+    assert found["counts"] == {"requests": 5}
+    assert updates == ["owner", "calls", "owner", "calls", "owner"]
+    assert known().drawn(NOW) == 0
+    assert sum(each.total() for each in known().calls.values()) == 5
+
+
+def test_an_invocation_that_broke_off_is_settled_by_the_next(spotify: FakeSpotify) -> None:
+    limit()
+    asking.spotify(beside_captures=True).app_token()
+    assert known().drawn(NOW) == asking.PAGE
+
+    asking.spotify()
+
+    assert known().drawn(NOW) == 0
+    assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
+def test_what_captures_will_need_is_kept_for_them_at_first(spotify: FakeSpotify) -> None:
+    limit()
+    BudgetTable(BUDGET_TABLE).plan(OWNER, DAILY_REQUESTS, NOW)
+
+    with pytest.raises(ReservedError, match="captures need 500"):
+        asking.spotify(beside_captures=True).app_token()
+
+
+def test_who_cannot_draw_gives_up_what_it_drew_before(spotify: FakeSpotify) -> None:
+    learned(4)
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = asking.spotify(beside_captures=True, page=3)
+    for _ in range(2):
+        client.playlist(NORWAY)
+    made({"albums": 2}, timedelta(0))
+
+    with pytest.raises(ReservedError):
+        client.playlist(NORWAY)
+
+    assert known().drawn(NOW) == 0
+    assert sum(each.total() for each in known().calls.values()) == 5
+
+
+def test_a_refusal_teaches_what_was_not_counted_yet_once(spotify: FakeSpotify) -> None:
+    limit()
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = asking.spotify(beside_captures=True, page=3)
+    for _ in range(3):
+        client.playlist(NORWAY)
+    quota = {"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}
+    spotify.reply(f"/v1/playlists/{NORWAY}", 429, quota, {"Retry-After": "3600"})
+    with pytest.raises(RateLimitedError):
+        client.playlist(NORWAY)
+
+    assert known().learned == Learned(5, NOW)
+
+
+def spaced(monkeypatch: pytest.MonkeyPatch, spotify: FakeSpotify) -> list[float]:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        spotify.pass_time(seconds=seconds)
+
+    monkeypatch.setenv("REQUEST_SPACING_MS", "1000")
+    asking.settings.cache_clear()
+    monkeypatch.setitem(Spotify.__init__.__kwdefaults__, "sleep", sleep)
+    return slept
+
+
+def test_enrichment_is_spaced_where_a_quota_is_believed_and_captures_never(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = spaced(monkeypatch, spotify)
+    spotify.playlists[NORWAY] = [playlist([])]
+    for allowed, expected in ((True, []), (False, [1.0, 1.0])):
+        limit(allowed)
+        clients = asking.InvocationClients()
+        for _ in range(3):
+            clients.spotify().playlist(NORWAY)
+        clients.counted({})
+        capture = asking.spotify()
+        capture.playlist(NORWAY)
+        capture.playlist(NORWAY)
+        chart = asking.spotify(beside_captures=True, page=4)
+        chart.playlist(NORWAY)
+        chart.playlist(NORWAY)
+        asking.counted(chart)
+        assert slept[: len(expected)] == expected, allowed
+        assert len(slept) <= len(expected) + 1  # and one for the token
+
+
+def test_whose_turn_is_far_away_is_told_so_and_does_not_sleep(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = spaced(monkeypatch, spotify)
+    limit()
+    second = timedelta(seconds=1)
+    mine = Budget(CLIENT_ID, OWNER)
+    BudgetTable(BUDGET_TABLE).draw(mine, 50, NOW, assumed=500, spacing=second)
+
+    with pytest.raises(RateLimitedError, match="wait 50 s"):
+        asking.InvocationClients().spotify().app_token()
+
+    assert (slept, spotify.asked) == ([], [])
+
+
+#### OTHER SOURCES #################################################################################
+
+
+def test_processes_take_turns_with_a_source(reccobeats: FakeReccoBeats) -> None:
+    def ask(clients: asking.InvocationClients) -> None:
+        clients.keyless("ReccoBeats", RECCOBEATS, 1.0).get("audio-features", {"ids": "a"})
+
+    one = asking.InvocationClients()
+    for _ in range(3):  # it takes one turn, then two
+        ask(one)
+    asking._keyless.cache_clear()  # another process
+    asking.budgets.cache_clear()
+    other = asking.InvocationClients()
+    ask(other)
+
+    assert reccobeats.slept == [1.0, 1.0, 1.0]
+
+
+def test_a_double_of_a_source_has_nobody_to_spare(
+    reccobeats: FakeReccoBeats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_SPACING", "0")
+    forget_values()
+    client = asking.keyless("ReccoBeats", RECCOBEATS, 1.0)
+    for _ in range(3):
+        client.get("audio-features", {"ids": "x"})
+
+    assert reccobeats.slept == []
+    assert client.requests == {"reccobeats/audio-features": 3}
+
+
+def test_where_others_have_the_next_turns_it_is_told_when_and_does_not_sleep(
+    reccobeats: FakeReccoBeats,
+) -> None:
+    theirs = Budget("reccobeats", "reccobeats")
+    BudgetTable(BUDGET_TABLE).take_turns(theirs, 7, timedelta(seconds=1), NOW)
+
+    with pytest.raises(RateLimitedError, match=r"^ReccoBeats's rate limit: wait 7 s\.$"):
+        asking.keyless("ReccoBeats", RECCOBEATS, 1.0).get("audio-features", {"ids": "a"})
+
+    assert (reccobeats.slept, reccobeats.batches) == ([], [])
+
+
+def test_turns_that_are_not_needed_are_given_back(
+    reccobeats: FakeReccoBeats, spotify: FakeSpotify
+) -> None:
+    clients = asking.InvocationClients()
+    api = clients.keyless("ReccoBeats", RECCOBEATS, 1.0)
+    for _ in range(4):  # one turn, two, and four of which it uses one
+        api.get("audio-features", {"ids": "a"})
+
+    clients.counted({})
+
+    theirs = Budget("reccobeats", "reccobeats")
+    found = BudgetTable(BUDGET_TABLE).take_turns(theirs, 1, timedelta(seconds=1), spotify.now)
+    assert found.first - spotify.now <= timedelta(seconds=1)
+
+
+def test_a_wait_of_a_source_is_seen_by_who_has_turns_left(
+    reccobeats: FakeReccoBeats, spotify: FakeSpotify
+) -> None:
+    api = asking.keyless("ReccoBeats", RECCOBEATS, 1.0)
+    for _ in range(4):
+        api.get("audio-features", {"ids": "a"})
+    theirs = Budget("reccobeats", "reccobeats")
+    until = spotify.now + HOURS
+    BudgetTable(BUDGET_TABLE).block(theirs, until, None, now=spotify.now)
+
+    with pytest.raises(RateLimitedError, match="ReccoBeats's rate limit: wait 3599 s"):
+        api.get("audio-features", {"ids": "a"})
+
+    assert len(reccobeats.batches) == 4

@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,7 +17,7 @@ import pytest
 import requests
 from soundlake.quota import QUOTA_EXCEEDED
 from soundlake.sources.web import LONG_WAIT_S, TRIES, Answer
-from soundlake.spotify.client import Spotify
+from soundlake.spotify.client import Page, Spotify
 from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import (
     BadAnswerError,
@@ -1023,17 +1024,157 @@ def test_a_wait_that_another_was_told_is_kept_to(client: Spotify, web: FakeSpoti
     assert client.machine_time() == web.now
 
 
-@pytest.mark.allow_hosts(["127.0.0.1"])
-def test_beyond_its_room_nothing_is_sent(failing: Failing, retrying: Callable[[], Spotify]) -> None:
-    failing.statuses = [503, 503]
-    client = retrying()
-    client.leave_to_others(3, "Captures need the rest.")
+class Draws:
+    """Pages of requests, until none is left; `waits` is what others were told."""
 
-    client.recently_played(USER_TOKEN)  # three requests: the tries count
+    def __init__(self, *pages: Page) -> None:
+        self.pages = list(pages)
+        self.asked = 0
+        self.until: datetime | None = None
+
+    def __call__(self) -> Page:
+        self.asked += 1
+        if not self.pages:
+            raise ReservedError("Captures need the rest.")
+        return self.pages.pop(0)
+
+    def blocked_until(self) -> datetime | None:
+        return self.until
+
+
+def drawing(web: FakeSpotify, draws: Draws, slept: list[float] | None = None) -> Spotify:
+    """A client that has its token, and draws from now on."""
+
+    def sleep(seconds: float) -> None:
+        (slept if slept is not None else []).append(seconds)
+        web.pass_time(seconds=seconds)
+
+    client = Spotify(
+        CREDENTIALS,
+        api_url=API,
+        accounts_url=ACCOUNTS,
+        blocked_until=draws.blocked_until,
+        sleep=sleep,
+    )
+    client.begin(draws)
+    return client
+
+
+def test_beyond_what_was_drawn_the_next_page_is_drawn_until_none_is_left(web: FakeSpotify) -> None:
+    draws = Draws(Page(2), Page(1))
+    client = drawing(web, draws)
+
+    for _ in range(3):
+        client.me(USER_TOKEN)
     with pytest.raises(ReservedError, match=r"^Captures need the rest\.$") as held:
-        client.recently_played(USER_TOKEN)
+        client.me(USER_TOKEN)
 
     assert held.value.retry_after > LONG_WAIT_S
-    assert failing.asked == 3
-    client.leave_to_others(None)
-    assert client.recently_played(USER_TOKEN).json == {"items": []}
+    assert (web.asked, draws.asked) == (["GET /v1/me"] * 3, 3)
+
+
+def test_nothing_is_drawn_before_something_is_asked(web: FakeSpotify) -> None:
+    draws = Draws()
+    drawing(web, draws)
+
+    assert draws.asked == 0
+
+
+def test_where_nothing_is_limited_it_draws_once(web: FakeSpotify) -> None:
+    draws = Draws(Page(None))
+    client = drawing(web, draws)
+    for _ in range(5):
+        client.me(USER_TOKEN)
+
+    assert (draws.asked, len(web.asked)) == (1, 5)
+    client.begin(None)  # a capture
+    client.me(USER_TOKEN)
+    assert draws.asked == 1
+
+
+def test_what_is_counted_is_told_once(web: FakeSpotify) -> None:
+    client = drawing(web, Draws(Page(None)))
+    client.me(USER_TOKEN)
+    client.settle()
+    client.me(USER_TOKEN)
+    client.app_token()
+
+    assert client.unsettled() == {"me": 1, "api/token": 1}
+    assert client.requests == {"me": 2, "api/token": 1}
+    client.begin(None)
+    assert (client.unsettled(), client.requests) == ({}, {})
+
+
+def test_a_wait_that_others_were_told_is_seen_before_every_request(web: FakeSpotify) -> None:
+    draws = Draws(Page(None))
+    client = drawing(web, draws)
+    client.me(USER_TOKEN)
+    draws.until = NOW + timedelta(seconds=90)
+
+    with pytest.raises(RateLimitedError) as refused:
+        client.me(USER_TOKEN)
+
+    assert (refused.value.retry_after, len(web.asked)) == (90, 1)
+    web.pass_time(seconds=90)
+    client.me(USER_TOKEN)
+    assert len(web.asked) == 2
+
+
+def test_spaced_requests_begin_at_their_turn_and_follow_each_other(web: FakeSpotify) -> None:
+    slept: list[float] = []
+    second = timedelta(seconds=1)
+    draws = Draws(Page(3, second, NOW + 1.5 * second), Page(2, second, NOW))
+    client = drawing(web, draws, slept)
+
+    client.me(USER_TOKEN)
+    client.me(USER_TOKEN)
+    web.pass_time(seconds=0.25)
+    client.me(USER_TOKEN)
+    web.pass_time(seconds=7)
+    client.me(USER_TOKEN)
+    web.pass_time(seconds=-3600)  # a clock that was put right
+    client.me(USER_TOKEN)
+
+    assert slept == [1.5, 1.0, 0.75, 1.0]
+
+
+def test_a_wait_is_seen_after_sleeping_too(web: FakeSpotify) -> None:
+    draws = Draws(Page(2, timedelta(seconds=2), NOW + timedelta(seconds=2)))
+    client = drawing(web, draws)
+    late = NOW + timedelta(seconds=60)
+    draws.blocked_until = lambda: late if web.now > NOW else None  # type: ignore[method-assign]
+    client._others_until = draws.blocked_until
+
+    with pytest.raises(RateLimitedError):
+        client.me(USER_TOKEN)
+
+    assert web.asked == []
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize(
+    ("statuses", "drawn", "asked"),
+    [
+        ([503, 503], 3, 3),
+        ([503, 503], 2, 2),  # a third try was not drawn
+        ([503], 1, 1),
+        ([None, 503], 2, 2),
+        ([None, None, None], 2, 2),
+    ],
+)
+def test_tries_count_as_what_was_drawn_and_end_with_it(
+    statuses: list[int | None],
+    drawn: int,
+    asked: int,
+    failing: Failing,
+    retrying: Callable[[], Spotify],
+) -> None:
+    failing.statuses = statuses
+    client = retrying()
+    client.begin(Draws(Page(drawn)))
+
+    for _ in range(4):
+        with suppress(ReservedError, UnavailableError):
+            client.recently_played(USER_TOKEN)
+
+    assert (failing.asked, client.requests.total()) == (asked, asked)

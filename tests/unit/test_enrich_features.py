@@ -291,7 +291,7 @@ def test_what_is_left_to_captures_leaves_reccobeats_to_be_asked(
     assert result["status"] == "enriched"
     assert "captures need" in result["notes"][0]
     assert list(chain(*reccobeats.batches)) == ids(range(1, 101))
-    counted = asking.budgets()._read(Budget("", OWNER), spotify.now).calls
+    counted = asking.budgets().known(Budget("", OWNER), spotify.now).calls
     assert {name for each in counted.values() for name in each} == {
         "albums",
         "api/token",

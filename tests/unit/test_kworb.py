@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from soundlake.charts import Chart, Hole
-from soundlake.html_page import read_page
 from soundlake.sources.chart_source import Shown
 from soundlake.sources.kworb import Kworb
 from soundlake.spotify.errors import BadAnswerError
@@ -133,11 +132,19 @@ def test_a_move_tells_the_place_before(move: str, position: int, previous: int |
         (f"A, B - {title(1)}", "Track 1", None, None, "A, B"),
         (f"{artist(1)} - {title(1)} (w/ B)", "Track 1", None, None, "Artist 1, B"),
         (f"{title(1)}", "Track 1", None, None, None),
+        (
+            f'{artist(1)} - <a href="../track/{track_id(1)}.html"></a>',
+            None,
+            ["Artist 1"],
+            [1],
+            "Artist 1",
+        ),
+        (f"{artist(1, 'A<b>B</b>C')} - {title(1, '<i>T</i> 2')}", "T 2", ["ABC"], [1], "ABC"),
         (f"<b>A</b> -\n  <a href='/spotify/track/{track_id(1)}.html'>T</a>", "T", ["A"], None, "A"),
     ],
 )
 def test_artists_are_single_ones_where_each_is_a_link(
-    what: str, name: str, names: Any, ids: Any, credit: str | None
+    what: str, name: str | None, names: Any, ids: Any, credit: str | None
 ) -> None:
     row = entry(what=what)
 
@@ -290,21 +297,6 @@ def test_many_problems_are_counted() -> None:
     said = refused(kworb_page(rows=[page_row(n, Pk="?") for n in range(1, 61)]))
 
     assert said.endswith("row 5: Pk is '?', expected a whole number; and 55 more")
-
-
-# HTML.
-
-
-def test_a_page_is_read_whatever_it_omits() -> None:
-    page = read_page(
-        "<p>One<p>Two<table><tr><th>A<th>B<tr><td>1<br>2<td><a href=x>3</a>4</table>Three<td>no"
-    )
-
-    assert page.texts == ["One", "Two", "Three", "no"]
-    (table,) = page.tables
-    assert [[cell.text for cell in row] for row in table] == [["A", "B"], ["12", "34"]]
-    assert table[1][1].parts == (("3", "x"), ("4", None))
-    assert page.whole
 
 
 def test_a_page_may_have_several_tables_and_the_right_one_is_found() -> None:

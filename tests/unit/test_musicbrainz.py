@@ -125,18 +125,6 @@ def test_an_isrc_tells_who_it_is_and_the_artist_what_genres(
     assert musicbrainz.slept == [SPACING_S]
 
 
-def test_a_double_on_this_machine_is_asked_without_a_pause(
-    musicbrainz: FakeMusicBrainz, clients: Clients, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MUSICBRAINZ_API_URL", "http://127.0.0.1:4580/musicbrainz/ws/2")
-    settings.cache_clear()
-
-    with pytest.raises(UnavailableError):
-        ask(clients, nova())
-
-    assert clients.given["spacing_s"] == 0.0
-
-
 def test_one_isrc_tells_of_all_whom_it_credits(
     musicbrainz: FakeMusicBrainz, clients: Clients
 ) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from soundlake import access, observability
 from soundlake.accounts import Account, Answer, answered, connected, disconnected
+from soundlake.store.budget import Budget, BudgetTable
 
 from tests.template.translated import DEFAULT, functions
-from tests.unit.helpers import ACCOUNT, Row, invoke
+from tests.unit.helpers import ACCOUNT, BUDGET_TABLE, OWNER, Row, invoke
 
 NOW = datetime.fromisoformat("2026-11-21T09:07:02+00:00")
 HOUR = timedelta(hours=1)
@@ -72,6 +73,27 @@ def test_the_schedules_rounds_follow_each_other(tables: object) -> None:
     assert [each["suffix"] for each in rounds] == ["", "-1", "-2"]
     assert first["next_at"] == second["captured_at"]
     assert [each["next_in"] for each in rounds] == [1198, 1198, None]
+
+
+def test_what_the_schedules_captures_need_is_left_to_them(
+    tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"scheduled_time": "2026-11-21T09:07:00Z", "interval_minutes": 20}
+    writes: list[Any] = []
+    update = tables.update_item
+    monkeypatch.setattr(tables, "update_item", lambda **one: writes.append(one) or update(**one))
+
+    def planned() -> int:
+        return BudgetTable(BUDGET_TABLE).known(Budget("", OWNER), NOW).planned(NOW)
+
+    select({"once": True})
+    assert planned() == 0  # nobody knows when the next one is
+    select(given)
+    select(given, number=1)
+    assert (planned(), len(writes)) == (72 + 24, 1)
+    add("another")
+    select(given, number=2)
+    assert (planned(), len(writes)) == (2 * (72 + 24), 2)
 
 
 def test_who_waits_for_their_user_is_told_of_and_left_out(tables: object) -> None:

@@ -11,6 +11,7 @@ from tests.unit.helpers import (
     API,
     BUCKET,
     BUDGET_TABLE,
+    DAILY_REQUESTS,
     KWORB,
     MUSICBRAINZ,
     OWNER,
@@ -38,6 +39,9 @@ def test_settings_come_from_the_environment() -> None:
         genre_sources="spotify",
         musicbrainz_api_url=MUSICBRAINZ,
         contact="none",
+        daily_requests=str(DAILY_REQUESTS),
+        request_spacing_ms="0",
+        source_spacing="100",
     )
     assert set(NAMES) <= set(ENVIRONMENT)
 

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
+from math import ceil
 from typing import Any
 
 from soundlake import access, quota
@@ -12,10 +13,13 @@ from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
 from soundlake.sources.site import Site
 from soundlake.sources.web import TOO_MANY
-from soundlake.spotify.client import Spotify
+from soundlake.spotify.client import Page, Spotify
 from soundlake.spotify.credentials import AppCredentials
+from soundlake.spotify.errors import RateLimitedError, ReservedError
 from soundlake.store import secrets
-from soundlake.store.budget import Budget, BudgetTable
+from soundlake.store.budget import Budget, BudgetTable, Draw
+
+PAGE = 50  # requests that are drawn at once
 
 
 @cache
@@ -24,53 +28,109 @@ def budgets() -> BudgetTable:
     return BudgetTable(settings().budget_table)
 
 
+class _Meter:
+    """One client's requests, as the budget has them: drawn where they are limited, and counted."""
+
+    def __init__(self, client: Spotify) -> None:
+        self._budget = Budget(client.client_id, settings().quota_owner)
+        self._client = client
+        self._draw: Draw | None = None
+        self._wanted = 0
+        self._spacing = timedelta(0)
+
+    def begin(self, wanted: int | None, spacing: timedelta) -> None:
+        """Begin an invocation; what one before left, that broke off, is settled first.
+
+        Its requests are drawn in pages of `wanted`, None for a capture's.
+        """
+        self.settle()
+        self._wanted, self._spacing = wanted or 0, spacing
+        self._client.begin(None if wanted is None else self._page)
+
+    def settle(self) -> None:
+        """Count what was sent, and drop the draw: in this order nothing is lost to a crash."""
+        self._count()
+        if self._draw is not None:
+            drawn, self._draw = self._draw, None
+            budgets().drop(self._budget, drawn, self._client.machine_time())
+
+    def _count(self) -> None:
+        sent = self._client.unsettled()
+        budgets().count(self._budget.owner, self._client.machine_time(), sent)
+        self._client.settle()
+
+    def _page(self) -> Page:
+        self._count()
+        before, now = self._draw, self._client.machine_time()
+        drawn = budgets().draw(
+            self._budget,
+            self._wanted,
+            now,
+            assumed=_assumed(),
+            spacing=self._spacing,
+            instead_of=before.id if before is not None else None,
+        )
+        if drawn.until is not None:
+            self.settle()
+            raise RateLimitedError(ceil((drawn.until - now).total_seconds()))
+        if drawn.room is not None and not drawn.granted:
+            self.settle()
+            raise ReservedError(drawn.room.why)
+        self._draw = drawn
+        if drawn.turn is None:
+            return Page(drawn.granted)
+        return Page(drawn.granted, self._spacing, drawn.turn)
+
+    def told(self, until: datetime, reason: str | None) -> None:
+        """Note a wait that Spotify asks for."""
+        now, uncounted = self._client.machine_time(), self._client.unsettled().total()
+        budgets().block(self._budget, until, reason, now=now, uncounted=uncounted)
+
+    def blocked_until(self) -> datetime | None:
+        """Until when nobody may ask, as anybody was told."""
+        return budgets().blocked_until(self._budget, self._client.machine_time())
+
+
+@cache
+def _meter(client: Spotify) -> _Meter:
+    return _Meter(client)
+
+
 @cache
 def _client(credentials: AppCredentials) -> Spotify:
-    budget = _budget(credentials)
-
-    def told(until: datetime, reason: str | None) -> None:
-        now, uncounted = client.machine_time(), client.requests.total()
-        budgets().block(budget, until, reason, now=now, uncounted=uncounted)
-
     client = Spotify(
         credentials,
         api_url=settings().spotify_api_url,
         accounts_url=settings().spotify_accounts_url,
-        told=told,
+        told=lambda until, reason: _meter(client).told(until, reason),
+        blocked_until=lambda: _meter(client).blocked_until(),
     )
     return client
 
 
-def _budget(credentials: AppCredentials) -> Budget:
-    return Budget(credentials.client_id, settings().quota_owner)
+def _assumed() -> int | None:
+    """The requests a day that are believed to be allowed where no refusal has taught it."""
+    return quota.assumed(abilities(), int(settings().daily_requests))
 
 
-def spotify(*, beside_captures: bool = False) -> Spotify:
+def spotify(*, beside_captures: bool = False, page: int = PAGE, spaced: bool = False) -> Spotify:
     """Spotify with the app's present credentials, its request count at zero.
 
     Credentials that Spotify refused are read afresh: the right ones may have been written
     meanwhile. While a long wait lasts that anybody was told of, the client raises
-    RateLimitedError and sends nothing. `beside_captures`, it raises ReservedError where no more is
-    left of a known quota than captures need. Raises MissingSecretError.
+    RateLimitedError and sends nothing. `beside_captures`, and where a quota is believed, it draws
+    its requests in pages of so many, and raises ReservedError where no more is left than captures
+    need; then they can be `spaced`, too. Raises MissingSecretError.
     """
     prefix = settings().parameter_prefix
-    credentials = secrets.app_credentials(prefix)
-    client = _client(credentials)
+    client = _client(secrets.app_credentials(prefix))
     if client.refused:
+        _meter(client).settle()
         secrets.forget()
         _client.cache_clear()
-        credentials = secrets.app_credentials(prefix)
-        client = _client(credentials)
-    client.requests.clear()
-    now = client.machine_time()
-    known = budgets().known(_budget(credentials), now)
-    if (until := known.blocked_until(now)) is not None:
-        client.hold_until(until)
-    room = quota.room(known.learned, known.calls, now) if beside_captures else None
-    if room is None:
-        client.leave_to_others(None)
-    else:
-        client.leave_to_others(room.left, room.why)
+        client = _client(secrets.app_credentials(prefix))
+    spacing = timedelta(milliseconds=int(settings().request_spacing_ms) if spaced else 0)
+    _meter(client).begin(page if beside_captures else None, spacing)
     return client
 
 
@@ -103,6 +163,30 @@ def doubted() -> None:
     access.abilities_table().want_probe(credentials.client_id, at)
 
 
+class _Turns:
+    """A source's limits, as the budget has them; apart from Spotify's."""
+
+    def __init__(self, source: str, spacing_s: float) -> None:
+        self._source = source
+        self._budget = _theirs(source)
+        self._spacing = timedelta(seconds=spacing_s)
+
+    def blocked_until(self, now: datetime) -> datetime | None:
+        """Until when nobody may ask, as anybody was told."""
+        return budgets().blocked_until(self._budget, now)
+
+    def take(self, turns: int, now: datetime) -> datetime:
+        """Take so many turns; when the first is. Raises RateLimitedError."""
+        taken = budgets().take_turns(self._budget, turns, self._spacing, now)
+        if taken.end is None:
+            raise RateLimitedError(ceil((taken.first - now).total_seconds()), self._source)
+        return taken.first
+
+    def give_back(self, end: datetime, now: datetime) -> None:
+        """Give back what is left of the turns that end then."""
+        budgets().give_back(self._budget, end, now)
+
+
 @cache
 def _keyless(
     source: str, base: str, spacing_s: float, contact: str | None, limited_by: int
@@ -111,7 +195,13 @@ def _keyless(
         budgets().block(_theirs(source), until, None, now=client.machine_time())
 
     client = KeylessApi(
-        source, base, spacing_s=spacing_s, told=told, contact=contact, limited_by=limited_by
+        source,
+        base,
+        spacing_s=spacing_s,
+        told=told,
+        contact=contact,
+        limits=_Turns(source, spacing_s) if spacing_s else None,
+        limited_by=limited_by,
     )
     return client
 
@@ -124,25 +214,34 @@ def _theirs(source: str) -> Budget:
 def keyless(
     source: str, base: str, spacing_s: float, contact: str | None = None, limited_by: int = TOO_MANY
 ) -> KeylessApi:
-    """A source without keys, its request count at zero; it keeps to long waits as Spotify does."""
+    """A source without keys, its request count at zero.
+
+    It keeps to long waits as Spotify does, and all processes together ask once in so many seconds
+    at most: where its next turn is further away than may be slept, it raises RateLimitedError.
+    """
+    spacing_s *= int(settings().source_spacing) / 100
     client = _keyless(source, base, spacing_s, contact, limited_by)
-    client.requests.clear()
-    now = client.machine_time()
-    if (until := budgets().blocked_until(_theirs(source), now)) is not None:
-        client.hold_until(until)
+    client.begin()
     return client
 
 
 class InvocationClients:
-    """One invocation's clients, each made when it is first asked for."""
+    """One invocation's clients, each made when it is first asked for.
 
-    def __init__(self) -> None:
+    What is asked of Spotify is drawn in pages of so many requests, and `spaced`, where its quota is
+    limited.
+    """
+
+    def __init__(self, page: int = PAGE, *, spaced: bool = True) -> None:
         self.asked_spotify: Spotify | None = None
+        self._page = page
+        self._spaced = spaced
         self._keyless: dict[str, KeylessApi] = {}
 
     def spotify(self) -> Spotify:
         """Spotify, with what captures leave of its quota. Raises MissingSecretError."""
-        self.asked_spotify = self.asked_spotify or spotify(beside_captures=True)
+        if self.asked_spotify is None:
+            self.asked_spotify = spotify(beside_captures=True, page=self._page, spaced=self._spaced)
         return self.asked_spotify
 
     def keyless(
@@ -168,10 +267,14 @@ class InvocationClients:
         return Site(name, base, spacing_s, api, access.raw())
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
-        """As `counted`, with the requests to all sources; the budget counts Spotify's alone."""
+        """As `counted`, with the requests to all sources; the budget counts Spotify's alone.
+
+        Turns of other sources that were taken and not used are given back.
+        """
         sent = Counter(before)
         for each in self._keyless.values():
             sent += each.requests
+            each.give_back()
         total = sum(each.requests.total() for each in self._keyless.values())
         result = counted(self.asked_spotify, sent)
         result["counts"]["requests"] += total
@@ -181,8 +284,9 @@ class InvocationClients:
 def counted(client: Spotify | None, before: Mapping[str, int] | None = None) -> dict[str, Any]:
     """A function's `requests` by endpoint, with those of its tries `before`, and its `counts`.
 
-    What this invocation sent is added to the hour's counts in the budget.
+    What this invocation sent is added to the hour's counts in the budget, and what it drew and did
+    not send is given back.
     """
     if client is not None:
-        budgets().count(settings().quota_owner, client.machine_time(), client.requests)
+        _meter(client).settle()
     return access.counted(client, before)

@@ -24,6 +24,9 @@ class Settings:
     genre_sources: str
     musicbrainz_api_url: str
     contact: str
+    daily_requests: str
+    request_spacing_ms: str
+    source_spacing: str
 
 
 @cache

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from soundlake.sources.web import (
@@ -29,14 +29,33 @@ from soundlake.texts import shortened
 if TYPE_CHECKING:
     from requests import Response
 
+MOST_TURNS = 10  # that are taken at once; the first time one, then twice as many each time
+
+
+class Limits(Protocol):
+    """What all processes keep to that ask a source, in their shared memory."""
+
+    def blocked_until(self, now: datetime) -> datetime | None:
+        """Until when nobody may ask, as anybody was told."""
+
+    def take(self, turns: int, now: datetime) -> datetime:
+        """Take so many turns, each `spacing_s` after the one before; when the first is.
+
+        Raises RateLimitedError where that is too far away to be slept.
+        """
+
+    def give_back(self, end: datetime, now: datetime) -> None:
+        """Give back what is left of the turns that end then."""
+
 
 class KeylessApi:
     """A site or API that needs no key, asked at most once in `spacing_s` seconds.
 
     `contact` is where its operators can reach us: it stands in the User-Agent. `requests` counts
     what was sent, by source and endpoint. `told` is called with every long wait that it asks for:
-    until when (UTC, by `clock`). `limited_by` is the status that it limits by, as well as 429. It
-    sleeps no longer than `spacing_s`.
+    until when (UTC, by `clock`). With `limits`, all processes together ask no more often; without,
+    this one. It sleeps until its turn, which is never far. `limited_by` is the status that it
+    limits by, as well as 429.
     """
 
     def __init__(
@@ -51,6 +70,7 @@ class KeylessApi:
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         backoff_s: float = 0.5,
+        limits: Limits | None = None,
     ) -> None:
         agent = f"{USER_AGENT} (+{contact})" if contact else USER_AGENT
         self._web = Web(
@@ -65,6 +85,10 @@ class KeylessApi:
         self._sleep = sleep
         self._sent_at: datetime | None = None
         self._blocked_until: datetime | None = None
+        self._limits = limits
+        self._turn: datetime | None = None  # the next of those that were taken, ...
+        self._turns_end: datetime | None = None  # ... and the end of the last
+        self._turns = 1
 
     def machine_time(self) -> datetime:
         """This machine's time (UTC), which the ends of waits are kept in."""
@@ -78,6 +102,18 @@ class KeylessApi:
     def hold_until(self, until: datetime) -> None:
         """Send nothing before `until` (UTC): another process was told to wait so long."""
         self._blocked_until = max(until, self._blocked_until or until)
+
+    def begin(self) -> None:
+        """Count anew."""
+        self.requests.clear()
+        self._turns = 1
+
+    def give_back(self) -> None:
+        """Leave the turns to others that were taken and are not needed."""
+        if self._limits is not None and self._turns_end is not None:
+            if self._turn is not None and self._turn < self._turns_end:
+                self._limits.give_back(self._turns_end, self._web.machine_time())
+            self._turn = self._turns_end = None
 
     def get(self, endpoint: str, params: Mapping[str, str], path: str | None = None) -> Answer:
         """The JSON answer to one request, at `path` where that is not the endpoint that is counted.
@@ -128,11 +164,32 @@ class KeylessApi:
                 raise SpotifyError(f"{self._source} answered {status} for {endpoint}: {said}")
 
     def _keep_to_the_limits(self) -> None:
+        self._refuse_until(self._blocked_until)
         now = self._web.machine_time()
-        if self._blocked_until is not None and self._blocked_until > now:
-            left = (self._blocked_until - now).total_seconds()
-            raise RateLimitedError(ceil(left), self._source)
+        rest = timedelta(0)
         if self._sent_at is not None:
             rest = min(self._sent_at + self._spacing - now, self._spacing)
-            if rest > timedelta(0):
-                self._sleep(rest.total_seconds())
+        if self._limits is not None:
+            rest = max(rest, self._next_turn(self._limits, now) - now)
+        if rest > timedelta(0):
+            self._sleep(rest.total_seconds())
+        if self._limits is not None:
+            self._refuse_until(self._limits.blocked_until(self._web.machine_time()))
+
+    def _next_turn(self, limits: Limits, now: datetime) -> datetime:
+        """The first turn of this process that is not over; one that it did not use is lost."""
+        turn, end = self._turn, self._turns_end
+        while turn is not None and turn < now:
+            turn += self._spacing
+        if turn is None or end is None or turn >= end:
+            turn = limits.take(self._turns, now)
+            self._turns_end = turn + self._turns * self._spacing
+            self._turns = min(2 * self._turns, MOST_TURNS)
+        self._turn = turn + self._spacing
+        return turn
+
+    def _refuse_until(self, until: datetime | None) -> None:
+        if until is not None:
+            left = (until - self._web.machine_time()).total_seconds()
+            if left > 0:
+                raise RateLimitedError(ceil(left), self._source)

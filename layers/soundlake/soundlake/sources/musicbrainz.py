@@ -26,7 +26,6 @@ SPACING_S = 1.0  # its rule: no more than one request a second
 LIMITED_BY = 503  # what it answers where that is broken, or it is busy itself
 MIN_VOTES = 1
 _SCORE = 100  # of a search's best hit
-_LAPTOP = "http://127.0.0.1:"
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 _WHERE = "MusicBrainz'"
 
@@ -107,9 +106,8 @@ class MusicBrainz(GenreSource):
 
 
 def _api(clients: "Clients") -> "KeylessApi":
-    base = settings().musicbrainz_api_url
-    spacing_s = 0.0 if base.startswith(_LAPTOP) else SPACING_S  # a double has nobody to spare
-    return clients.keyless("MusicBrainz", base, spacing_s, settings().contact, LIMITED_BY)
+    base, contact = settings().musicbrainz_api_url, settings().contact
+    return clients.keyless("MusicBrainz", base, SPACING_S, contact, LIMITED_BY)
 
 
 def _by_isrc(

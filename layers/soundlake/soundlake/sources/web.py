@@ -77,8 +77,10 @@ class Web:
             respect_retry_after_header=False,  # waiting belongs to the state machine
             raise_on_status=False,
         )
+        self._retry = retry
+        self._adapter = HTTPAdapter(max_retries=retry)
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+            self._session.mount(scheme, self._adapter)
 
     def machine_time(self) -> datetime:
         """This machine's time (UTC), which the ends of tokens and waits are kept in."""
@@ -92,13 +94,18 @@ class Web:
         """The source's time (UTC), by its latest answer; None before the first."""
         return None if self._offset is None else self._clock() + self._offset
 
-    def send(self, method: str, url: str, name: str, **options: Any) -> requests.Response:
-        """One request, counted as `name`, whatever its status. Raises UnavailableError."""
+    def send(
+        self, method: str, url: str, name: str, *, tries: int = TRIES, **options: Any
+    ) -> requests.Response:
+        """One request, counted as `name`, whatever its status, and no more than so many `tries`.
+
+        Raises UnavailableError.
+        """
         try:
-            response = self._whole(method, url, name, options)
+            response = self._whole(method, url, name, options, tries)
         except requests.RequestException as error:
             if not isinstance(error, _CUT_OFF):
-                self.requests[name] += TRIES
+                self.requests[name] += tries
             raise UnavailableError(
                 f"{self._source} could not be reached at {urlsplit(url).netloc} for {name} "
                 f"({type(error).__name__})."
@@ -110,11 +117,12 @@ class Web:
         return response
 
     def _whole(
-        self, method: str, url: str, name: str, options: Mapping[str, Any]
+        self, method: str, url: str, name: str, options: Mapping[str, Any], most: int
     ) -> requests.Response:
         """One request; asked again where the body broke off, which urllib3 leaves to its caller."""
         tries = 0
         while True:
+            self._adapter.max_retries = self._retry.new(total=most - tries - 1)
             tries += 1
             try:
                 return self._session.request(
@@ -126,7 +134,7 @@ class Web:
                 )
             except _CUT_OFF:
                 self.requests[name] += 1
-                if tries == TRIES:
+                if tries == most:
                     raise
 
     def decoded(self, response: requests.Response) -> Answer | None:

@@ -3,8 +3,11 @@
 How it asks, counts and retries: `sources.web`.
 """
 
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -14,7 +17,15 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from soundlake.quota import QUOTA_EXCEEDED
-from soundlake.sources.web import LONG_WAIT_S, NO_JSON, Answer, Web, retry_after, utc_now
+from soundlake.sources.web import (
+    LONG_WAIT_S,
+    NO_JSON,
+    TRIES,
+    Answer,
+    Web,
+    retry_after,
+    utc_now,
+)
 from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import (
     BadAnswerError,
@@ -27,7 +38,6 @@ from soundlake.spotify.errors import (
     NotRegisteredError,
     RateLimitedError,
     RefusedError,
-    ReservedError,
     SpotifyError,
     UnavailableError,
 )
@@ -46,6 +56,18 @@ TOKEN_MARGIN_S = 60  # a token this near its end is not used for another request
 _NO_REASON = "no reason given"
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How many more requests may be sent, None for as many as it takes.
+
+    They are sent no closer together than `spacing`, the first not before `begin` (UTC).
+    """
+
+    calls: int | None
+    spacing: timedelta = timedelta(0)
+    begin: datetime | None = None
+
+
 def _endpoint(url: str, base: str) -> str:
     """The endpoint's name for counting: its path below the base with ids replaced."""
     path = urlsplit(url).path.removeprefix(urlsplit(base).path).strip("/")
@@ -60,6 +82,7 @@ class Spotify:
 
     `refused` says that Spotify has refused the app's or a user's credentials. `told` is called
     with every long wait that Spotify asks for: until when (UTC, by `clock`), and Spotify's reason.
+    `blocked_until` is asked before every request until when nobody may ask, as others were told.
     """
 
     def __init__(
@@ -71,6 +94,8 @@ class Spotify:
         clock: Callable[[], datetime] = utc_now,
         backoff_s: float = 0.5,
         told: Callable[[datetime, str | None], None] | None = None,
+        blocked_until: Callable[[], datetime | None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._web = Web("Spotify", clock=clock, backoff_s=backoff_s)
         self.requests = self._web.requests
@@ -81,8 +106,19 @@ class Spotify:
         self._told = told
         self._token: tuple[str, datetime] | None = None
         self._blocked_until: datetime | None = None
-        self._room: tuple[int, str] | None = None
+        self._others_until = blocked_until
+        self._sleep = sleep
+        self._draw: Callable[[], Page] | None = None
+        self._page = Page(None)
+        self._page_end = 0  # the number of requests with which the page is used up
+        self._sent_at: datetime | None = None
+        self._settled = Counter[str]()
         self.refused = False
+
+    @property
+    def client_id(self) -> str:
+        """The app's id."""
+        return self._credentials.client_id
 
     def now(self) -> datetime:
         """Spotify's present time (UTC), by the latest answer's Date header.
@@ -105,12 +141,23 @@ class Spotify:
         """Send nothing before `until` (UTC): another process was told to wait so long."""
         self._blocked_until = max(until, self._blocked_until or until)
 
-    def leave_to_others(self, room: int | None, why: str = "") -> None:
-        """Send no more than `room` requests, counted in `requests`; None for as many as it takes.
+    def begin(self, draw: Callable[[], Page] | None) -> None:
+        """Count anew, and ask `draw` for a page of requests whenever there is none; None for none.
 
-        Then ReservedError is raised, with `why` as its text.
+        It is asked when the first request is about to be sent, and where a page is used up. It
+        raises RateLimitedError where no more may be sent, ReservedError among them.
         """
-        self._room = None if room is None else (room, why)
+        self.requests.clear()
+        self._settled.clear()
+        self._draw, self._page, self._page_end = draw, Page(None), 0
+
+    def unsettled(self) -> Counter[str]:
+        """What was sent since `begin` and has not been settled, by endpoint."""
+        return self.requests - self._settled
+
+    def settle(self) -> None:
+        """What was sent so far is counted by the caller."""
+        self._settled = Counter(self.requests)
 
     def app_token(self) -> str:
         """The app's own access token (client credentials), kept until it nears its end."""
@@ -234,20 +281,55 @@ class Spotify:
         response = self._send("GET", url, self._api_url, params=params, headers=headers)
         return self._answer(response, url, whatever=whatever)
 
-    def _check_block(self) -> None:
-        """Send nothing while a long wait lasts that this process knows of, nor beyond its room."""
+    def _keep_to_the_limits(self) -> None:
+        """Send nothing while a long wait lasts, nor beyond what was drawn, nor too soon."""
         if self._blocked_until is not None:
-            left = (self._blocked_until - self._clock()).total_seconds()
-            if left > 0:
-                raise RateLimitedError(ceil(left))
+            self._refuse_until(self._blocked_until)
             self._blocked_until = None
-        if self._room is not None and self.requests.total() >= self._room[0]:
-            raise ReservedError(self._room[1])
+        self._turn_page()
+        if self._page.spacing:
+            self._wait_for_turn()
+        if self._others_until is not None and (until := self._others_until()) is not None:
+            self._refuse_until(until)
+
+    def _refuse_until(self, until: datetime) -> None:
+        left = (until - self._clock()).total_seconds()
+        if left > 0:
+            raise RateLimitedError(ceil(left))
+
+    def _turn_page(self) -> None:
+        """Draw anew where all that was drawn is sent."""
+        sent = self.requests.total()
+        if self._draw is None or sent < self._page_end:
+            return
+        self._page = self._draw()
+        if self._page.calls is None:
+            self._draw = None
+        else:
+            self._page_end = sent + self._page.calls
+
+    def _tries(self) -> int:
+        """How often a request may be tried: no oftener than what was drawn lasts."""
+        if self._draw is None:
+            return TRIES
+        return min(TRIES, self._page_end - self.requests.total())
+
+    def _wait_for_turn(self) -> None:
+        now, spacing = self._clock(), self._page.spacing
+        rest = timedelta(0)
+        if self._sent_at is not None:
+            rest = min(self._sent_at + spacing - now, spacing)
+        if self._page.begin is not None:
+            rest = max(rest, self._page.begin - now)
+            self._page = replace(self._page, begin=None)
+        if rest > timedelta(0):
+            self._sleep(rest.total_seconds())
+        self._sent_at = self._clock()
 
     def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
-        self._check_block()
+        self._keep_to_the_limits()
         name = _endpoint(url, base)
-        response = self._web.send(method, url, name, **options)
+        response = self._web.send(method, url, name, tries=self._tries(), **options)
         if response.status_code == 429:
             wait, reason = retry_after(response), _reason(response)
             # However short the wait: a spent quota is everybody's, and teaches how large it is.
