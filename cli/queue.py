@@ -16,6 +16,7 @@ Facts = dict[str, Any]
 _NAMES: Final[Mapping[str, str]] = {
     "audio_features": "audio features",
     "audio_analysis": "audio analyses",
+    "genres": "artists' genres",
 }
 
 

@@ -243,6 +243,7 @@ def test_without_a_contact_nobody_is_asked_and_one_note_says_what_to_do(
     result = enrich()
 
     assert (result["status"], result["asked"], musicbrainz.asked) == ("enriched", {}, [])
+    assert result["left"] == {}
     (note,) = result["notes"]
     assert note == (
         "musicbrainz was not asked for the genres of 2 artists: it wants to know whom it may write "
@@ -367,6 +368,7 @@ def test_a_limit_ends_the_asking_and_the_next_run_goes_on(
     second = enrich()
 
     assert (first["status"], first["asked"]) == ("enriched", {ALL: 1})
+    assert (first["left"], second["left"]) == ({"genres": 1}, {})
     assert first["notes"] == ["MusicBrainz's rate limit: wait 30 s. The next run asks again."]
     assert (second["notes"], second["asked"]) == ([], {ALL: 1})
     assert musicbrainz.asked.count(isrc(1)) == 1
@@ -484,6 +486,8 @@ def test_where_time_is_up_the_next_run_goes_on(
 
     assert first["notes"] == ["Time was up for musicbrainz's genres: the next run goes on."]
     assert (first["asked"], second["asked"]) == ({ALL: 3}, {ALL: 2})
+    assert (first["left"], second["left"]) == ({"genres": 2}, {})
+    assert first["counts"]["left"] == 2
 
 
 class Hurried(FakeContext):

@@ -84,6 +84,8 @@ class Run:
         )
         self.asked.update(told.asked)
         self.notes += told.notes
+        if told.left:
+            self.left |= {"genres": told.left}
 
     def _ask(self) -> None:
         self._lookups = Lookups(several=self._allowed.may(Ability.SEVERAL))
