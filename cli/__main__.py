@@ -33,6 +33,7 @@ from cli import (
     render,
     samconfig,
     services,
+    sources,
     status,
     summary,
 )
@@ -84,6 +85,16 @@ def service_options[Verb: Callable[..., Any]](verb: Verb) -> Verb:
             "extended.",
         ),
         click.option(
+            "--contact",
+            help="An e-mail address or web page at which the operators of open sources can reach "
+            "you, or none; without it, what it has, at first none.",
+        ),
+        click.option(
+            "--chart-sources",
+            help="Who is asked for charts, the preferred one first, like spotify,kworb; without "
+            "it, what it has, at first spotify.",
+        ),
+        click.option(
             "--world",
             "csv",
             type=_FILE,
@@ -118,11 +129,11 @@ def _target(profile: str | None, region: str | None, stage: str | None) -> Targe
 
 @main.command()
 @service_options
-def up(csv: Path | None, access: Mode | None, port: int, spotify_port: int) -> None:
+def up(**options: Any) -> None:
     """Start the local services and deploy the lake to them."""
     console = Console()
     with starting():
-        lake = local_lake.up(_plan(csv, access, port, spotify_port), console)
+        lake = local_lake.up(_plan(**options), console)
     took = sum(lake.seconds.values())
     console.print(f"[green]✓[/] The lake is up at {lake.state.endpoint} ({took:.1f} s).")
     console.print(_about(lake.facts), soft_wrap=True, highlight=False)
@@ -141,13 +152,22 @@ class Stopped(Exception):  # noqa: N818 - nothing went wrong
     """The person stopped a run whose services end with it."""
 
 
-def _plan(csv: Path | None, access: Mode | None, port: int, spotify_port: int) -> services.Plan:
+def _plan(
+    *,
+    csv: Path | None,
+    access: Mode | None,
+    chart_sources: str | None,
+    contact: str | None,
+    port: int,
+    spotify_port: int,
+) -> services.Plan:
     if port == spotify_port:
         raise Misuse(f"Both services cannot listen on port {port}; choose another for one.")
     if csv is not None and not csv.is_file():
         raise Misuse(f"There is no file {csv}.")
     region = samconfig.local_region()
-    return services.Plan(World.of(csv), region, port, spotify_port, access=access)
+    chosen = sources.choices(chart_sources, contact)
+    return services.Plan(World.of(csv), region, port, spotify_port, access=access, chosen=chosen)
 
 
 _WITHHELD: Final[Mapping[str, str]] = {
@@ -235,13 +255,13 @@ def _finish(outcome: Outcome) -> None:
 
 @run.command(name="all")
 @service_options
-def run_all(csv: Path | None, access: Mode | None, port: int, spotify_port: int) -> None:
+def run_all(**options: Any) -> None:
     """Start the local lake, run both machines, and sum up what happened.
 
     At a terminal it then serves until Ctrl-C.
     """
     console = Console()
-    plan = replace(_plan(csv, access, port, spotify_port), own=True)
+    plan = replace(_plan(**options), own=True)
     with starting():
         lake = local_lake.up(plan, console)
     try:

@@ -22,6 +22,7 @@ from cli.target import MACHINES, Target, finished, resources, stack_state
 from local.aws import service
 
 SOURCES: Final = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachines")
+_CHOSEN: Final = "chosen.json"
 _ARCHITECTURES: Final = {"aarch64": "arm64", "arm64": "arm64"}
 
 Progress = Callable[[str], None]
@@ -32,10 +33,20 @@ def architecture() -> str:
     return _ARCHITECTURES.get(platform.machine().lower(), "x86_64")
 
 
-def parameters(spotify: str) -> list[str]:
+def choose(folder: Path, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Keep a person's choices of parameters for a world's lake; return those that are new."""
+    kept = read_json(folder / _CHOSEN)
+    fresh = {name: value for name, value in chosen.items() if kept.get(name) != value}
+    if fresh:
+        write_json(folder / _CHOSEN, kept | fresh)
+    return fresh
+
+
+def parameters(spotify: str, folder: Path) -> list[str]:
     """Return the template's local parameters: samconfig's, for this host and these ports.
 
-    SAM's command line replaces samconfig's list as a whole, so the whole list is given.
+    And what a person has chosen for the lake in this folder. SAM's command line replaces
+    samconfig's list as a whole, so the whole list is given.
     """
     listed = deployed("local").get("parameter_overrides")
     if not isinstance(listed, list):
@@ -46,6 +57,7 @@ def parameters(spotify: str) -> list[str]:
     values["SpotifyAccountsUrl"] = spotify
     values["ReccoBeatsApiUrl"] = f"{spotify}/reccobeats/v1"
     values["KworbUrl"] = f"{spotify}/kworb/spotify"
+    values |= {name: str(value) for name, value in read_json(folder / _CHOSEN).items()}
     return [f"{name}={value}" for name, value in values.items()]
 
 
@@ -92,14 +104,14 @@ def whole(target: Target) -> bool:
 def current(state: services.Running) -> bool:
     """Tell whether what was deployed last is what lies here now."""
     known = read_json(state.folder / "deployed.json").get("fingerprint")
-    return known == fingerprint(parameters(state.spotify))
+    return known == fingerprint(parameters(state.spotify, state.folder))
 
 
 def deploy(state: services.Running, progress: Progress) -> dict[str, float]:
     """Build and deploy; return the seconds each took. Raises Trouble with SAM's last words."""
     if not (ROOT / "template.yaml").exists():
         raise Trouble("There is no template.yaml; run this in a complete copy of the project.")
-    given = parameters(state.spotify)
+    given = parameters(state.spotify, state.folder)
     # Read first: what changes during the build belongs to the next deployment.
     made_of = fingerprint(given)
     # Apart by architecture: a cached build may take another one's layer for its own.

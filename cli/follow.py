@@ -16,6 +16,7 @@ _RECORDS: Final[Mapping[str, str]] = {
     "RecordSuccess": "loaded",
     "RecordUnchanged": "unchanged",
     "RecordFailure": "failed",
+    "RecordUnserved": "unavailable",
 }
 _WELL: Final = ("loaded", "unchanged")
 _PAGE: Final = 1000
@@ -66,14 +67,19 @@ class Outcome:
 
     @property
     def failed_charts(self) -> list[dict[str, Any]]:
-        """The results of the charts that were not done, the lost days of earlier runs aside."""
+        """The results of the charts that were not done and could have been."""
         missed = [one for one in self.charts if one.get("status") not in _WELL]
-        return [one for one in missed if not _lost(one)]
+        return [one for one in missed if not _lost(one) and not one.get("unserved")]
 
     @property
     def lost_charts(self) -> list[dict[str, Any]]:
         """The days before this run's own of which no answer was kept, so that none can be made."""
         return [one for one in self.charts if _lost(one)]
+
+    @property
+    def unserved_charts(self) -> list[dict[str, Any]]:
+        """The charts that no source may be asked for, or has."""
+        return [one for one in self.charts if one.get("unserved")]
 
     def plays(self, name: str) -> int | None:
         """A count of the captured pages' plays over all accounts; None where no page came."""
@@ -242,7 +248,8 @@ def _take(kept: dict[str, Any], found: Mapping[str, Any]) -> None:
 
 
 def _lost(one: Mapping[str, Any]) -> bool:
-    return one.get("status") == "unavailable" and bool(one.get("repair"))
+    gone = one.get("status") == "unavailable" and bool(one.get("repair"))
+    return gone and not one.get("unserved")
 
 
 def _object(text: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from cli import deploy, listeners, services, world
+from cli import deploy, listeners, services, sources, world
 from cli.target import Target, local_target, stack_state
 
 
@@ -56,6 +56,8 @@ def _deployed(
     seconds: dict[str, float],
 ) -> Lake:
     target = local_target(state.endpoint, state.region, state.stack)
+    for line in sources.chosen(deploy.choose(state.folder, plan.chosen)):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     exists, intact = stack_state(target)[0] is not None, deploy.whole(target)
     if exists and not intact:
         console.print(

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
 
-from cli import access
+from cli import access, queue
 from cli.errors import Misuse, Trouble
 from cli.follow import Outcome, follow
 from cli.target import CHART_LIST, MACHINES, Target
@@ -100,8 +100,12 @@ def _shown(target: Target, outcome: Outcome, console: Console) -> Outcome:
         except KeyboardInterrupt:
             raise StillRunningError(outcome.machine) from None
     console.print(verdict(outcome), highlight=False, soft_wrap=True)
+    for line in unserved_lines(outcome):
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     for note in [*access.of_run(outcome.access), *(outcome.enrich.get("notes") or ())]:
         console.print(f"  [yellow]![/] {escape(str(note))}", highlight=False, soft_wrap=True)
+    for line in queue.left(outcome.enrich):
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     return outcome
 
 
@@ -134,8 +138,10 @@ def _captured(outcome: Outcome) -> str:
 
 
 def _charted(outcome: Outcome) -> str:
-    missed = len(outcome.failed_charts) + len(outcome.lost_charts)
+    unserved = len(outcome.unserved_charts)
+    missed = len(outcome.failed_charts) + len(outcome.lost_charts) + unserved
     text = f"{len(outcome.charts) - missed} of {len(outcome.charts)} charts loaded"
+    text += f", {unserved} unavailable" if unserved else ""
     if not outcome.charts and outcome.done_before:
         text = f"all {outcome.done_before} charts were done already"
     elif outcome.done_before:
@@ -178,6 +184,8 @@ def _display(outcome: Outcome, console: Console) -> Iterator[Any]:
 def _lines(outcome: Outcome, fresh: Sequence[Mapping[str, Any]], console: Console) -> None:
     width = len(str(outcome.planned))
     for number, one in enumerate(fresh, start=len(outcome.charts) - len(fresh) + 1):
+        if one.get("unserved"):
+            continue  # told together at the end: it may be all of them
         place = f"{number:>{width}}/{outcome.planned}"
         line = f"  {place} {chart_line(one)}"
         console.print(line, highlight=False, soft_wrap=True)
@@ -188,16 +196,35 @@ def chart_line(one: Mapping[str, Any]) -> str:
     name = f"{escape(str(one.get('chart', '?'))):<14}"
     if one.get("repair"):
         name += f" of {one.get('date')}"
+    shown = one.get("shown_date")
     if one.get("status") == "unchanged":
-        return f"[green]✓[/] {name} not changed since it was last read"
+        there = (
+            f"still that of {shown}, which is there"
+            if shown
+            else "not changed since it was last read"
+        )
+        return f"[green]✓[/] {name} {there}"
     if one.get("status") != "loaded":
         why = escape(str(one.get("error") or "no reason given"))
         how = _HOW.get(str(one.get("status")), "failed in {stage}")
         return f"[red]✗[/] {name} {how.format(stage=escape(str(one.get('stage') or '?')))}: {why}"
-    notes = [f"{one.get('rows', '?')} rows"]
+    notes = [f"{one.get('rows', '?')} rows" + (f" of {shown}" if shown else "")]
     if holes := int(one.get("holes") or 0):
         notes.append(f"{holes} rank{'' if holes == 1 else 's'} missing")
     return f"[green]✓[/] {name} {', '.join(notes)}"
+
+
+def unserved_lines(outcome: Outcome) -> Iterator[str]:
+    """Return a line for each reason why charts could not be asked for, in rich's markup."""
+    by_reason: dict[str, list[str]] = {}
+    for one in outcome.unserved_charts:
+        by_reason.setdefault(str(one.get("error")), []).append(str(one.get("chart")))
+    for why, names in by_reason.items():
+        which = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} charts"
+        yield f"[yellow]![/] {escape(which)} unavailable: {escape(why)}"
+
+
+_NAMED: Final = 3  # charts that a reason names; more are counted
 
 
 # How a chart that was not loaded ended, in a word; all else failed.

@@ -119,6 +119,7 @@ class Plan:
     own: bool = False
     listeners: int | None = None  # as many as the world has by itself
     access: Mode | None = None  # what runs keeps its own, and begins as extended
+    chosen: Mapping[str, str] = field(default_factory=dict)  # parameters; a lake keeps its own
 
     @property
     def aws(self) -> service.Options:

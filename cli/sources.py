@@ -1,11 +1,14 @@
 """Who is asked beside Spotify's own records, by the stack's parameters, and on what terms."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from soundlake.abilities import Ability
+from soundlake.sources.charts import ordered
 
+from cli.errors import Misuse
 from cli.target import Target, stack_parameters
 
 
@@ -33,6 +36,16 @@ _SPOTIFY: Final = (
 # A new source is a line here.
 SOURCES: Final = (
     Source("files", "charts", "downloaded by hand at charts.spotify.com, for your own use"),
+    Source("spotify", "charts", _SPOTIFY, "ChartSources", Ability.CHARTS),
+    Source(
+        "kworb",
+        "charts",
+        "a hobby site, whose owner lets its data be used for graphs of one's own "
+        "(https://kworb.net/faq.html); name it where you show them, and leave its server in peace: "
+        "one request in 1.5 s, as its robots.txt allows; the numbers are Spotify's",
+        "ChartSources",
+        wants_contact=True,
+    ),
     Source("spotify", "audio features", _SPOTIFY, "FeatureSources", Ability.AUDIO_FEATURES),
     Source(
         "reccobeats",
@@ -80,3 +93,32 @@ def lines(found: list[Mapping[str, Any]]) -> Iterator[str]:
         elif one["on"] and one["lacks_contact"]:
             how = "on, but not asked without a Contact"
         yield f"{one['gives']} from {one['source']}: {how}; {one['terms']}."
+
+
+CONTACT: Final = re.compile(r"none|[!-'*-?A-~]+@[!-'*-?A-~]+\.[!-'*-?A-~]+|https://[!-'*-~]+")
+
+
+def choices(chart_sources: str | None, contact: str | None) -> dict[str, str]:
+    """Return what a person chooses of the template's parameters; raise Misuse where it is wrong."""
+    found = {}
+    if chart_sources is not None:
+        try:
+            ordered(chart_sources)
+        except ValueError as error:
+            raise Misuse(f"--chart-sources: {error}") from error
+        found["ChartSources"] = chart_sources
+    if contact is not None:
+        if not CONTACT.fullmatch(contact):
+            raise Misuse(
+                f"--contact {contact!r} is no e-mail address, no https address, and not none."
+            )
+        found["Contact"] = contact
+    return found
+
+
+def chosen(fresh: Mapping[str, str]) -> Iterator[str]:
+    """Say the terms of the sources that were chosen just now; Spotify's go without saying."""
+    for parameter, names in fresh.items():
+        for one in SOURCES:
+            if one.parameter == parameter and one.name in names.split(",") and one.ability is None:
+                yield f"You chose {one.gives} from {one.name}: {one.terms}."

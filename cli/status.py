@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from soundlake.times import format_time
 
-from cli import access, accounts, days, machines, quota, services
+from cli import access, accounts, days, machines, queue, quota, services
 from cli.errors import Trouble
 from cli.lake import sizes
 from cli.render import labelled
@@ -38,6 +38,7 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool = Fal
     found = _tried(lambda: accounts.summary(target, now))
     _show_lines("Accounts", found, accounts.lines, console)
     _show_lines("Requests", _quota(target, found), quota.lines, console)
+    _show_lines("Queue", _tried(lambda: queue.facts(target)), queue.lines, console)
     console.print()
     held = _tried(lambda: _held(target))
     if "problem" in held:
@@ -59,6 +60,7 @@ def facts(target: Target, now: datetime) -> Facts:
         "runs": runs,
         "accounts": found,
         "requests": _quota(target, found),
+        "queue": _tried(lambda: queue.facts(target)),
         "lake": _tried(lambda: _held(target)),
         "next": _next(runs),
     }

@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from cli import athena, render
+from cli import athena, queue, render
 from cli.errors import Trouble
 from cli.follow import STAGES, Outcome
 from cli.lake import Size, sizes
-from cli.machines import chart_line
+from cli.machines import chart_line, unserved_lines
 from cli.target import Target
 from cli.world import Facts
 
@@ -122,13 +122,17 @@ def _show_charts(report: Report, console: Console) -> None:
     if outcome is None:
         return
     failed, lost = outcome.failed_charts, outcome.lost_charts
-    done = len(outcome.charts) - len(failed) - len(lost)
+    unserved = outcome.unserved_charts
+    done = len(outcome.charts) - len(failed) - len(lost) - len(unserved)
     rows = sum(int(one.get("rows") or 0) for one in outcome.charts)
     parts = [f"{done} done with {rows:,} rows", f"{len(failed)} failed"]
+    parts += [f"{len(unserved)} unavailable"] if unserved else []
     parts += [f"{outcome.done_before} done before"] if outcome.done_before else []
     console.print(f"[bold]Charts[/]  {', '.join(parts)}", highlight=False)
     for one in failed + lost:
         console.print(f"  {chart_line(one)}", soft_wrap=True, highlight=False)
+    for line in unserved_lines(outcome):
+        console.print(f"  {line}", soft_wrap=True, highlight=False)
     if failed:
         names = ",".join(dict.fromkeys(str(one.get("chart")) for one in failed))
         console.print(
@@ -136,6 +140,8 @@ def _show_charts(report: Report, console: Console) -> None:
             soft_wrap=True,
             highlight=False,
         )
+    for line in queue.left(outcome.enrich):
+        console.print(f"[bold]Queue[/]   {line}", soft_wrap=True, highlight=False)
     if not outcome.succeeded:
         console.print(f"  [red]✗[/] The daily run failed: {escape(outcome.why)}", soft_wrap=True)
 

@@ -16,6 +16,7 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
 
+from local.kworb import app as kworb
 from local.reccobeats import app as reccobeats
 from local.spotify import access, ids, shapes
 from local.spotify import control as control_module
@@ -62,6 +63,7 @@ def create_app(world: World, settings: Settings | None = None, **inject: Any) ->
         app.register_blueprint(blueprint, url_prefix="/v1")
     app.register_blueprint(_features(control), url_prefix="/v1")
     app.register_blueprint(reccobeats.routes(world))
+    app.register_blueprint(kworb.routes(control))
     return app
 
 
@@ -76,6 +78,8 @@ def _install_borders(app: Flask, control: Control) -> None:
     def refused(error: ApiError | TokenError | ConsentError) -> Response:
         if isinstance(error, ApiError) and reccobeats.answers(request.path):
             return reccobeats.answer_of(error)
+        if isinstance(error, ApiError) and kworb.answers(request.path):
+            return kworb.answer_of(error)
         return error.response()
 
     @app.errorhandler(HTTPException)
@@ -138,6 +142,8 @@ def _endpoint() -> str:
     """The endpoint as counted: "playlists/{id}", "api/token"; "unknown" for no route of ours."""
     if request.url_rule is None:
         return "unknown"
+    if kworb.answers(request.path):
+        return f"kworb.net/{request.path.removeprefix(kworb.PREFIX).split('/')[1]}"
     rule = request.url_rule.rule.replace(reccobeats.PREFIX, "/reccobeats")
     return re.sub(r"<[^>]*>", "{id}", rule).removeprefix("/v1").lstrip("/")
 

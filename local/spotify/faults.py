@@ -10,7 +10,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,7 +43,8 @@ _GRANTS = {
 _BODIES = ("broken_json", "empty_body", "html", "error_inside")
 _CONTENTS = ("null_tracks", "missing_fields", "episode", "local_file", "whole_seconds")
 _RECCOBEATS = ("renamed_fields", "other_hrefs")  # contents of its answers
-_CHANGE_CONTENTS = (*_CONTENTS, *_RECCOBEATS)
+_KWORB = ("other_chart", "earlier_day", "fewer_rows", "disallow")  # of its pages, robots.txt last
+_CHANGE_CONTENTS = (*_CONTENTS, *_RECCOBEATS, *_KWORB)
 KINDS = (*_STATUS_MESSAGES, *_REFUSALS, *_GRANTS, "slow", "drop", *_BODIES, *_CHANGE_CONTENTS)
 
 _HTML = "<!DOCTYPE html><html><head><title>Error</title></head><body>Upstream error</body></html>"
@@ -63,9 +64,9 @@ class Fault:
             1 for kind 429 unless set.
         delay_ms: how long "slow" waits before the ordinary answer.
         count: how many entries of a playlist, rows of recently played, or items of ReccoBeats
-            change.
-        fields: what the first track of the answer loses, or every item of ReccoBeats calls by
-            another name.
+            change; how many rows a page of kworb.net has left.
+        fields: what the first track of the answer loses, or every item of ReccoBeats or a page of
+            kworb.net calls by another name.
         reason: the error body's "reason", e.g. QUOTA_EXCEEDED.
     """
 
@@ -126,6 +127,14 @@ class Faults:
                     return one.fault
         return None
 
+    def told(self, path: str, kinds: Sequence[str]) -> list[Fault]:
+        """The matching faults of these kinds, each counted as fired, for who makes such answers."""
+        with self._lock:
+            found = [o for o in self._active if o.fault.kind in kinds and o.matches(path)]
+            for one in found:
+                one.fired += 1
+            return [one.fault for one in found]
+
     def before(self, fault: Fault, *, accounts: bool) -> None:
         """What a fault does before the ordinary answer is made.
 
@@ -151,7 +160,8 @@ class Faults:
         if response.status_code != 200 or not response.is_json:
             return
         with self._lock:
-            active = [o for o in self._active if o.fault.kind in _CHANGE_CONTENTS]
+            kinds = (*_CONTENTS, *_RECCOBEATS)
+            active = [o for o in self._active if o.fault.kind in kinds]
             todo = [o for o in active if o.matches(path)]
             if not todo:
                 return

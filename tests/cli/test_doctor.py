@@ -18,14 +18,15 @@ from soundlake.store.abilities import AbilitiesTable
 from soundlake.times import format_time
 
 from cli import access, accounts, doctor, machines, sources
-from cli.errors import Trouble
+from cli.errors import Misuse, Trouble
 from cli.follow import Outcome, take
 from cli.sources import Source
 from cli.target import Target
+from tests.template.translated import source
 
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
 DEVELOPMENT = [each for each in Ability if each is not Ability.CATALOGUE]
-PARAMETERS = {"FeatureSources": "spotify,reccobeats"}
+PARAMETERS = {"FeatureSources": "spotify,reccobeats", "ChartSources": "spotify"}
 
 
 class FakeFunctions:
@@ -298,6 +299,8 @@ def test_sources_are_told_with_their_terms(target: Target) -> None:
     PARAMETERS_OFF = {"FeatureSources": "spotify"}  # noqa: N806
     assert [line.partition(";")[0] for line in said(target)] == [
         "charts from files: on",
+        "charts from spotify: on",
+        "charts from kworb: off (not in ChartSources)",
         "audio features from spotify: on",
         "audio features from reccobeats: on",
     ]
@@ -329,6 +332,33 @@ def test_a_source_that_wants_a_contact_is_named_so(
 
     monkeypatch.setattr(sources, "stack_parameters", lambda _: {})
     assert said(target) == []
+
+
+def test_what_a_person_chooses_is_checked() -> None:
+    assert sources.choices(None, None) == {}
+    assert sources.choices("spotify,kworb", "https://example.org/me") == {
+        "ChartSources": "spotify,kworb",
+        "Contact": "https://example.org/me",
+    }
+    with pytest.raises(
+        Misuse, match="--chart-sources: 'apple' in 'apple' is not one of spotify, k"
+    ):
+        sources.choices("apple", None)
+    for wrong in ("somebody", "http://example.org", "me@example.org (me)", ""):
+        with pytest.raises(Misuse, match="is no e-mail address, no https address, and not none"):
+            sources.choices(None, wrong)
+
+
+def test_a_contact_is_what_the_template_takes_for_one() -> None:
+    assert source()["Parameters"]["Contact"]["AllowedPattern"] == f"^({sources.CONTACT.pattern})$"
+
+
+def test_who_chooses_a_site_is_told_its_terms() -> None:
+    (told,) = sources.chosen({"ChartSources": "spotify,kworb", "Contact": "none"})
+
+    assert told.startswith("You chose charts from kworb: a hobby site, ")
+    assert "https://kworb.net/faq.html" in told
+    assert list(sources.chosen({"ChartSources": "spotify"})) == []
 
 
 #### A RUN #########################################################################################

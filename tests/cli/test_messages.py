@@ -328,13 +328,30 @@ def test_log_lines_are_readable() -> None:
     assert plain.plain.endswith("Traceback")
 
 
-def test_parameters_are_whole_and_of_this_host() -> None:
-    given = dict(one.split("=", 1) for one in deploy.parameters("http://127.0.0.1:9"))
+def test_parameters_are_whole_and_of_this_host(tmp_path: Path) -> None:
+    given = dict(one.split("=", 1) for one in deploy.parameters("http://127.0.0.1:9", tmp_path))
     assert given["SpotifyApiUrl"] == "http://127.0.0.1:9/v1"
     assert given["SpotifyAccountsUrl"] == "http://127.0.0.1:9"
     assert given["Architecture"] in {"x86_64", "arm64"}
     assert given["Stage"] == "local"
+    assert given["KworbUrl"] == "http://127.0.0.1:9/kworb/spotify"
     assert given["Schedules"] == "DISABLED"
+    assert {"ChartSources", "Contact"}.isdisjoint(given)
+
+
+def test_what_a_person_chose_stays_until_they_choose_otherwise(tmp_path: Path) -> None:
+    def given() -> list[str]:
+        listed = deploy.parameters("http://127.0.0.1:9", tmp_path)
+        return [one for one in listed if one.startswith(("ChartSources", "Contact"))]
+
+    assert deploy.choose(tmp_path, {"ChartSources": "kworb"}) == {"ChartSources": "kworb"}
+    assert deploy.choose(tmp_path, {}) == {}
+    assert deploy.choose(tmp_path, {"ChartSources": "kworb", "Contact": "me@example.org"}) == {
+        "Contact": "me@example.org"
+    }
+    assert given() == ["ChartSources=kworb", "Contact=me@example.org"]
+    deploy.choose(tmp_path, {"ChartSources": "spotify"})
+    assert given() == ["ChartSources=spotify", "Contact=me@example.org"]
 
 
 def test_the_fingerprint_follows_the_sources(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -13,10 +13,12 @@ from moto import mock_aws
 from rich.console import Console
 from soundlake.abilities import Ability, Finding
 from soundlake.accounts import Account, State, connected
+from soundlake.enriching.progress import Day
 from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable
+from soundlake.store.queue import KEY, Queue, encode
 
-from cli import access, accounts, quota, services, status
+from cli import access, accounts, queue, quota, services, status
 from cli.errors import Trouble
 from cli.lake import Size
 from cli.target import Target
@@ -47,6 +49,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
             "BudgetTable": "the-budget",
             "CaptureInterval": "20",
             "CaptureStateMachineArn": "capture",
+            "DataBucket": "the-data",
             "DailyRequests": "500",
             "DailyStateMachineArn": "daily",
             "ImportStateMachineArn": "import",
@@ -54,6 +57,8 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
             "QuotaOwner": "somebody",
         }
         stack.__dict__["states"] = FakeStates()
+        where: Any = {"LocationConstraint": "eu-north-1"}
+        stack.s3.create_bucket(Bucket="the-data", CreateBucketConfiguration=where)
         for name, key in (("the-accounts", "account"), ("the-budget", "holder")):
             stack.dynamodb.create_table(
                 TableName=name,
@@ -231,6 +236,60 @@ def test_without_accounts_it_says_how_to_connect_one(target: Target) -> None:
     assert said(target) == ["None is connected yet; connect one with ./soundlake connect."]
 
 
+#### THE QUEUE ####################################################################################
+
+
+def ran(day: int, came: int, done: int, left: int, analyses: int = 0) -> Day:
+    """A day's runs, as far as albums and analyses go."""
+    counts = (
+        {"albums": n, "audio_analysis": m} for n, m in ((came, 9), (done, 5), (left, analyses))
+    )
+    return Day(date(2026, 11, day), *counts)
+
+
+def put(stack: Target, *days: Day) -> None:
+    stack.s3.put_object(Bucket="the-data", Key=KEY, Body=encode(Queue(days=days)))
+
+
+def of_queue(stack: Target) -> list[str]:
+    return list(queue.lines(queue.facts(stack)))
+
+
+def test_the_queues_length_and_the_day_it_will_be_empty_are_told(target: Target) -> None:
+    put(target, ran(18, 1500, 100, 1400), ran(19, 20, 130, 1290), ran(20, 10, 100, 1200, 1750))
+
+    assert of_queue(target) == [
+        "2,950 wait to be looked up, as of the run of 2026-11-20:",
+        "  1,200 albums: done about 2026-12-02 (110 a day finished, 10 came).",
+        "  1,750 audio analyses: never at this rate (5 a day finished, 6 came).",
+        "Rates are means since 2026-11-18: what runs finished, what was new.",
+    ]
+    found = status.facts(target, NOW)["queue"]
+    assert found == json.loads(json.dumps(found))
+    assert (found["left"], found["measured_since"]) == (2950, "2026-11-18")
+    assert found["kinds"]["albums"] == {
+        "left": 1200,
+        "done_a_day": 110.0,
+        "came_a_day": 10.0,
+        "empty_on": "2026-12-02",
+    }
+
+
+def test_an_empty_queue_says_so(target: Target) -> None:
+    put(target, ran(20, 10, 10, 0))
+
+    assert of_queue(target) == ["Nothing waits to be looked up, as of the run of 2026-11-20."]
+
+
+def test_a_damaged_queue_is_told_and_hides_nothing_else(target: Target) -> None:
+    target.s3.put_object(Bucket="the-data", Key=KEY, Body=b"PAR1")
+
+    text = printed(target)
+
+    assert "Queue    queue/enrichment.parquet is not the enrichment queue: it is made anew" in text
+    assert "Next: " in text
+
+
 #### ALL OF IT #####################################################################################
 
 
@@ -248,6 +307,7 @@ def test_everything_is_shown_at_a_glance(target: Target) -> None:
     assert "Accounts 1 of 1 captured." in lines
     assert "Requests 0 in the last 24 hours." in lines
     assert "         No limit was ever met." in lines
+    assert "Queue    Nothing was looked up yet; the daily run does." in lines
     assert any(line.split() == ["plays", "1,234", "2"] for line in lines)
     assert "daily     2026-11-21 09:18:00       9.5   FAILED" in " ".join(lines)
     assert any(line.startswith("Days     a12345678901") for line in lines)
@@ -312,7 +372,9 @@ def test_scripts_are_told_the_same(target: Target, capsys: pytest.CaptureFixture
 
     found = json.loads(capsys.readouterr().out)
     assert found == status.facts(target, NOW)
-    assert list(found) == [*("stack", "access", "runs", "accounts", "requests", "lake", "next")]
+    assert list(found) == [
+        *("stack", "access", "runs", "accounts", "requests", "queue", "lake", "next")
+    ]
     assert (found["access"]["mode"], found["access"]["refused"]) == ("unknown", [])
     assert found["accounts"]["captured"] == 1
     assert found["requests"]["captures_a_day"]["pages"] == 72

@@ -68,10 +68,49 @@ def test_it_tells_everything_and_fits() -> None:
     assert "\x1b" not in text
 
 
+def test_what_is_left_for_later_runs_is_told_in_a_line() -> None:
+    starved = report()
+    assert "left for later runs" not in printed(starved)
+
+    assert starved.daily is not None
+    starved.daily.enrich = {"left": {"albums": 1200, "audio_features": 34}}
+
+    assert "Queue   1,234 left for later runs: 1,200 albums, 34 audio features." in printed(starved)
+
+
 def test_failures_are_shown_with_their_reasons() -> None:
     text = printed(report(failed=True))
     assert "daily-SE       failed in Extract: 503 [busy]" in text
     assert "Not done" in text
+
+
+def test_charts_that_nobody_may_be_asked_for_are_told_in_a_line() -> None:
+    one = report()
+    assert one.daily is not None
+    missing = {"status": "unavailable", "unserved": True, "repair": False, "error": "Import [it]."}
+    one.daily.charts += [missing | {"chart": f"daily-A{letter}"} for letter in "ABCDEF"]
+    one.daily.charts.append(missing | {"chart": "daily-NO", "error": "No page."})
+
+    lines = [" ".join(line.split()) for line in printed(one).splitlines()]
+
+    assert "Charts 1 done with 50 rows, 0 failed, 7 unavailable" in lines
+    assert "! 6 charts unavailable: Import [it]." in lines
+    assert "! daily-NO unavailable: No page." in lines
+    assert not any("Run again" in line for line in lines)
+    assert one.succeeded
+    assert "1 of 8 charts loaded, 7 unavailable" in verdict(one.daily)
+
+
+def test_a_day_that_was_shown_is_told() -> None:
+    shown = {"chart": "daily-NO", "status": "loaded", "rows": 200, "shown_date": "2025-02-16"}
+
+    assert chart_line(shown).endswith("200 rows of 2025-02-16")
+    assert chart_line(shown | {"status": "unchanged"}).endswith(
+        "still that of 2025-02-16, which is there"
+    )
+    assert chart_line(shown | {"status": "unchanged", "shown_date": None}).endswith(
+        "not changed since it was last read"
+    )
 
 
 def test_a_real_day_is_attributed() -> None:

@@ -279,6 +279,30 @@ def test_a_fault_of_reccobeats_that_finds_nothing_has_not_fired(made: Api) -> No
     assert [one["fired"] for one in made.call("GET", "faults").json()["faults"]] == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        *(
+            (kind, "/kworb/spotify/country/no_daily.html")
+            for kind in ("other_chart", "earlier_day")
+        ),
+        ("fewer_rows", "/kworb/spotify/country/no_daily.html"),
+        ("disallow", "/robots.txt"),
+    ],
+)
+def test_what_kworb_shows_is_changed(kind: str, path: str, made: Api) -> None:
+    def get() -> bytes:
+        agent = {"User-Agent": "Tests/1 (+me@example.org)"}
+        return requests.get(f"{made.url}{path}", headers=agent, timeout=5).content
+
+    before = get()
+    fault = _fault(made, path=path, kind=kind, times=1)
+
+    assert get() != before
+    assert get() == before
+    assert _fired(made, fault) == 1
+
+
 def test_the_first_matching_fault_answers_and_the_query_is_searched(made: Api) -> None:
     _fault(made, path=r"market=NO$", kind="500", times=1)
     _fault(made, path="playlists", kind="503")

@@ -1,4 +1,4 @@
-"""A small made-up Spotify inside this process, and a ReccoBeats: they answer what a test prepared.
+"""A small made-up Spotify in this process, a ReccoBeats and a kworb.net: they answer as prepared.
 
 Everything in it is invented. It answers as https://developer.spotify.com/documentation/web-api
 describes, for the requests that Soundlake makes, and counts them.
@@ -18,9 +18,12 @@ from urllib.parse import parse_qs, urlsplit
 import responses
 from requests import PreparedRequest
 
+from tests.unit.kworb_pages import FakeKworb
+
 API = "https://api.spotify.com/v1"
 ACCOUNTS = "https://accounts.spotify.com"
 RECCOBEATS_API = "https://api.reccobeats.com/v1"
+KWORB_SITE = "https://kworb.net"
 CLIENT_ID = "made-up-client"
 CLIENT_SECRET = "made-up-client-secret"
 REFRESH_TOKEN = "made-up-refresh-token"
@@ -146,7 +149,8 @@ def refused(message: str = "Forbidden") -> Reply:
 class FakeSpotify:
     """`next_answers(path, ...)` come first, each once; then what `playlists` and `plays` hold.
 
-    ReccoBeats' path is `RECCOBEATS`; of features, it knows those of all tracks but number 2.
+    ReccoBeats' path is `RECCOBEATS`; of features, it knows those of all tracks but number 2. All
+    that is asked of `kworb` is listed with its host.
     """
 
     now: datetime = NOW
@@ -157,9 +161,11 @@ class FakeSpotify:
     plays: list[dict[str, Any]] = field(default_factory=list)
     user: dict[str, str] = field(default_factory=lambda: {"id": "made-up-listener"})
     requests: list[str] = field(default_factory=list)
+    kworb: FakeKworb = field(init=False)
     _next: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
 
     def __post_init__(self) -> None:
+        self.kworb = FakeKworb(lambda: self.now)
         self.plays = [play(n, self.now - timedelta(minutes=4 * n)) for n in range(1, 6)]
 
     def next_answers(self, path: str, *replies: Reply) -> None:
@@ -174,7 +180,14 @@ class FakeSpotify:
         mock.add_callback(
             responses.GET, re.compile(f"{re.escape(RECCOBEATS_API)}/.*"), self._reccobeats
         )
+        mock.add_callback(
+            responses.GET, re.compile(f"{re.escape(KWORB_SITE)}/.*"), self._kworb, content_type=None
+        )
         return mock
+
+    def _kworb(self, request: PreparedRequest) -> Any:
+        self.requests.append(f"kworb.net{urlsplit(str(request.url)).path}")
+        return self.kworb(request)
 
     def _reccobeats(self, request: PreparedRequest) -> Reply:
         self.requests.append(RECCOBEATS)

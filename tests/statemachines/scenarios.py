@@ -45,6 +45,7 @@ from tests.statemachines.world import (
     playlist_id,
 )
 from tests.unit.chart_csv import chart_csv, file_row, top
+from tests.unit.kworb_pages import kworb_page, page_rows
 
 Scenario = Callable[[World], None]
 
@@ -685,6 +686,79 @@ def day_of_a_development_app(world: World) -> None:
     world.spotify.playlists.clear()
     for path in (FEATURES, ALBUMS, f"audio-analysis/{TRACK}"):
         world.spotify.next_answers(path, refused())
+    world.run("daily", at(DAY))
+
+
+@scenario
+def day_of_charts_that_nobody_may_be_asked_for(world: World) -> None:
+    """One playlist was kept while Spotify still showed it."""
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+    world.knows(Ability.CHARTS)
+    world.run("daily", at(DAY))
+
+
+def kworb_shows(world: World, day: str, *charts: str) -> None:
+    """Its pages are of this day, each of tracks of its own."""
+    names = {"no": "Norway", "se": "Sweden", "fi": "Finland"}
+    for number, chart in enumerate(charts):
+        country, cadence = chart.split("_")
+        rows = page_rows(60, 100 * (number + 1) + 7 * int(day[-2:]))
+        page = kworb_page(day, rows, name=names[country], cadence=cadence)
+        world.spotify.kworb.pages[f"country/{chart}.html"] = page
+
+
+@scenario
+def days_of_kworb(world: World) -> None:
+    """Twice a day; on the second one, Norway's page is new only in the afternoon."""
+    world.knows(Ability.CHARTS)
+    world.chart_sources("spotify,kworb")
+    kworb_shows(world, "2025/03/03", "no_daily", "se_daily")
+    world.run("daily", at(DAY))
+    world.spotify.now += timedelta(days=1)
+    kworb_shows(world, "2025/03/04", "se_daily")
+    world.begin_anew()
+    world.run("daily", at(NEXT_DAY))
+    kworb_shows(world, "2025/03/04", "no_daily")
+    world.run("daily", at(NEXT_DAY, "16:30"))
+    world.run("daily", at(NEXT_DAY, "20:30"))
+
+
+@scenario
+def day_of_kworb_that_spotify_has_shown(world: World) -> None:
+    """Its playlist of that day stays, though kworb.net has 60 places of it."""
+    world.run("daily", at(DAY) | {"charts": ["NO"]})
+    world.knows(Ability.CHARTS)
+    world.chart_sources("spotify,kworb")
+    world.spotify.now += timedelta(days=2)
+    kworb_shows(world, "2025/03/05", "no_daily")
+    world.begin_anew()
+    world.run("daily", at("2025-03-07") | {"charts": ["NO"]})
+
+
+@scenario
+def kworb_in_trouble(world: World) -> None:
+    """Down for a minute, and a page under another country's name."""
+    world.knows(Ability.CHARTS)
+    world.chart_sources("spotify,kworb")
+    world.charts(off={"daily-FI", "weekly-SE"})
+    kworb_shows(world, "2025/03/03", "no_daily", "se_daily")
+    pages = world.spotify.kworb.pages
+    pages["country/se_daily.html"] = pages["country/no_daily.html"]
+    for _ in range(6):
+        world.spotify.kworb.reply(503)
+    world.run("daily", at(DAY))
+
+
+@scenario
+def charts_of_kworb_with_one_table(world: World) -> None:
+    """Two countries show one table: both days are taken out again."""
+    world.knows(Ability.CHARTS)
+    world.chart_sources("kworb")
+    world.charts(off={"daily-FI", "weekly-SE"})
+    for name, country in (("Norway", "no"), ("Sweden", "se")):
+        world.spotify.kworb.pages[f"country/{country}_daily.html"] = kworb_page(
+            "2025/03/03", name=name
+        )
     world.run("daily", at(DAY))
 
 

@@ -12,7 +12,7 @@ from soundlake.probing import TRACK
 from soundlake.store.lake import object_key
 
 from tests.statemachines.asl import definition, expressions
-from tests.statemachines.engine import declare, evaluate
+from tests.statemachines.engine import Execution, declare, evaluate
 from tests.statemachines.fake_spotify import (
     ALBUMS,
     ARTISTS,
@@ -39,6 +39,7 @@ LIMITED = [*TO_EXTRACT, "WaitForSpotify"]
 QUOTED = r'RuntimeError: {"errorMessage":"it broke: \"{a} $b\"","errorType":"RuntimeError"'
 
 NO, SE, FI = "daily-NO", "daily-SE", "daily-FI"
+ENTRIES = "chart_entries"
 PUBLISHED = (
     *("tracks", "albums", "artists", "audio_features", "track_sections", "track_segments"),
     *("country_profiles", "chart_days", "data_quality"),
@@ -97,6 +98,7 @@ def test_a_day() -> None:
         "date": DAY,
         "repair": False,
         "status": "loaded",
+        "shown_date": None,
         "rows": 3,
         "holes": 0,
         "breaches": 1,
@@ -386,6 +388,105 @@ def test_a_development_app_is_known_for_one_after_six_requests() -> None:
     assert (probe.result["status"], probe.result["mode"]) == ("probed", "development")
     assert probe.result["counts"] == {"requests": 7}  # a token among them
     assert probe.result["refused"] == ["charts", "audio_features", "audio_analysis", "several"]
+
+
+#### WHO SHOWS CHARTS ##############################################################################
+
+UNSERVED = ["Extract", "CheckExtract", "RecordUnserved"]
+THERE = [*LOADED[:-1], "RecordUnchanged"]
+
+
+def _became(run: Execution) -> dict[str, tuple[str, str | None]]:
+    """What became of each chart, and which day it showed."""
+    return {
+        each["chart"]: (each["status"], each.get("shown_date")) for each in run.output["charts"]
+    }
+
+
+def test_charts_that_nobody_may_be_asked_for_are_unavailable_and_fail_no_run() -> None:
+    told = story("day_of_charts_that_nobody_may_be_asked_for")
+    first, second = told.runs
+
+    assert (first.status, second.status) == ("SUCCEEDED", "SUCCEEDED")
+    assert second.branches == [UNSERVED, UNSERVED]
+    assert _became(second) == {SE: ("unavailable", None), FI: ("unavailable", None)}
+    assert {each["error"] for each in second.output["charts"]} == {
+        "Spotify does not show its charts to this app. Download it at charts.spotify.com and "
+        "./soundlake import it, or choose kworb (docs/sources.md)."
+    }
+    assert [each for each in second.requests if each.startswith("playlists")] == []
+    assert second.output["verify"]["warnings"] == 0
+    assert _days(told) == {(NO, DAY): "loaded", (SE, DAY): "unavailable", (FI, DAY): "unavailable"}
+
+
+def test_a_days_pages_are_filed_under_their_own_day() -> None:
+    told = story("days_of_kworb")
+    first, second, third, fourth = told.runs
+
+    assert [run.status for run in told.runs] == ["SUCCEEDED"] * 4
+    assert _became(first) == {
+        NO: ("loaded", "2025-03-03"),
+        SE: ("loaded", "2025-03-03"),
+        FI: ("unavailable", None),  # it has no page of Finland
+    }
+    assert _became(second) == {
+        NO: ("unchanged", "2025-03-03"),
+        SE: ("loaded", "2025-03-04"),
+        FI: ("unavailable", None),
+    }
+    assert THERE in second.branches
+    assert _became(third) == {NO: ("loaded", "2025-03-04"), FI: ("unavailable", None)}
+    assert _became(fourth) == {FI: ("unavailable", None)}
+    days = Counter((r["chart"], str(r["chart_date"]), r["provider"]) for r in told.rows(ENTRIES))
+    assert days == {
+        (chart, day, "kworb"): 60 for chart in (NO, SE) for day in ("2025-03-03", "2025-03-04")
+    }
+    assert {row["chart_date"].isoformat() for row in told.rows("country_profiles")} == {
+        "2025-03-03",
+        "2025-03-04",
+    }
+    assert _days(told)[NO, NEXT_DAY] == _days(told)[SE, DAY] == "loaded"
+
+
+def test_what_it_is_asked_for_is_a_page_a_chart_and_robots_txt_a_day() -> None:
+    told = story("days_of_kworb")
+
+    asked = [[each for each in run.requests if each.startswith("kworb")] for run in told.runs]
+    pages = {c: f"kworb.net/spotify/country/{c}_daily.html" for c in ("no", "se", "fi")}
+    assert sorted(asked[0])[1:] == sorted(pages.values())
+    # Two charts are read at once: both may ask for the day's robots.txt, kept once.
+    assert set(asked[0]) - set(pages.values()) == {"kworb.net/robots.txt"}
+    assert [each for each in asked[2] if "robots" in each] == []
+    assert sorted(asked[2]) == [pages["fi"], pages["no"]]
+    assert asked[3] == [pages["fi"]]
+    assert len(told.keys("raw/robots/kworb.net/")) == 2
+
+
+def test_spotifys_own_playlist_stays_where_kworb_has_the_day_too() -> None:
+    told = story("day_of_kworb_that_spotify_has_shown")
+
+    assert told.run.status == "SUCCEEDED"
+    assert (told.run.branches, _became(told.run)) == ([THERE], {NO: ("unchanged", DAY)})
+    assert {row["provider"] for row in told.rows(ENTRIES)} == {"spotify"}
+
+
+def test_kworb_is_waited_for_and_a_page_of_another_country_refused() -> None:
+    told = story("kworb_in_trouble")
+    run = told.run
+
+    assert (run.status, run.waits) == ("FAILED", [("WaitForSpotify", 60)] * 2)
+    assert _became(run) == {NO: ("loaded", "2025-03-03"), SE: ("failed", None)}
+    assert "daily-SE (Extract: kworb.net's page of daily-SE is headed 'Norway'" in str(run.cause)
+    assert {row["chart"] for row in told.rows(ENTRIES)} == {NO}
+
+
+def test_days_of_kworb_that_err_beside_each_other_are_taken_out_again() -> None:
+    told = story("charts_of_kworb_with_one_table")
+
+    assert told.run.status == "FAILED"
+    assert f"{NO} of 2025-03-03 (Verify: " in str(told.run.cause)
+    assert told.rows(ENTRIES) == []
+    assert _days(told) == {(NO, DAY): "withdrawn", (SE, DAY): "withdrawn"}
 
 
 def test_a_contradiction_is_looked_at_by_the_next_run() -> None:

@@ -93,9 +93,9 @@ def test_each_event_is_what_the_one_before_leads_to(results: dict[str, Any]) -> 
     assert event("load")["chart"] == event("extract")["chart"]["chart"]
     assert event("load")["date"] == event("enrich")["date"] == item["date"]
     (chart,) = event("publish")["charts"]
-    assert [{name: chart[name] for name in ("chart", "date", "status")}] == event("verify")[
-        "charts"
-    ]
+    names = ("chart", "date", "status", "shown_date")
+    assert [{name: chart[name] for name in names}] == event("verify")["charts"]
+    assert chart["shown_date"] == results["Transform"]["shown_date"]
     assert (chart["status"], chart["rows"]) == (results["Load"]["status"], results["Load"]["rows"])
     assert chart["breaches"] == results["Transform"]["breaches"]
     assert chart["requests"] == results["Extract"]["requests"]

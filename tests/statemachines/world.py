@@ -166,7 +166,8 @@ class World:
             # A wait lasts until the machine's clock says so: it goes with Spotify's here.
             clock = {"clock": lambda: self.spotify.now}
             stack.enter_context(patch.dict(Spotify.__init__.__kwdefaults__, clock))
-            stack.enter_context(patch.dict(KeylessApi.__init__.__kwdefaults__, clock))
+            gentle: dict[str, Any] = {**clock, "sleep": lambda _: None}
+            stack.enter_context(patch.dict(KeylessApi.__init__.__kwdefaults__, gentle))
             # Clients cost more time than what they do here; they keep nothing of a world.
             stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
             for module in (store_abilities, store_accounts, store_budget):
@@ -196,6 +197,11 @@ class World:
     def charts(self, off: set[str]) -> None:
         """Replace the chart list by one with these charts switched off."""
         self.put("config/charts.csv", chart_list(off))
+
+    def chart_sources(self, names: str) -> None:
+        """Have charts asked of these sources, by somebody who can be reached."""
+        os.environ |= {"CHART_SOURCES": names, "CONTACT": "me@example.org"}
+        settings.cache_clear()
 
     def secret(self, name: str, value: dict[str, str]) -> None:
         client("ssm").put_parameter(

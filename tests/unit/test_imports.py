@@ -89,6 +89,12 @@ if "soundlake.store.lake" in sys.modules:
     row = {"chart": "daily-NO", "position": 1, "chart_date": "2026-11-21", "artist_ids": ["a"]}
     table = encode_rows([row], SCHEMAS["chart_entries"], "a key")
     assert decode(to_parquet(table), table.schema, "a key").to_pylist()[0]["position"] == 1
+if "soundlake.enriching.queue" in sys.modules:
+    from datetime import date
+    from soundlake.enriching import queue
+    wanted = queue.once_more(["a"], date(2026, 11, 21))
+    waiting = queue.waiting(queue.beside(wanted, "asked", wanted), queue.KINDS, {}, date.max)
+    assert queue.as_rows(wanted, waiting).num_rows == 1
 print(json.dumps(sorted(sys.modules)), flush=True)
 os._exit(0)  # what becomes of threads at a process's end is not asked here
 """

@@ -133,11 +133,19 @@ def test_a_move_tells_the_place_before(move: str, position: int, previous: int |
         (f"A, B - {title(1)}", "Track 1", None, None, "A, B"),
         (f"{artist(1)} - {title(1)} (w/ B)", "Track 1", None, None, "Artist 1, B"),
         (f"{title(1)}", "Track 1", None, None, None),
+        (
+            f'{artist(1)} - <a href="../track/{track_id(1)}.html"></a>',
+            None,
+            ["Artist 1"],
+            [1],
+            "Artist 1",
+        ),
+        (f"{artist(1, 'A<b>B</b>C')} - {title(1, '<i>T</i> 2')}", "T 2", ["ABC"], [1], "ABC"),
         (f"<b>A</b> -\n  <a href='/spotify/track/{track_id(1)}.html'>T</a>", "T", ["A"], None, "A"),
     ],
 )
 def test_artists_are_single_ones_where_each_is_a_link(
-    what: str, name: str, names: Any, ids: Any, credit: str | None
+    what: str, name: str | None, names: Any, ids: Any, credit: str | None
 ) -> None:
     row = entry(what=what)
 

@@ -145,6 +145,8 @@ def test_one_answer_that_carries_a_track_is_enough_while_publish_looks_at_it() -
         return [each for kind, each in waiting(both, day) if kind == TRACKS]
 
     assert tracks(TODAY) == ["t2"]
+    # A day that is made again leaves what is newer to the next run.
+    assert tracks(date(2026, 3, 1)) == ["t2"]
     # No run makes rows any more of what was played two months ago.
     assert tracks(date(2026, 12, 1)) == ["t1", "t3", "t2"]
 

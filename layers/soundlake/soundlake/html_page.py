@@ -58,7 +58,7 @@ class _Reader(HTMLParser):
         self.page = Page()
         self.in_table = False
         self._parts: list[tuple[str, str | None]] | None = None
-        self._link: str | None = None
+        self._in_link = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "table":
@@ -73,12 +73,13 @@ class _Reader(HTMLParser):
         elif tag in _HEADINGS:
             self._end_cell()
             self._parts = []
-        elif tag == "a":
-            self._link = dict(attrs).get("href")
+        elif tag == "a" and self._parts is not None:
+            self._parts.append(("", dict(attrs).get("href")))
+            self._in_link = True
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
-            self._link = None
+            self._in_link = False
         elif tag in _HEADINGS or tag == "tr":
             self._end_cell()
         elif tag == "table":
@@ -87,7 +88,11 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._parts is not None:
-            self._parts.append((data, self._link))
+            if self._in_link:
+                text, href = self._parts.pop()
+                self._parts.append((text + data, href))
+            else:
+                self._parts.append((data, None))
         elif not self.in_table and data.strip():
             self.page.texts.append(" ".join(data.split()))
 
@@ -97,4 +102,4 @@ class _Reader(HTMLParser):
             if not rows:
                 rows.append([])
             rows[-1].append(Cell(tuple(self._parts)))
-        self._parts = self._link = None
+        self._parts, self._in_link = None, False

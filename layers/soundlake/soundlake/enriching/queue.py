@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundlake.enriching.grouping import Groups
 from soundlake.entities import CARRIERS
 from soundlake.times import month_of, shift_month
 
@@ -127,20 +128,17 @@ def _counted(
     counts: bool = True,
 ) -> pa.Table:
     """One sighting for each id: how often it is there, since when, and whether it is carried."""
-    named = pa.table({"id": ids, "first": at, "carried": carried}).filter(ids.is_valid())
-    found = named.group_by("id", use_threads=False).aggregate(
-        [("id", "count"), ("first", "min"), ("carried", "any")]
-    )
-    size = found.num_rows
-    count = found.column("id_count").cast(pa.int32()) if counts else pa.array([0] * size)
+    named: _Column = pa.table({"id": ids, "first": at, "carried": carried})
+    groups = Groups(named.filter(ids.is_valid()), ["id"])
+    found = groups.first("id")
     return pa.Table.from_arrays(
         [
-            pa.array([kind] * size, pa.string()),
-            found.column("id"),
-            pa.array([part] * size, pa.string()),
-            count.cast(pa.int32()),
-            found.column("first_min"),
-            found.column("carried_any"),
+            pa.array([kind] * len(found), _STRING),
+            found,
+            pa.array([part] * len(found), _STRING),
+            (groups.sizes() if counts else pa.array([0] * len(found))).cast(_INT),
+            groups.earliest("first"),
+            groups.any("carried").cast(_BOOL),
         ],
         schema=SIGHTINGS,
     )
@@ -169,10 +167,16 @@ def beside(before: pa.Table, part: str, found: pa.Table) -> pa.Table:
     Of an id that was seen before as well the greater count stands.
     """
     old = before.filter(pc.equal(before.column("part"), pa.scalar(part)))
-    both = pa.concat_tables([found, old]).group_by(["kind", "id", "part"], use_threads=False)
-    merged = both.aggregate([("count", "max"), ("first", "min"), ("carried", "any")])
-    names = ["kind", "id", "part", "count_max", "first_min", "carried_any"]
-    return pa.Table.from_arrays([merged.column(name) for name in names], schema=SIGHTINGS)
+    groups = Groups(pa.concat_tables([found, old]), ["kind", "id", "part"])
+    return pa.Table.from_arrays(
+        [
+            *(groups.first(name) for name in ("kind", "id", "part")),
+            groups.most("count").cast(_INT),
+            groups.earliest("first"),
+            groups.any("carried").cast(_BOOL),
+        ],
+        schema=SIGHTINGS,
+    )
 
 
 def unknown(sightings: pa.Table, known: Mapping[str, Collection[str]]) -> pa.Table:
@@ -197,46 +201,43 @@ def waiting(
     """What is to be asked for now, in the order in which it is: kind, id, plays, charted.
 
     Of these kinds, and not `settled`: answered already, or not to be asked again yet. A track that
-    is carried this month or in the last one gets its row of what carries it.
+    is carried since the month before the day's gets its row of what carries it.
     """
     open_ = unknown(sightings, settled)
     open_ = open_.filter(pc.is_in(open_.column("kind"), value_set=_strings(kinds)))
-    fresh = [month_of(day), shift_month(month_of(day), -1)]
-    parts = [f"{table}/{month}" for table in (PLAYS, CHARTED) for month in fresh]
+    since = shift_month(month_of(day), -1)
+    parts = {str(each) for each in pc.unique(open_.column("part")).to_pylist()}
+    fresh = {each for each in parts if each.partition("/")[2] >= since}
     carried: _Column = pc.and_(
         pc.and_(open_.column("carried"), pc.equal(open_.column("kind"), pa.scalar(TRACKS))),
-        pc.is_in(open_.column("part"), value_set=_strings(parts)),
+        pc.is_in(open_.column("part"), value_set=_strings(fresh)),
     )
     carried_ids = {str(each) for each in open_.filter(carried).column("id").to_pylist()}
     open_ = unknown(open_, {TRACKS: carried_ids})
     rows = _summed(open_).select(["kind", "id", "plays", "charted"])
     rank = pc.index_in(rows.column("kind"), value_set=_strings(KINDS, given=True))
-    return rows.append_column("rank", rank).sort_by(_ORDER).drop_columns("rank")
+    order = pc.sort_indices(rows.append_column("rank", rank), sort_keys=_ORDER)
+    return rows.take(order)
 
 
 def _summed(sightings: pa.Table) -> pa.Table:
     """A row for each kind and id, by kind and id, with the parts that it was seen in."""
     played = pc.starts_with(sightings.column("part"), f"{PLAYS}/")
     counts = sightings.column("count")
-    rows = (
-        sightings.append_column("plays", pc.if_else(played, counts, 0).cast(pa.int64()))
-        .append_column("charted", pc.if_else(played, 0, counts).cast(pa.int64()))
-        .sort_by("part")
-        .group_by(["kind", "id"], use_threads=False)
-        .aggregate(
-            [
-                ("plays", "sum"),
-                ("charted", "sum"),
-                ("first", "min"),
-                *((each, "list") for each in _NESTED.values()),
-            ]
-        )
+    counted = sightings.append_column("plays", pc.if_else(played, counts, 0)).append_column(
+        "charted", pc.if_else(played, 0, counts)
     )
-    names = ["kind", "id", "plays_sum", "charted_sum", "first_min"]
-    names += [f"{each}_list" for each in _NESTED.values()]
-    columns = ["kind", "id", "plays", "charted", "first_seen", *_NESTED]
-    in_order = rows.select(names).rename_columns(columns)
-    return in_order.sort_by([("kind", "ascending"), ("id", "ascending")])
+    groups = Groups(counted, ["kind", "id"], within=["part"])
+    return pa.table(
+        {
+            "kind": groups.first("kind"),
+            "id": groups.first("id"),
+            "plays": groups.sum("plays").cast(_LONG),
+            "charted": groups.sum("charted").cast(_LONG),
+            "first_seen": groups.earliest("first"),
+            **{name: groups.lists(each) for name, each in _NESTED.items()},
+        }
+    )
 
 
 def as_rows(sightings: pa.Table, open_: pa.Table) -> pa.Table:

@@ -1,6 +1,6 @@
 """What one run finds wanted: the queue, brought up to date with the lake, and put back."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
 import pyarrow as pa
@@ -76,8 +76,7 @@ class Wanted:
                 found[part] = queue.beside(sightings, part, here) if damaged else here
         sightings = queue.unknown(queue.merged(sightings, found), self._known)
         named = set(queue.by_kind(sightings).get(queue.FEATURES, ()))
-        unnamed = [each for each in self.told.unknown if each not in named]
-        due = [each for each in unnamed if self._due(each)]
+        due = self._due([each for each in self.told.unknown if each not in named])
         return pa.concat_tables([sightings, queue.once_more(due, self._day)])
 
     def _waiting(self, sightings: pa.Table) -> pa.Table:
@@ -86,7 +85,7 @@ class Wanted:
             return queue.waiting(sightings, (), {}, self._day)
         features = queue.by_kind(sightings).get(queue.FEATURES, ())
         settled: dict[str, Collection[str]] = {**self.answered}
-        settled[queue.FEATURES] = [each for each in features if not self._due(each)]
+        settled[queue.FEATURES] = set(features) - self._due(features)
         return queue.waiting(sightings, self._kinds(), settled, self._day)
 
     def _kinds(self) -> list[str]:
@@ -95,11 +94,17 @@ class Wanted:
         found += [queue.FEATURES] if self._allowed.sources() else []
         return found + ([queue.ANALYSES] if self._allowed.analyses() else [])
 
-    def _due(self, track_id: str) -> bool:
-        """Whether any source is to be asked for a track's features."""
-        return not self.told.knows(track_id) and any(
-            self.told.due(source.name, track_id, self._day) for source in self._allowed.sources()
-        )
+    def _due(self, track_ids: Sequence[str]) -> set[str]:
+        """Those of some tracks whose features any source is to be asked for."""
+        if not track_ids:
+            return set()
+        sources = self._allowed.sources()
+        return {
+            each
+            for each in track_ids
+            if not self.told.knows(each)
+            and any(self.told.due(source.name, each, self._day) for source in sources)
+        }
 
     def due_of(self, source: FeatureSource, held: Collection[str]) -> set[str]:
         """The tracks whose features a source is to be asked for, but for those held back."""

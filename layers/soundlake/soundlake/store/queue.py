@@ -58,7 +58,7 @@ def encode(queue: Queue) -> bytes:
 def decode(body: bytes) -> Queue:
     """The queue in an object's bytes. Raises CorruptObjectError where there is none."""
     try:
-        table = pq.read_table(BytesIO(body))
+        table = pq.ParquetFile(BytesIO(body)).read()
         facts: Any = json.loads((table.schema.metadata or {})[_METADATA])
         days = [Day.read(each) for each in facts["days"]]
         if facts["version"] != VERSION:
@@ -70,7 +70,10 @@ def decode(body: bytes) -> Queue:
             days,
         )
     except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
-        raise CorruptObjectError(f"{KEY} is not the enrichment queue.") from error
+        raise CorruptObjectError(
+            f"{KEY} is not the enrichment queue: it is made anew from the lake, and how fast it "
+            "gets less is measured anew."
+        ) from error
 
 
 class QueueStore:
@@ -89,9 +92,7 @@ class QueueStore:
         try:
             return decode(body)
         except CorruptObjectError as error:
-            self.problem = (
-                f"{error} It is made anew from the lake; how fast it gets less is not known."
-            )
+            self.problem = str(error)
             return Queue()
 
     def replace(self, change: Callable[[Queue], Queue]) -> Queue:
