@@ -25,6 +25,8 @@ READ_TIMEOUT_S = 20
 TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
 LONG_WAIT_S = 300  # no run sits out a longer one, and asking during it lengthens it
 USER_AGENT = "Soundlake/1"
+TOO_MANY = 429
+_TRIED_AGAIN = frozenset({500, 502, 503, 504})
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 # What a body that cannot be decoded raises: nested too deeply too, or a number of too many digits.
 NO_JSON = (ValueError, RecursionError)
@@ -46,13 +48,17 @@ def utc_now() -> datetime:
 
 
 class Web:
-    """HTTP with one source. `requests` counts what was sent, by the caller's name for each."""
+    """HTTP with one source. `requests` counts what was sent, by the caller's name for each.
+
+    `limited_by` is the status that is its rate limit, which nobody tries again here.
+    """
 
     def __init__(
         self,
         source: str,
         *,
         user_agent: str = USER_AGENT,
+        limited_by: int = TOO_MANY,
         clock: Callable[[], datetime] = utc_now,
         backoff_s: float = 0.5,
     ) -> None:
@@ -64,7 +70,7 @@ class Web:
         self._session.headers["User-Agent"] = user_agent
         retry = Retry(
             total=TRIES - 1,
-            status_forcelist=(500, 502, 503, 504),
+            status_forcelist=_TRIED_AGAIN - {limited_by},
             allowed_methods=("GET", "POST"),  # asking for a token twice is harmless
             backoff_factor=backoff_s,
             backoff_jitter=backoff_s,
