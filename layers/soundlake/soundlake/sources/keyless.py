@@ -169,7 +169,7 @@ class KeylessApi:
         rest = timedelta(0)
         if self._sent_at is not None:
             rest = min(self._sent_at + self._spacing - now, self._spacing)
-        if self._limits is not None:
+        if self._limits is not None and self._spacing:
             rest = max(rest, self._next_turn(self._limits, now) - now)
         if rest > timedelta(0):
             self._sleep(rest.total_seconds())
