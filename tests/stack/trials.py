@@ -166,12 +166,14 @@ def through_the_gate(stack: "Stack") -> Iterator[Gate]:
     gate = Gate(stack.lake.state.endpoint, stack.lake.state.folder, target.stack, stack.bucket)
     changes = {"AWS_ENDPOINT_URL": gate.url, "ANALYSES_PER_DAY": str(ANALYSES)}
     clock = stack.spotify("GET", "world")["clock"]
+    known = _known(stack)
     with gate.standing():
         try:
             stack.spotify("PUT", "clock", json={"now": clock, "stopped": True})
             with told(target, **changes):
                 yield gate
         finally:
+            _know(stack, known)
             stack.spotify("PUT", "clock", json={"now": clock})
             stack.spotify("DELETE", "faults")
 
@@ -185,6 +187,24 @@ def told(target: Target, **changes: str) -> Iterator[None]:
         yield
     finally:
         _configure(target.functions, functions, {})
+
+
+def _known(stack: "Stack") -> dict[str, Any]:
+    """What is on record of what the app may do, as it stands there."""
+    table, key = abilities(stack).name, _app(stack)
+    return dict(stack.lake.target.dynamodb.get_item(TableName=table, Key=key).get("Item", {}))
+
+
+def _know(stack: "Stack", item: dict[str, Any]) -> None:
+    """Put that on record again."""
+    table, dynamodb = abilities(stack).name, stack.lake.target.dynamodb
+    dynamodb.delete_item(TableName=table, Key=_app(stack))
+    if item:
+        dynamodb.put_item(TableName=table, Item=item)
+
+
+def _app(stack: "Stack") -> dict[str, Any]:
+    return {"holder": {"S": f"access#{stack.lake.facts.client['id']}"}}
 
 
 def _functions(target: Target) -> dict[str, dict[str, str]]:

@@ -232,10 +232,11 @@ def test_that_there_is_no_analysis_is_a_row_without_a_source(zones: Zones) -> No
     "decoded", [{"error": {"status": 500}}, {"error": "Words"}, {"error": None}, {}]
 )
 def test_another_error_is_not_that_there_is_none(decoded: Any, zones: Zones) -> None:
-    """Such an answer never comes with 200, and is never taken for a 404."""
-    (row,) = of(ANALYSES, zones).keep(sent(decoded), [ONE], DAY)
+    """It is no answer: the track would never be asked about again."""
+    with pytest.raises(BadAnswerError, match=f"^the audio analysis of {ONE} has no track, "):
+        of(ANALYSES, zones).keep(sent(decoded), [ONE], DAY)
 
-    assert (row["source"], row["sections"]) == ("spotify", None)
+    assert zones.keys() == []
 
 
 @pytest.mark.parametrize("decoded", [[], "text", {"sections": 3}])

@@ -8,10 +8,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from soundlake.features import Reading, feature_breaches, feature_rows
 from soundlake.quality import Breach
+from soundlake.spotify.errors import BadAnswerError
 
 if TYPE_CHECKING:
     from soundlake.sources.clients import Clients
     from soundlake.sources.web import Answer
+
+
+def need_columns(where: str, items: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    """Raise BadAnswerError for a column that none of the items has, where there are any.
+
+    It was renamed then: its nulls would never be asked for again.
+    """
+    gone = [name for name in names if items and not any(name in item for item in items)]
+    if gone:
+        raise BadAnswerError(f"{where}: no track has {', '.join(gone)}")
 
 
 class FeatureSource(ABC):
