@@ -99,10 +99,6 @@ class KeylessApi:
         heard = self._web.heard_time()
         return heard.date() if heard else None
 
-    def hold_until(self, until: datetime) -> None:
-        """Send nothing before `until` (UTC): another process was told to wait so long."""
-        self._blocked_until = max(until, self._blocked_until or until)
-
     def begin(self) -> None:
         """Count anew."""
         self.requests.clear()
