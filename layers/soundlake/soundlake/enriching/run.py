@@ -95,6 +95,8 @@ class Run:
         # Here come other providers, whatever has stopped Spotify: a call each.
         if isinstance(stopped, ReservedError):
             self.notes.append(access.small(str(stopped)))
+        elif isinstance(stopped, RateLimitedError) and stopped.retry_after > LONG_WAIT_S:
+            self.notes.append(f"{stopped} What is left stays in the queue.")  # no machine waits
         elif stopped is not None:
             raise stopped
         if self._later is not None:
