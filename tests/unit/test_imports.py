@@ -17,6 +17,7 @@ DOMAIN = (
     "abilities",
     "refusals",
     "probing",
+    "enriching.progress",
     "accounts",
     "charts",
     "plays",
@@ -36,6 +37,7 @@ DOMAIN = (
     "batches",
     "texts",
     "times",
+    "enriching.queue",
 )
 READS = "sources.features"  # and through it each source: what only reads answers asks nobody
 FOREIGN = ("boto3", "botocore", "requests", "urllib3", "awswrangler", "aws_lambda_powertools")
