@@ -71,6 +71,14 @@ bench: env ## Measure here (ARGS=--json; --growth, --accounts; with --write for 
 simulate: env ## Prove what capture promises on made-up lives (ARGS="--weeks 50 --years 100")
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.simulation $(ARGS)
 
+.PHONY: requests
+requests: env ## Count the requests to every provider beside the least (ARGS=--write; --json)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures requests $(ARGS)
+
+.PHONY: simulate-budget
+simulate-budget: env ## Live through months under a daily quota (ARGS=--write; --json)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures budget $(ARGS)
+
 .PHONY: clean
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)
 	@echo "Stopping the services and removing .soundlake with every local lake in it."

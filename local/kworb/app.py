@@ -127,7 +127,7 @@ def _day(chart: ChartDef, shown: date) -> date:
     return shown - timedelta(days=(shown.weekday() - _THURSDAY) % 7)
 
 
-def _tracks(control: Control, chart: ChartDef, day: date) -> list[Track]:
+def tracks(control: Control, chart: ChartDef, day: date) -> list[Track]:
     """A chart's tracks, and others of the catalogue behind them, each once."""
     world = control.world
     # Spotify publishes a week's chart on the day after it.
@@ -142,11 +142,11 @@ def _tracks(control: Control, chart: ChartDef, day: date) -> list[Track]:
 
 def _places(control: Control, chart: ChartDef, day: date) -> list[_Place]:
     back = timedelta(days=7 if chart.cadence == "weekly" else 1)
-    before = {one.id: n for n, one in enumerate(_tracks(control, chart, day - back), 1)}
+    before = {one.id: n for n, one in enumerate(tracks(control, chart, day - back), 1)}
     most = 10**5 + ids.number(10**6, "kworb streams", chart.country)
     return [
         _Place(position, one, before.get(one.id), 10 * most // (9 + position))
-        for position, one in enumerate(_tracks(control, chart, day), 1)
+        for position, one in enumerate(tracks(control, chart, day), 1)
     ]
 
 

@@ -62,10 +62,25 @@ def test_unknown_features_become_a_row_of_nulls_without_a_source() -> None:
 
 
 def test_a_single_missing_feature_is_null_and_the_rest_stay() -> None:
-    (row,) = rows_of([without(features_of("id-0001"), "tempo")], ["id-0001"])
+    ids = [track_id(1), track_id(2)]
+    row, _ = rows_of([without(features_of(ids[0]), "tempo"), features_of(ids[1])], ids)
 
     assert row["tempo"] is None
     assert row["valence"] == 0.75
+
+
+def test_a_feature_that_no_track_has_was_renamed_and_makes_no_answer() -> None:
+    ids = [track_id(1), track_id(2), track_id(3)]
+    renamed = [None, *(without(features_of(each), "tempo") for each in ids[1:])]
+
+    with pytest.raises(BadAnswerError, match=r"^audio features: no track has tempo$"):
+        rows_of(renamed, ids)
+
+
+def test_where_no_track_is_known_nothing_was_renamed() -> None:
+    ids = [track_id(1), track_id(2)]
+
+    assert [row["source"] for row in rows_of([None, None], ids)] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -105,11 +105,25 @@ def test_what_is_no_analysis_is_refused_with_the_tracks_id(answer: Any, part: st
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [{}, {"track": None, "sections": None, "segments": None}, {"track": {}}],
-    ids=["nothing", "nulls", "a track without a duration"],
+    ("answer", "missing"),
+    [
+        ({}, "track, sections, segments"),
+        ({"error": {"status": 500, "message": "Server error"}}, "track, sections, segments"),
+        ({"track": {}, "parts": [], "segments": []}, "sections"),
+        ({"track": {}, "sections": [], "sounds": []}, "segments"),
+    ],
+    ids=["nothing", "an error", "sections of another name", "segments of another name"],
 )
-def test_what_spotify_leaves_out_is_null_and_the_row_has_its_source(answer: Row) -> None:
+def test_what_lacks_a_part_is_no_analysis_and_will_be_asked_for_again(
+    answer: Row, missing: str
+) -> None:
+    with pytest.raises(BadAnswerError, match=f"^the audio analysis of {ID} has no {missing}$"):
+        row(answer)
+
+
+@pytest.mark.parametrize("track", [None, {}], ids=["null", "without a duration"])
+def test_what_is_null_is_unknown_and_the_row_has_its_source(track: Row | None) -> None:
+    answer = {"track": track, "sections": None, "segments": None}
     found = row(answer)
 
     known = {name: value for name, value in found.items() if value is not None}
@@ -226,7 +240,8 @@ def test_the_largest_number_that_a_track_may_have_is_kept() -> None:
 
 
 def test_whole_seconds_are_seconds() -> None:
-    found = row(json.loads('{"track": {"duration": 60}, "sections": [{"start": 0, "key": 9.0}]}'))
+    text = '{"track": {"duration": 60}, "sections": [{"start": 0, "key": 9.0}], "segments": []}'
+    found = row(json.loads(text))
 
     assert json.dumps([found["duration"], found["start_sequence"]]) == "[60.0, [0.0]]"
     assert json.dumps(found["key_sequence"]) == "[9]"
@@ -251,7 +266,7 @@ PARTS = st.fixed_dictionaries(
 def test_any_numbers_make_a_row_that_is_the_same_from_its_file(
     parts: list[Row], duration: float | None
 ) -> None:
-    found = row({"track": {"duration": duration}, "sections": parts})
+    found = row({"track": {"duration": duration}, "sections": parts, "segments": []})
 
     assert {len(found[name]) for name in SEQUENCES} == {len(parts)}
     read = through_parquet(found)

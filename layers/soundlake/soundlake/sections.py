@@ -5,10 +5,12 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any
 
+from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import AudioAnalysis, Section, Segment, Segments
 from soundlake.times import format_time
 
 SOURCE = "spotify"
+PARTS = ("track", "sections", "segments")  # that every analysis has, be they empty
 NUMBERS = ("start", "loudness", "tempo")  # of a section, in s, dB and BPM
 WHOLE_NUMBERS = ("key", "mode", "time_signature")
 _MOST = 10**9  # no second, dB, BPM or key lies beyond it; what does is damage
@@ -22,12 +24,16 @@ def section_row(
     Null for an answer means that Spotify has no analysis of this track: the row has no `source`
     then, so that it is not asked for again. Sections stand in the order of time. The
     sequences have one value per section, null where it is unknown; the averages, unrounded, are
-    those of the known values. Raises BadAnswerError when the answer is no analysis.
+    those of the known values. Raises BadAnswerError when the answer is no analysis, or lacks one of
+    `PARTS`; a part that is null is unknown.
     """
     if answer is None:
         analysis = AudioAnalysis()
     else:
-        analysis = AudioAnalysis.read(answer, f"the audio analysis of {track_id}")
+        analysis = AudioAnalysis.read(answer, where := f"the audio analysis of {track_id}")
+        # What lacks a part is no analysis: its nulls would never be asked for again.
+        if missing := [name for name in PARTS if name not in answer]:
+            raise BadAnswerError(f"{where} has no {', '.join(missing)}")
     duration = _number(analysis.track.duration) if analysis.track else None
     sections = _in_time(analysis.sections)
     sequences = {

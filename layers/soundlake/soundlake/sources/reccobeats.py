@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from soundlake.batches import OTHERS
 from soundlake.features import FEATURES, Reading
 from soundlake.settings import settings
-from soundlake.sources.base import FeatureSource
+from soundlake.sources.base import FeatureSource, need_columns
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import AudioFeatures
 from soundlake.texts import shortened
@@ -40,10 +40,7 @@ class ReccoBeats(FeatureSource):
         content = answer.get("content") if isinstance(answer, dict) else None
         if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
             raise BadAnswerError(f"{_WHERE}: no list of objects under content")
-        # A column that no track has any more was renamed: its nulls would never be asked for again.
-        gone = [name for name in COLUMNS if content and not any(name in item for item in content)]
-        if gone:
-            raise BadAnswerError(f"{_WHERE}: no track has {', '.join(gone)}")
+        need_columns(_WHERE, content, COLUMNS)
         found: dict[str, dict[str, Any]] = {}
         others, repeated = [], []
         for item in content:

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from soundlake.batches import matched
 from soundlake.features import FEATURES, Reading
-from soundlake.sources.base import FeatureSource
+from soundlake.sources.base import FeatureSource, need_columns
 from soundlake.spotify.models import FEATURES_PER_REQUEST, AudioFeaturesBatch
 
 if TYPE_CHECKING:
     from soundlake.sources.clients import Clients
     from soundlake.sources.web import Answer
+
+_WHERE = "audio features"
 
 
 class SpotifyFeatures(FeatureSource):
@@ -25,10 +27,11 @@ class SpotifyFeatures(FeatureSource):
 
     def read(self, answer: Any, asked: Sequence[str]) -> Reading:
         """What it says of each id; raises BadAnswerError where it is no answer to them."""
-        batch = AudioFeaturesBatch.read(answer, "audio features").audio_features
+        batch = AudioFeaturesBatch.read(answer, _WHERE).audio_features
+        need_columns(_WHERE, [each for each in answer["audio_features"] if each], FEATURES)
         return Reading(
             [
                 (track_id, None if one is None else one.model_dump(include=set(FEATURES)))
-                for track_id, one in matched("audio features", asked, batch)
+                for track_id, one in matched(_WHERE, asked, batch)
             ]
         )

@@ -1,0 +1,1 @@
+"""Figures of many days: requests beside the least possible, and a month under a daily quota."""

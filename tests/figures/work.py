@@ -1,0 +1,50 @@
+"""The work of many minutes, in processes of its own."""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+
+from local.spotify.settings import Mode
+from tests.figures import budget, counted
+from tests.figures.budget import Day, Plan
+from tests.figures.counted import Case, Charts
+
+
+def days(path: Path, mode: Mode, charts: Charts) -> list[Case]:
+    """The first day and the next one."""
+    return counted.days(path, mode, charts)
+
+
+def month(path: Path, mode: Mode, days: int) -> list[Case]:
+    """A listener's month."""
+    return [counted.month(path, mode, days)]
+
+
+def lived(path: Path, plan: Plan, days: int) -> list[Day]:
+    """A month under a quota."""
+    return budget.simulate(path, plan.of(days))
+
+
+def done[T](todo: Mapping[str, Callable[[], T]], processes: int, show: Console) -> dict[str, T]:
+    """Do everything, and say so; by name, in the order given."""
+    started = time.monotonic()
+    with ProcessPoolExecutor(processes, get_context("spawn"), _quiet) as pool:
+        waiting = {pool.submit(each): name for name, each in todo.items()}
+        try:
+            for number, one in enumerate(as_completed(waiting), 1):
+                one.result()
+                took = f"{time.monotonic() - started:.0f} s"
+                show.print(f"{number} of {len(todo)} after {took}: {waiting[one]}")
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        return {name: one.result() for one, name in waiting.items()}
+
+
+def _quiet() -> None:
+    """A function without counts has no metrics to write."""
+    warnings.filterwarnings("ignore", message="No application metrics")
