@@ -1,12 +1,16 @@
 """Publish: entities first seen stay, features and profiles follow, a re-run changes nothing."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from soundlake.sources.web import Answer
+from soundlake.store.answers import ALBUMS, ARTISTS, Answers, Kind
 from soundlake.store.lake import Lake
 from soundlake.store.objects import Bucket
+from soundlake.store.raw import Raw
 
 from tests.unit.helpers import (
     ACCOUNT,
@@ -524,6 +528,38 @@ def test_details_are_filled_into_rows_of_whatever_month(zones: Zones, spotify: F
         ("Artist 3", None, None),
     ]
     assert publish(chart)["written"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"), [(ALBUMS, full_album), (ARTISTS, full_artist)], ids=["albums", "artists"]
+)
+def test_who_was_looked_up_before_any_track_showed_them_has_a_row(
+    kind: Kind, made: Callable[[int], Row], zones: Zones
+) -> None:
+    """A page of charts that names artists by their ids and no more."""
+    shown, unknown = made(7), made(8)["id"]
+    told = {kind.table: [shown, None]}
+    answer = Answer(json.dumps(told).encode(), told, NOON, f"/v1/{kind.table}")
+    bucket = Bucket(BUCKET)
+    Answers(kind, Raw(bucket), Lake(bucket)).keep(answer, [shown["id"], unknown], NOON.date())
+    chart = load(zones, [track(1)])
+
+    publish(chart)
+
+    rows = {row[kind.id]: row for row in zones.rows(kind.table)}
+    assert rows[shown["id"]]["name"] == shown["name"]
+    assert rows[shown["id"]]["popularity"] == shown["popularity"]
+    assert (rows[unknown]["name"], rows[unknown]["source"]) == (None, None)
+    (key,) = kept_answers(zones, kind.name)
+    assert {rows[each]["detail_raw_key"] for each in (shown["id"], unknown)} == {key}
+    assert publish(chart)["written"] == 0
+
+    # It has a name once somebody plays it, and is still not asked for again.
+    publish(load(zones, [track(1), track(8)]))
+
+    rows = {row[kind.id]: row for row in zones.rows(kind.table)}
+    assert rows[unknown]["name"] == made(8)["name"]
+    assert (rows[unknown]["source"], rows[unknown]["detail_raw_key"]) == ("spotify", key)
 
 
 @pytest.mark.parametrize("kind", ["albums", "artists"])

@@ -127,9 +127,6 @@ def album_details(
     Of an album that Spotify does not know there is only when it was asked for, so that it is not
     asked for again. Raises BadAnswerError when the answer is not one to this batch.
     """
-    batch = _one_or_several(answer, asked, "albums", Album.read)
-    if batch is None:
-        batch = list(Albums.read(answer, "albums").albums)
     return [
         {
             "album_id": album_id,
@@ -137,8 +134,16 @@ def album_details(
             "detailed_at": format_time(fetched_at),
             "detail_raw_key": raw_key,
         }
-        for album_id, album in matched("albums", asked, batch)
+        for album_id, album in looked_up_albums(answer, asked)
     ]
+
+
+def looked_up_albums(answer: Any, asked: Sequence[str]) -> list[tuple[str, Album | None]]:
+    """Each album that was asked for, as `looked_up_tracks` has tracks."""
+    found = _one_or_several(answer, asked, "albums", Album.read)
+    if found is None:
+        found = list(Albums.read(answer, "albums").albums)
+    return matched("albums", asked, found)
 
 
 def _album_fields(album: Album) -> dict[str, Any]:
@@ -154,9 +159,6 @@ def artist_details(
     answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
 ) -> list[dict[str, Any]]:
     """What one answer to a batch adds to the rows of `artists`, as `album_details` for albums."""
-    batch = _one_or_several(answer, asked, "artists", Artist.read)
-    if batch is None:
-        batch = list(Artists.read(answer, "artists").artists)
     return [
         {
             "artist_id": artist_id,
@@ -164,8 +166,25 @@ def artist_details(
             "detailed_at": format_time(fetched_at),
             "detail_raw_key": raw_key,
         }
-        for artist_id, artist in matched("artists", asked, batch)
+        for artist_id, artist in looked_up_artists(answer, asked)
     ]
+
+
+def looked_up_artists(answer: Any, asked: Sequence[str]) -> list[tuple[str, Artist | None]]:
+    """Each artist that was asked for, as `looked_up_tracks` has tracks."""
+    found = _one_or_several(answer, asked, "artists", Artist.read)
+    if found is None:
+        found = list(Artists.read(answer, "artists").artists)
+    return matched("artists", asked, found)
+
+
+def looked_up_rows(
+    table: str, answer: Any, asked: Sequence[str], fetched_at: datetime
+) -> list[dict[str, Any]]:
+    """The rows of `albums` or `artists` that an answer about these would make by itself."""
+    if table == "albums":
+        return [album_row(one, fetched_at) for _, one in looked_up_albums(answer, asked) if one]
+    return [artist_row(one, fetched_at) for _, one in looked_up_artists(answer, asked) if one]
 
 
 def _artist_fields(artist: Artist) -> dict[str, Any]:

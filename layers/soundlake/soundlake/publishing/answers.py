@@ -1,10 +1,11 @@
 """Kept answers into their tables: audio features, analyses, details of albums and artists."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from soundlake.entities import looked_up_rows
 from soundlake.genres import detailed
 from soundlake.publishing.entities import adding
 from soundlake.publishing.features import PendingFeatures
@@ -15,6 +16,7 @@ from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, Answers, Kind
 from soundlake.store.feature_answers import TABLE as AUDIO_FEATURES
 from soundlake.store.lake import Lake, Replaced, Row
 from soundlake.store.raw import Raw
+from soundlake.store.schemas import SCHEMAS
 from soundlake.times import month_of
 
 SEGMENTS = "track_segments"
@@ -113,39 +115,67 @@ class PendingAnswers:
         """Fill details into the rows of albums or artists, in whatever month they are.
 
         Into each once: of two answers, which two runs at once may have asked for, the first stays.
+        Who has no row yet, because no track's answer has shown it, gets one.
         """
-        answers, good = self._pending(kind)
-        details = _new(answers, good)
-
-        def change(before: list[Row]) -> list[Row]:
-            return [
-                row | details.get(row[kind.id], {}) if row[kind.named] is None else row
-                for row in before
-            ]
-
-        for month in answers.months_with(details):
-            replaced = self._lake.replace(kind.table, month, kind.table, change)
-            self.replaced.append((kind.table, replaced))
+        self._complete(kind, lambda row, detail: row | detail)
 
     def _fill_in_artists(self) -> None:
         """Fill in what Spotify answered about artists, and what any source did about genres."""
-        answers, good = self._pending(ARTISTS)
-        details, order = _new(answers, good), self._genre_order
-        genres = PendingGenres(self._lake, self._raw, self._month, order)
+        genres = PendingGenres(self._lake, self._raw, self._month, self._genre_order)
         self.problems += genres.problems
+        self._complete(
+            ARTISTS,
+            lambda row, detail: detailed(row, detail, self._genre_order),
+            also=genres.artist_ids,
+            then=genres.fill_in,
+        )
 
-        def change(before: list[Row]) -> list[Row]:
-            return [genres.fill_in(self._detailed(row, details)) for row in before]
+    def _complete(
+        self,
+        kind: Kind,
+        fill_in: Callable[[Row, Row], Row],
+        *,
+        also: Collection[str] = (),
+        then: Callable[[Row], Row] = lambda row: row,
+    ) -> None:
+        """Fill in the details of a kind.
 
-        for month in answers.months_with(details.keys() | genres.artist_ids):
-            replaced = self._lake.replace(ARTISTS.table, month, ARTISTS.table, change)
-            self.replaced.append((ARTISTS.table, replaced))
+        Every row of a month that has something new, or one of `also`, goes through `then` too.
+        """
+        names = SCHEMAS[kind.table].names
+        whole: dict[str, Row] = {}
 
-    def _detailed(self, row: Row, details: dict[str, Row]) -> Row:
-        detail = details.get(row["artist_id"])
-        if detail is None or row[ARTISTS.named] is not None:
-            return row
-        return detailed(row, detail, self._genre_order)
+        def read(
+            answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
+        ) -> list[Row]:
+            for row in looked_up_rows(kind.table, answer, asked, fetched_at):
+                whole.setdefault(row[kind.id], dict.fromkeys(names) | row)
+            return kind.rows(answer, asked, fetched_at=fetched_at, raw_key=raw_key)
+
+        answers, good = self._pending(replace(kind, rows=read))
+        details = _new(answers, good)
+        there = answers.ids()
+        new = {
+            each: whole.get(each) or dict.fromkeys(names) | {kind.id: each}
+            for each in details.keys() - there
+        }
+
+        def completed(row: Row) -> Row:
+            detail = details.get(row[kind.id])
+            return then(row if detail is None or row[kind.named] else fill_in(row, detail))
+
+        def change(month: str) -> Callable[[list[Row]], list[Row]]:
+            def fill(before: list[Row]) -> list[Row]:
+                rows = {row[kind.id]: row for row in before}
+                rows = (new if month == self._month else {}) | rows
+                return [completed(rows[each]) for each in sorted(rows)]
+
+            return fill
+
+        months = set(answers.months_with([*details, *also])) | ({self._month} if new else set())
+        for month in sorted(months):
+            replaced = self._lake.replace(kind.table, month, kind.table, change(month))
+            self.replaced.append((kind.table, replaced))
 
 
 def _new(answers: Answers, good: dict[str, list[Row]]) -> dict[str, Row]:

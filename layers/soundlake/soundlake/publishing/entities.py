@@ -26,10 +26,10 @@ from soundlake.store.raw import Raw
 
 # In the order of writing: a track's row says that the rows of its albums and artists are there.
 IDS = {"artists": "artist_id", "albums": "album_id", "tracks": "track_id"}
-# What is known of them, the id first. A track that Spotify does not know has no source.
+# What is known of them, the id first. What Spotify does not know has no source.
 _COLUMNS = {
-    "artists": ["artist_id"],
-    "albums": ["album_id"],
+    "artists": ["artist_id", "source"],
+    "albums": ["album_id", "source"],
     "tracks": ["track_id", "source", "detail_raw_key"],
 }
 
@@ -52,10 +52,13 @@ def publish_entities(
     replaced, added = [], set[str]()
     for table in ("artists", "albums"):
         found = looked_up.rows[table] | rows[table]
-        elsewhere = _ids(known[table], but=month)
+        nameless = _nameless(known[table])
+        elsewhere = _ids(known[table], but=month) - nameless.keys()
         new = {each: row for each, row in found.items() if each not in elsewhere}
-        change = adding(new.values(), IDS[table])
-        replaced.append((table, lake.replace(table, month, table, change)))
+        months = {each: nameless.get(each, month) for each in new}
+        for one in sorted({month, *months.values()}):
+            here = [row for each, row in new.items() if months[each] == one]
+            replaced.append((table, lake.replace(table, one, table, naming(here, IDS[table]))))
         added |= set(new)
     carried, details = rows["tracks"], looked_up.details
     elsewhere = _ids(known["tracks"], but=month)
@@ -138,6 +141,29 @@ def _known(by_month: Mapping[str, pa.Table]) -> set[str]:
             rows = rows.filter(rows.column("source").is_valid())  # noqa: PLW2901 - the same rows
         found.update(str(each) for each in rows.column(0).to_pylist())
     return found
+
+
+def _nameless(by_month: Mapping[str, pa.Table]) -> dict[str, str]:
+    """The ids that Spotify did not know when it was asked, each with the month of its row."""
+    return {
+        str(each): month
+        for month, rows in by_month.items()
+        for each in rows.filter(rows.column("source").is_null()).column(0).to_pylist()
+    }
+
+
+def naming(rows: Iterable[Row], id_column: str) -> Callable[[list[Row]], list[Row]]:
+    """The change that adds rows, and names those that have no source but a date of asking."""
+    new = {row[id_column]: row for row in rows}
+
+    def change(before: list[Row]) -> list[Row]:
+        merged = dict(new)
+        for row in before:
+            named = row["source"] is None and row[id_column] in new
+            merged[row[id_column]] = row | new[row[id_column]] if named else row
+        return [merged[key] for key in sorted(merged)]
+
+    return change
 
 
 def adding(rows: Iterable[Row], id_column: str) -> Callable[[list[Row]], list[Row]]:

@@ -176,6 +176,10 @@ class Answers:
         wanted = set(ids)
         return [month for month, rows in sorted(self._named.items()) if wanted & rows.keys()]
 
+    def ids(self) -> set[str]:
+        """The ids of the table's rows, in any month."""
+        return {each for rows in self._named.values() for each in rows}
+
     def kept_on(self, day: date) -> int:
         """How many answers were kept under a day."""
         return len(self._kept_on(day))
