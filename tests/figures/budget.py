@@ -45,6 +45,7 @@ class Plan:
     falls_on: int | None = None
     falls_to: int = 0
     older: int = OLDER
+    only: tuple[str, ...] = ()  # countries whose charts there are; all where it is empty
 
     def quota_on(self, number: int) -> int:
         """Spotify's quota on a day, the first of which is 1."""
@@ -109,7 +110,7 @@ COVERAGE = (*DETAILS[:3], "features", "plays with features", "genres")
 
 def simulate(path: Path, plan: Plan) -> list[Day]:
     """Live through the days of a plan."""
-    world = days_world(path, plan.days, older=plan.older)
+    world = days_world(path, plan.days, older=plan.older, only=plan.only)
     listening = Listening(world, plan.days)
     limited = Settings(mode="development", daily_quota=plan.quota)
     lake = DaysLake(world, limited, {"DAILY_REQUESTS": str(plan.told), "CONTACT": CONTACT})
