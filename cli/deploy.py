@@ -33,13 +33,13 @@ def architecture() -> str:
     return _ARCHITECTURES.get(platform.machine().lower(), "x86_64")
 
 
-def choose(folder: Path, chosen: Mapping[str, str]) -> dict[str, str]:
-    """Keep a person's choices of parameters for a world's lake; return those that are new."""
+def choose(folder: Path, chosen: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Keep a person's choices of parameters for a world's lake; return the new ones, and all."""
     kept = read_json(folder / _CHOSEN)
     fresh = {name: value for name, value in chosen.items() if kept.get(name) != value}
     if fresh:
         write_json(folder / _CHOSEN, kept | fresh)
-    return fresh
+    return fresh, kept | fresh
 
 
 def parameters(spotify: str, folder: Path) -> list[str]:
@@ -57,6 +57,7 @@ def parameters(spotify: str, folder: Path) -> list[str]:
     values["SpotifyAccountsUrl"] = spotify
     values["ReccoBeatsApiUrl"] = f"{spotify}/reccobeats/v1"
     values["KworbUrl"] = f"{spotify}/kworb/spotify"
+    values["MusicBrainzApiUrl"] = f"{spotify}/musicbrainz/ws/2"
     values |= {name: str(value) for name, value in read_json(folder / _CHOSEN).items()}
     return [f"{name}={value}" for name, value in values.items()]
 

@@ -56,7 +56,8 @@ def _deployed(
     seconds: dict[str, float],
 ) -> Lake:
     target = local_target(state.endpoint, state.region, state.stack)
-    for line in sources.chosen(deploy.choose(state.folder, plan.chosen)):
+    fresh, kept = deploy.choose(state.folder, plan.chosen)
+    for line in sources.chosen(fresh, kept.get("Contact", "none")):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     exists, intact = stack_state(target)[0] is not None, deploy.whole(target)
     if exists and not intact:

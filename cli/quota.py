@@ -50,6 +50,7 @@ def facts(target: Target, captured: int | None, now: datetime) -> dict[str, Any]
         "believed": found and found.calls,
         "why": found and _why(found, may),
         "reserved_for_captures": left and left.captures,
+        "spent_beside_captures": left and left.others,
         "drawn": left and left.drawn,
         "left_beside_captures": left and left.left,
         "rises": found and _rises(found, now),
@@ -100,11 +101,12 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield "No limit was ever met."
     else:
         yield f"Spotify seems to allow {found['believed']:,} a day: {found['why']}."
-        drawn = f", {found['drawn']:,} are drawn and not counted yet" if found["drawn"] else ""
+        drawn = f", {found['drawn']:,} drawn and not counted yet" if found["drawn"] else ""
         held = "" if found["left_beside_captures"] else ", so they wait"
         yield (
-            f"{found['reserved_for_captures']:,} of them are kept for captures{drawn}; left for "
-            f"charts and enrichment: {found['left_beside_captures']:,}{held}."
+            f"Kept for captures {found['reserved_for_captures']:,}, spent on all else "
+            f"{found['spent_beside_captures']:,}{drawn}; left for charts and enrichment: "
+            f"{found['left_beside_captures']:,}{held}."
         )
         yield f"It rises {found['rises']}."
     if need := found["captures_a_day"]:

@@ -35,8 +35,8 @@ _SPOTIFY: Final = (
 
 # A new source is a line here.
 SOURCES: Final = (
-    Source("files", "charts", "downloaded by hand at charts.spotify.com, for your own use"),
     Source("spotify", "charts", _SPOTIFY, "ChartSources", Ability.CHARTS),
+    Source("files", "charts", "downloaded by hand at charts.spotify.com, for your own use"),
     Source(
         "kworb",
         "charts",
@@ -52,6 +52,15 @@ SOURCES: Final = (
         "audio features",
         "free and without a key; its limit is unpublished (https://reccobeats.com/docs)",
         "FeatureSources",
+    ),
+    Source("spotify", "genres", _SPOTIFY, "GenreSources", Ability.CATALOGUE),
+    Source(
+        "musicbrainz",
+        "genres",
+        "its genres are under CC BY-NC-SA 3.0: name MusicBrainz, earn no money by them, and share "
+        "alike (https://musicbrainz.org/doc/About/Data_License)",
+        "GenreSources",
+        wants_contact=True,
     ),
 )
 
@@ -116,9 +125,14 @@ def choices(chart_sources: str | None, contact: str | None) -> dict[str, str]:
     return found
 
 
-def chosen(fresh: Mapping[str, str]) -> Iterator[str]:
-    """Say the terms of the sources that were chosen just now; Spotify's go without saying."""
+def chosen(fresh: Mapping[str, str], contact: str) -> Iterator[str]:
+    """Say the terms of the sources that were chosen just now; Spotify's go without saying.
+
+    And which of them are not asked, where `contact` is none.
+    """
     for parameter, names in fresh.items():
         for one in SOURCES:
             if one.parameter == parameter and one.name in names.split(",") and one.ability is None:
                 yield f"You chose {one.gives} from {one.name}: {one.terms}."
+                if one.wants_contact and contact == "none":
+                    yield "It is not asked before it can reach you: --contact you@example.org."

@@ -6,7 +6,7 @@ moment out.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -25,11 +25,12 @@ def kill() -> None:
 
 @dataclass
 class Interruption:
-    """`requests` were made until the end; `at` is the one at which it `happened`."""
+    """`requests` were made until the end, of these kinds; at the one of `at` it `happened`."""
 
     at: int
     requests: int = 0
     happened: str = ""
+    operations: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -54,6 +55,7 @@ def interrupted(at: int, when: When, do: Callable[[], object] = kill) -> Iterato
         if inside:
             return original(client, operation, given)
         found.requests += 1
+        found.operations.append(operation)
         due = found.requests == at
         if due and when == "before":
             happen(operation)

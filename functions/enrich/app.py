@@ -1,6 +1,7 @@
 """Enrich: ask once for what is to be known of the tracks, albums and artists in the lake.
 
-Of tracks, albums, artists and analyses Spotify is asked; of audio features each source in its turn.
+Of tracks, albums, artists and analyses Spotify is asked; of audio features and of genres each
+source in its turn.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.enriching.run import Run
 from soundlake.observability import function
+from soundlake.sources.web import LONG_WAIT_S
 from soundlake.store.lake import Lake, SchemaError
 from soundlake.times import parse_date
 
@@ -23,7 +25,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     the stack's parameter says, and only while that day lasts. What the app may not ask for is told
     in `notes`, and nothing fails; so it is where the rest of the quota is left to captures or time
     was up, and where a source of features refuses or cannot be reached while another one can be
-    asked.
+    asked. Genres come last, and whatever a source of them does wrong is a note.
     """
     result: dict[str, Any] = {}
     run = Run(
@@ -36,6 +38,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             result["error"] = "; ".join(dict.fromkeys(run.problems))
     except (*access.FORESEEN, SchemaError) as error:
         result |= access.failure(error)
+    # Spotify's own genres came first, and a machine that waits for Spotify comes back soon.
+    if result.get("retry_after", LONG_WAIT_S + 1) > LONG_WAIT_S:
+        run.ask_genres()
     asked = dict(run.asked)
     counted = run.clients.counted(event["requests"])
     names = {name: name.replace("-", "_").replace("/", "_") for name in asked}

@@ -14,6 +14,7 @@ from soundlake.publishing.days import publish_days
 from soundlake.publishing.entities import publish_entities
 from soundlake.publishing.profiles import publish_profiles
 from soundlake.settings import settings
+from soundlake.sources import genres
 from soundlake.sources.features import ordered
 from soundlake.store.chart_list import chart_list
 from soundlake.store.lake import Lake, Replaced, SchemaError
@@ -36,7 +37,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         problems = [problem for _, found in named for problem in found]
         entities, new, missing = publish_entities(lake, raw, month, [table for table, _ in named])
         order = [source.name for source in ordered(settings().feature_sources)]
-        answers = PendingAnswers(lake, raw, month, order)
+        genre_order = genres.order(settings().genre_sources)
+        answers = PendingAnswers(lake, raw, month, order, genre_order)
         answers.publish_segments()
         pairs = [(each["chart"], rows_date(each)) for each in event["charts"]]
         profiles = publish_profiles(lake, pairs, _countries(), answers)

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
 
 from local.kworb import app as kworb
+from local.musicbrainz import app as musicbrainz
 from local.reccobeats import app as reccobeats
 from local.spotify import access, ids, shapes
 from local.spotify import control as control_module
@@ -64,6 +65,7 @@ def create_app(world: World, settings: Settings | None = None, **inject: Any) ->
     app.register_blueprint(_features(control), url_prefix="/v1")
     app.register_blueprint(reccobeats.routes(world))
     app.register_blueprint(kworb.routes(control))
+    app.register_blueprint(musicbrainz.routes(world))
     return app
 
 
@@ -80,6 +82,8 @@ def _install_borders(app: Flask, control: Control) -> None:
             return reccobeats.answer_of(error)
         if isinstance(error, ApiError) and kworb.answers(request.path):
             return kworb.answer_of(error)
+        if isinstance(error, ApiError) and musicbrainz.answers(request.path):
+            return musicbrainz.answer_of(error)
         return error.response()
 
     @app.errorhandler(HTTPException)
@@ -145,6 +149,7 @@ def _endpoint() -> str:
     if kworb.answers(request.path):
         return f"kworb.net/{request.path.removeprefix(kworb.PREFIX).split('/')[1]}"
     rule = request.url_rule.rule.replace(reccobeats.PREFIX, "/reccobeats")
+    rule = rule.replace(musicbrainz.PREFIX, "/musicbrainz")
     return re.sub(r"<[^>]*>", "{id}", rule).removeprefix("/v1").lstrip("/")
 
 

@@ -66,7 +66,7 @@ class Control:
         self.tokens = Tokens(settings, world.listeners, monotonic)
         self.limit = RateLimit(settings.rate_limit, monotonic)
         self.quota = DailyQuota(self.clock.now)
-        self.faults = Faults(sleep=sleep)
+        self.faults = Faults(sleep=sleep, now=self.clock.now)
         self.requests = RequestLog(settings.log_size)
         _check_date(world, self.clock.now())
 

@@ -10,13 +10,16 @@ import json
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response
 
 from local.spotify import ids
+from local.spotify.clock import utc_now
 from local.spotify.errors import ApiError, ControlError, TokenError
 
 _STATUS_MESSAGES = {
@@ -42,10 +45,21 @@ _GRANTS = {
 }
 _BODIES = ("broken_json", "empty_body", "html", "error_inside")
 _CONTENTS = ("null_tracks", "missing_fields", "episode", "local_file", "whole_seconds")
-_RECCOBEATS = ("renamed_fields", "other_hrefs")  # contents of its answers
+# Contents of ReccoBeats' and MusicBrainz' answers.
+_OTHERS = ("renamed_fields", "other_hrefs", "other_artists")
 _KWORB = ("other_chart", "earlier_day", "fewer_rows", "disallow")  # of its pages, robots.txt last
-_CHANGE_CONTENTS = (*_CONTENTS, *_RECCOBEATS, *_KWORB)
-KINDS = (*_STATUS_MESSAGES, *_REFUSALS, *_GRANTS, "slow", "drop", *_BODIES, *_CHANGE_CONTENTS)
+_CHANGE_CONTENTS = (*_CONTENTS, *_OTHERS, *_KWORB)
+_ONE_A_SECOND = "one_a_second"
+KINDS = (
+    *_STATUS_MESSAGES,
+    *_REFUSALS,
+    *_GRANTS,
+    _ONE_A_SECOND,
+    "slow",
+    "drop",
+    *_BODIES,
+    *_CHANGE_CONTENTS,
+)
 
 _HTML = "<!DOCTYPE html><html><head><title>Error</title></head><body>Upstream error</body></html>"
 
@@ -65,8 +79,8 @@ class Fault:
         delay_ms: how long "slow" waits before the ordinary answer.
         count: how many entries of a playlist, rows of recently played, or items of ReccoBeats
             change; how many rows a page of kworb.net has left.
-        fields: what the first track of the answer loses, or every item of ReccoBeats or a page of
-            kworb.net calls by another name.
+        fields: what the first track of the answer loses, or every item of ReccoBeats, a page of
+            kworb.net and all of MusicBrainz' answer calls by another name.
         reason: the error body's "reason", e.g. QUOTA_EXCEEDED.
     """
 
@@ -85,20 +99,38 @@ class _Active:
     id: str
     fault: Fault
     fired: int = 0
+    let_through_at: datetime | None = None
 
     def matches(self, path: str) -> bool:
         spent = self.fault.times is not None and self.fired >= self.fault.times
         return not spent and re.search(self.fault.path, path) is not None
 
+    def replaces(self, path: str, now: datetime) -> bool:
+        """Whether it decides the answer to a request that comes at `now`."""
+        if self.fault.kind in _CHANGE_CONTENTS or not self.matches(path):
+            return False
+        if self.fault.kind == _ONE_A_SECOND:
+            before = self.let_through_at
+            if before is None or now - before >= timedelta(seconds=1):
+                self.let_through_at = now
+                return False
+        return True
+
 
 class Faults:
     """The faults that are set, and how often each has fired."""
 
-    def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._lock = threading.Lock()
         self._active: list[_Active] = []
         self._made = 0
         self._sleep = sleep
+        self._now = now
 
     def add(self, fault: Fault) -> str:
         """Set a fault; gives its id."""
@@ -122,7 +154,7 @@ class Faults:
         """The fault that decides this request's answer, counted as fired; None if none does."""
         with self._lock:
             for one in self._active:
-                if one.fault.kind not in _CHANGE_CONTENTS and one.matches(path):
+                if one.replaces(path, self._now()):
                     one.fired += 1
                     return one.fault
         return None
@@ -147,8 +179,9 @@ class Faults:
             raise ApiError(403, _REFUSALS[fault.kind], reason=fault.reason)
         if fault.kind in _GRANTS:
             raise TokenError(fault.kind, _GRANTS[fault.kind])
-        if fault.kind in _STATUS_MESSAGES:
-            status, message = int(fault.kind), _STATUS_MESSAGES[fault.kind]
+        kind = "503" if fault.kind == _ONE_A_SECOND else fault.kind
+        if kind in _STATUS_MESSAGES:
+            status, message = int(kind), _STATUS_MESSAGES[kind]
             if accounts:
                 raise TokenError(
                     "server_error", message, status=status, retry_after=fault.retry_after
@@ -160,7 +193,7 @@ class Faults:
         if response.status_code != 200 or not response.is_json:
             return
         with self._lock:
-            kinds = (*_CONTENTS, *_RECCOBEATS)
+            kinds = (*_CONTENTS, *_OTHERS)
             active = [o for o in self._active if o.fault.kind in kinds]
             todo = [o for o in active if o.matches(path)]
             if not todo:
@@ -188,8 +221,8 @@ def spoil(fault: Fault, response: Response) -> None:
 
 def _change(fault: Fault, body: Any) -> bool:
     """Apply one fault to a decoded body; whether anything changed."""
-    if fault.kind in _RECCOBEATS:
-        return _change_items(fault, body)
+    if fault.kind in _OTHERS:
+        return _change_others(fault, body)
     if fault.kind == "missing_fields":
         track = next(_tracks(body), None)
         if track is None:
@@ -213,6 +246,36 @@ def _change(fault: Fault, body: Any) -> bool:
     return bool(entries)
 
 
+def _change_others(fault: Fault, body: Any) -> bool:
+    """Apply a fault to an answer of ReccoBeats or MusicBrainz."""
+    if isinstance(body, dict) and "content" in body:
+        return _change_items(fault, body)
+    if fault.kind == "renamed_fields":
+        return sum(_rename(one, fault.fields) for one in _objects(body)) > 0
+    if fault.kind == "other_artists":
+        named = [one for one in _objects(body) if "sort-name" in one]
+        for one in named:
+            one["id"], one["name"] = str(uuid.UUID(int=7)), "Somebody else"
+        return bool(named)
+    return False
+
+
+def _rename(one: dict[str, Any], fields: Sequence[str]) -> bool:
+    renamed = [name for name in fields if name in one]
+    for name in renamed:
+        one[f"new_{name}"] = one.pop(name)
+    return bool(renamed)
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Every object in a body, in reading order."""
+    if isinstance(value, list):
+        return [one for each in value for one in _objects(each)]
+    if not isinstance(value, dict):
+        return []
+    return [value, *(one for each in value.values() for one in _objects(each))]
+
+
 def _change_items(fault: Fault, body: Any) -> bool:
     """Apply a fault to the items of ReccoBeats' answer."""
     items = body.get("content") if isinstance(body, dict) else None
@@ -223,11 +286,7 @@ def _change_items(fault: Fault, body: Any) -> bool:
             other = ids.base62_id("another track", item["id"])
             item["href"] = f"https://open.spotify.com/track/{other}"
         return True
-    renamed = [name for name in fault.fields if name in items[0]]
-    for item in items:
-        for name in renamed:
-            item[f"new_{name}"] = item.pop(name)
-    return bool(renamed)
+    return sum(_rename(item, fault.fields) for item in items) > 0
 
 
 class _Missing:

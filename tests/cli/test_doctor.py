@@ -84,6 +84,7 @@ def target(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> Iterato
             "AccountsTable": "the-accounts",
             "BudgetTable": "the-budget",
             "CaptureInterval": "20",
+            "DailyRequests": "500",
             "ParameterPrefix": "/soundlake/test",
             "ProbeFunction": "the-probe",
             "QuotaOwner": "somebody",
@@ -296,22 +297,22 @@ def said(target: Target, *refused: str) -> list[str]:
 
 
 def test_sources_are_told_with_their_terms(target: Target) -> None:
-    PARAMETERS_OFF = {"FeatureSources": "spotify"}  # noqa: N806
     assert [line.partition(";")[0] for line in said(target)] == [
-        "charts from files: on",
         "charts from spotify: on",
+        "charts from files: on",
         "charts from kworb: off (not in ChartSources)",
         "audio features from spotify: on",
         "audio features from reccobeats: on",
     ]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sources, "stack_parameters", lambda _: PARAMETERS_OFF)
+        patched.setattr(sources, "stack_parameters", lambda _: {"FeatureSources": "spotify"})
         assert said(target)[-1].startswith(
             "audio features from reccobeats: off (not in FeatureSources); free and without a key"
         )
-    for line in said(target):
-        assert line.endswith(".")
-        assert "https://" in line or "charts.spotify.com" in line
+    for one in sources.SOURCES:
+        assert "https://" in one.terms or "charts.spotify.com" in one.terms
+        assert not one.terms.endswith(".")
+    assert len({(one.gives, one.name) for one in sources.SOURCES}) == len(sources.SOURCES)
 
 
 def test_a_source_that_wants_a_contact_is_named_so(
@@ -354,11 +355,16 @@ def test_a_contact_is_what_the_template_takes_for_one() -> None:
 
 
 def test_who_chooses_a_site_is_told_its_terms() -> None:
-    (told,) = sources.chosen({"ChartSources": "spotify,kworb", "Contact": "none"})
+    fresh = {"ChartSources": "spotify,kworb"}
+    (told,) = sources.chosen(fresh | {"Contact": "me@example.org"}, "me@example.org")
 
     assert told.startswith("You chose charts from kworb: a hobby site, ")
     assert "https://kworb.net/faq.html" in told
-    assert list(sources.chosen({"ChartSources": "spotify"})) == []
+    assert list(sources.chosen(fresh, "none")) == [
+        told,
+        "It is not asked before it can reach you: --contact you@example.org.",
+    ]
+    assert list(sources.chosen({"ChartSources": "spotify"}, "none")) == []
 
 
 #### A RUN #########################################################################################

@@ -344,11 +344,11 @@ def test_what_a_person_chose_stays_until_they_choose_otherwise(tmp_path: Path) -
         listed = deploy.parameters("http://127.0.0.1:9", tmp_path)
         return [one for one in listed if one.startswith(("ChartSources", "Contact"))]
 
-    assert deploy.choose(tmp_path, {"ChartSources": "kworb"}) == {"ChartSources": "kworb"}
-    assert deploy.choose(tmp_path, {}) == {}
-    assert deploy.choose(tmp_path, {"ChartSources": "kworb", "Contact": "me@example.org"}) == {
-        "Contact": "me@example.org"
-    }
+    first = {"ChartSources": "kworb"}
+    both = {"ChartSources": "kworb", "Contact": "me@example.org"}
+    assert deploy.choose(tmp_path, first) == (first, first)
+    assert deploy.choose(tmp_path, {}) == ({}, first)
+    assert deploy.choose(tmp_path, both) == ({"Contact": "me@example.org"}, both)
     assert given() == ["ChartSources=kworb", "Contact=me@example.org"]
     deploy.choose(tmp_path, {"ChartSources": "spotify"})
     assert given() == ["ChartSources=spotify", "Contact=me@example.org"]

@@ -132,7 +132,8 @@ def test_what_was_learned_and_until_when_nothing_may_be_asked(target: Target) ->
 
     assert lines[1:4] == [
         "Spotify seems to allow 855 a day: it refused on 2026-11-21 after 900.",
-        "300 of them are kept for captures; left for charts and enrichment: 0, so they wait.",
+        "Kept for captures 300, spent on all else 599; left for charts and enrichment: 0, so they "
+        "wait.",
         "It rises not before 2026-12-21, and after 7 days on which all is used and nothing "
         "refused, by 5 %.",
     ]
@@ -158,7 +159,8 @@ def test_more_that_passed_than_was_learned_is_said(target: Target) -> None:
     assert asked(target)[1:3] == [
         "Spotify seems to allow 150 a day: as many have passed since it refused for the quota on "
         "2026-11-19.",
-        "0 of them are kept for captures; left for charts and enrichment: 0, so they wait.",
+        "Kept for captures 0, spent on all else 150; left for charts and enrichment: 0, so they "
+        "wait.",
     ]
 
 
@@ -175,8 +177,8 @@ def test_what_is_assumed_is_said_with_what_is_drawn_and_planned(target: Target) 
     assert asked(target)[1:4] == [
         "Spotify seems to allow 500 a day: assumed (DailyRequests), as the app's access is no "
         "several.",
-        "96 of them are kept for captures, 50 are drawn and not counted yet; left for charts and "
-        "enrichment: 354.",
+        "Kept for captures 96, spent on all else 0, 50 drawn and not counted yet; left for charts "
+        "and enrichment: 354.",
         "It rises after 7 days on which all is used and nothing refused, by 5 %.",
     ]
 
@@ -191,7 +193,7 @@ def test_what_was_raised_is_said(target: Target) -> None:
     assert asked(target)[1:4] == [
         "Spotify seems to allow 525 a day: assumed (DailyRequests), as the app's access is no "
         "several, raised since.",
-        "0 of them are kept for captures; left for charts and enrichment: 525.",
+        "Kept for captures 0, spent on all else 0; left for charts and enrichment: 525.",
         "It rises after 1 day on which all is used and nothing refused, by 5 %.",
     ]
 

@@ -1,13 +1,15 @@
 """Every fault on demand, over HTTP."""
 
+import uuid
 from typing import Any
 
 import pytest
 import requests
 
+from local.musicbrainz.app import genres, knows, mbid
 from local.spotify.faults import KINDS
 from local.spotify.world import World
-from tests.local.helpers import Api
+from tests.local.helpers import Api, Seconds
 
 ME = "madeup-solveig"
 TESTED: set[str] = set()
@@ -301,6 +303,54 @@ def test_what_kworb_shows_is_changed(kind: str, path: str, made: Api) -> None:
     assert get() != before
     assert get() == before
     assert _fired(made, fault) == 1
+
+
+def _musicbrainz(api: Api, path: str, **params: str) -> requests.Response:
+    agent = {"User-Agent": "Tests/1 (+tests@example.invalid)"}
+    url = f"{api.url}/musicbrainz/ws/2/{path}"
+    return requests.get(url, params={"fmt": "json", **params}, headers=agent, timeout=5)
+
+
+def test_a_field_of_musicbrainz_gets_another_name_wherever_it_stands(made: Api) -> None:
+    one = next(one for one in made.control.world.catalogue.artists.values() if knows(one))
+    fault = _fault(made, path="^/musicbrainz/", kind="renamed_fields", fields=["genres", "name"])
+
+    told = _musicbrainz(made, f"artist/{mbid(one)}", inc="genres").json()
+
+    assert [genre["new_name"] for genre in told["new_genres"]] == sorted(genres(one))
+    assert not {"genres", "name"} & told.keys()
+    assert _fired(made, fault) == 1
+    _musicbrainz(made, "isrc/NONE00000000")
+    assert _fired(made, fault) == 1
+
+
+def test_musicbrainz_answers_about_somebody_else(made: Api) -> None:
+    one = next(one for one in made.control.world.catalogue.artists.values() if knows(one))
+    fault = _fault(made, path="^/musicbrainz/", kind="other_artists", times=1)
+
+    told = _musicbrainz(made, f"artist/{mbid(one)}").json()
+
+    assert (told["name"], told["id"]) == ("Somebody else", str(uuid.UUID(int=7)))
+    assert _fired(made, fault) == 1
+    assert _musicbrainz(made, f"artist/{mbid(one)}").json()["id"] == mbid(one)
+    _fault(made, path="^/v1/", kind="other_artists")
+    assert made.get(_playlist(made)).ok
+
+
+def test_more_than_one_request_a_second_is_too_many(made: Api, seconds: Seconds) -> None:
+    fault = _fault(made, path="^/musicbrainz/", kind="one_a_second", retry_after=1)
+
+    first = [_musicbrainz(made, "artist", query='artist:"x"').status_code for _ in range(2)]
+    seconds.at += 0.9
+    early = _musicbrainz(made, "artist", query='artist:"x"')
+    seconds.at += 0.1
+    later = _musicbrainz(made, "artist", query='artist:"x"')
+
+    assert (first, early.status_code, later.status_code) == ([200, 503], 503, 200)
+    assert early.headers["Retry-After"] == "1"
+    assert "exceeding the allowable rate limit" in early.json()["error"]
+    assert _fired(made, fault) == 2
+    assert made.get(_playlist(made)).ok
 
 
 def test_the_first_matching_fault_answers_and_the_query_is_searched(made: Api) -> None:

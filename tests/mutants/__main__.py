@@ -30,6 +30,7 @@ MODULES = (
     "accounts",
     "charts",
     "chart_files",
+    "html_page",
     "providers",
     "plays",
     "coverage",

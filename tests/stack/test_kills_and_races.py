@@ -129,10 +129,12 @@ def test_a_day_whose_functions_are_each_killed_in_mid_write_is_as_if_nothing_had
     assert trial.objects(*ZONES) == day.objects
     assert trial.versions("lake/") == day.written
     # Of Enrich two answers are in flight: one is being kept while the next is asked for.
-    assert lost(trial.requests(), day.requests).items() <= {
-        *(("playlists/{id}", 1), ("audio-features", 1), ("audio-features", 2)),
-        ("audio-analysis/{id}", 1),
-    }
+    extra = lost(trial.requests(), day.requests)
+    assert extra.pop("playlists/{id}", 0) <= 1
+    assert extra.pop("audio-analysis/{id}", 0) <= 1
+    assert extra["audio-features"] >= 1
+    assert sum(extra.values()) <= 2
+    assert extra.keys() <= {"audio-features", "artists", "albums"}
     trial.check_raw()
 
 
@@ -164,8 +166,8 @@ def test_a_run_whose_enrich_and_publish_keep_dying_says_so_and_the_next_run_fini
     assert trial.objects(*ZONES) == day.objects
     again_asked = lost(trial.requests(), day.requests)
     assert again_asked.keys() <= {"audio-features", "albums", "artists"}
-    assert sum(again_asked.values()) <= 2 * 3
-    assert again_asked["albums"] <= 2
+    # The one that was in flight at each kill, and the one that was being kept at the second.
+    assert 1 <= again_asked["albums"] <= sum(again_asked.values()) <= 3 + 1
     trial.check_raw()
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 from soundlake.abilities import Ability, Finding
 from soundlake.store.abilities import AbilitiesTable
+from soundlake.store.answers import KINDS
 from soundlake.store.objects import Bucket
 from soundlake.store.raw import Raw
 
@@ -151,13 +152,7 @@ class Trial:
             whole = gzip.decompress(body) if key.endswith(".gz") else body
             if not key.endswith((".html.gz", ".txt.gz")):
                 json.loads(whole)
-        batches = (
-            "raw/audio-features/",
-            "raw/tracks/",
-            "raw/albums/",
-            "raw/artists/",
-            "raw/audio-analysis/",
-        )
+        batches = tuple(f"raw/{kind.name}/" for kind in KINDS)
         answers = [key for key in raw if key.startswith(batches) and key.endswith(".gz")]
         kept = Raw(Bucket(self.bucket, self.stack.lake.target.s3))
         assert all(kept.asked(key) for key in answers)
@@ -169,18 +164,47 @@ def through_the_gate(stack: "Stack") -> Iterator[Gate]:
     """Let the functions ask AWS through a gate; at the end they are as they were."""
     target = stack.lake.target
     gate = Gate(stack.lake.state.endpoint, stack.lake.state.folder, target.stack, stack.bucket)
-    functions = _functions(target)
     changes = {"AWS_ENDPOINT_URL": gate.url, "ANALYSES_PER_DAY": str(ANALYSES)}
     clock = stack.spotify("GET", "world")["clock"]
+    known = _known(stack)
     with gate.standing():
         try:
             stack.spotify("PUT", "clock", json={"now": clock, "stopped": True})
-            _configure(target.functions, functions, changes)
-            yield gate
+            with told(target, **changes):
+                yield gate
         finally:
-            _configure(target.functions, functions, {})
+            _know(stack, known)
             stack.spotify("PUT", "clock", json={"now": clock})
             stack.spotify("DELETE", "faults")
+
+
+@contextlib.contextmanager
+def told(target: Target, **changes: str) -> Iterator[None]:
+    """Tell the functions something else than the template does; at the end they are as before."""
+    functions = _functions(target)
+    try:
+        _configure(target.functions, functions, changes)
+        yield
+    finally:
+        _configure(target.functions, functions, {})
+
+
+def _known(stack: "Stack") -> dict[str, Any]:
+    """What is on record of what the app may do, as it stands there."""
+    table, key = abilities(stack).name, _app(stack)
+    return dict(stack.lake.target.dynamodb.get_item(TableName=table, Key=key).get("Item", {}))
+
+
+def _know(stack: "Stack", item: dict[str, Any]) -> None:
+    """Put that on record again."""
+    table, dynamodb = abilities(stack).name, stack.lake.target.dynamodb
+    dynamodb.delete_item(TableName=table, Key=_app(stack))
+    if item:
+        dynamodb.put_item(TableName=table, Item=item)
+
+
+def _app(stack: "Stack") -> dict[str, Any]:
+    return {"holder": {"S": f"access#{stack.lake.facts.client['id']}"}}
 
 
 def _functions(target: Target) -> dict[str, dict[str, str]]:
@@ -216,9 +240,11 @@ def choosing(stack: "Stack", **variables: str) -> Iterator[None]:
 
 
 def begin_anew(stack: "Stack") -> None:
-    """Let functions run in new processes, which remember nothing."""
-    target = stack.lake.target
-    _configure(target.functions, _functions(target), {})
+    """Let the functions that remember what the app may do run in new processes."""
+    target, verbs = stack.lake.target, ("extract", "enrich", "probe")
+    functions = _functions(target)
+    wanted = {name: each for name, each in functions.items() if name.endswith(verbs)}
+    _configure(target.functions, wanted, {})
 
 
 def abilities(stack: "Stack") -> AbilitiesTable:

@@ -115,6 +115,20 @@ def test_a_day() -> None:
     assert profiles[NO]["valence_mean"] == pytest.approx(0.5)
 
 
+def _budget_writes(told: Story) -> Counter[str]:
+    """How often each function wrote to the table of budgets."""
+    return Counter(
+        call.verb
+        for call in told.calls
+        if (call.action, call.resource[-7:]) == ("dynamodb:UpdateItem", "-budget")
+    )
+
+
+def test_with_extended_access_a_run_writes_no_more_to_the_budget_than_its_counts() -> None:
+    """One for each invocation that asked, as before there were draws."""
+    assert _budget_writes(story("day")) == {"Extract": 3, "Enrich": 1}
+
+
 def test_the_same_day_twice_changes_nothing_and_asks_nothing() -> None:
     told = story("day_twice")
     first, second = told.runs

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from soundlake.genres import SPOTIFY
+from soundlake.sources import genres
 from soundlake.sources.features import SOURCES, ordered
 
 from tests.template.translated import DEFAULT, REPO, source
@@ -80,6 +82,11 @@ def test_schedules_are_cron_expressions(name: str) -> None:
         ("Contact", "http://example.org"),
         ("Contact", "https://example.org/(me)"),
         ("Contact", "mé@example.org"),
+        ("MusicBrainzApiUrl", "https://musicbrainz.org/ws/2/"),
+        ("GenreSources", ""),
+        ("GenreSources", "spotify,"),
+        ("GenreSources", "spotify, musicbrainz"),
+        ("GenreSources", "lastfm"),
         ("PowertoolsLayerArn", "latest"),
         ("PandasLayerArn", "arn:aws:lambda:eu-north-1:1:layer:x:1"),
         ("NoncurrentDays", 0),
@@ -108,6 +115,9 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
         ("KworbUrl", "http://127.0.0.1:4580/kworb/spotify"),
         ("Contact", "some.body+lake@mail.example.org"),
         ("Contact", "https://example.org/~me?about=lake"),
+        ("MusicBrainzApiUrl", "http://127.0.0.1:4580/musicbrainz/ws/2"),
+        ("GenreSources", "musicbrainz"),
+        ("GenreSources", "musicbrainz,spotify"),
         ("PowertoolsLayerArn", "arn:aws-cn:lambda:cn-north-1:123456789012:layer:own_layer:12"),
         ("QuotaOwner", "a.person_of-theirs"),
         ("AlarmEmail", "some.body+alarms@mail.example.org"),
@@ -123,6 +133,14 @@ def test_every_source_of_features_may_be_named_and_is_by_default() -> None:
     assert [each.name for each in ordered(sources["Default"])] == list(SOURCES)
     listed = re.findall(r"[a-z]+", sources["AllowedPattern"].partition(")")[0])
     assert listed == list(SOURCES)
+
+
+def test_every_source_of_genres_may_be_named_and_is_by_default() -> None:
+    sources = PARAMETERS["GenreSources"]
+    listed = re.findall(r"[a-z]+", sources["AllowedPattern"].partition(")")[0])
+    assert listed == [SPOTIFY, *genres.SOURCES]
+    assert [_wrong(sources, name) for name in listed] == [None] * len(listed)
+    assert genres.order(sources["Default"]) == listed
 
 
 def test_every_parameter_is_used() -> None:

@@ -23,12 +23,14 @@ COLUMNS = {
     "longest-stays": "country track artist days first_day last_day best",
     "songs-in-most-countries": "track artist countries percent best",
     "top-artists": "artist places tracks countries best",
+    "top-genres": "genre places tracks countries percent",
     "country-distance": "pair country other distance",
     "season-by-hemisphere": "hemisphere season countries charts valence tempo major_percent",
     "explicit-share-by-country": "name places explicit_places percent",
     "release-decades": "decade tracks places percent",
     "my-listening-by-hour": "utc_hour plays tracks percent",
     "my-top-artists": "artist plays tracks last_played_at",
+    "my-genres": "genre plays tracks artists percent",
     "mood-of-my-days": "utc_day plays known valence energy tempo mood",
     "my-music-in-the-charts": "track artist plays countries best",
     "my-plays-by-month": "utc_month account known plays days unsure_days",
@@ -427,6 +429,42 @@ def test_my_top_artists(answer: Any) -> None:
         ("Artist A", 3, 2, "2025-02-02 08:30:00"),
         ("Artist B", 2, 1, "2025-02-01 08:59:59"),
         ("Neighbour", 1, 1, "2025-02-01 08:30:00"),
+    ]
+
+
+# An artist whom two months have, one whom nobody knows genres of, and one who is nowhere.
+ARTISTS = [
+    {"artist_id": "id-A", "genres": ["pop", "joik"]},
+    {"artist_id": "id-A", "genres": ["pop", "joik"], "played_at": "2025-03-01"},
+    {"artist_id": "id-B", "genres": ["pop", *(f"style {n}" for n in range(2, 9)), "the ninth"]},
+    {"artist_id": "id-C", "genres": []},
+    {"artist_id": "id-E", "genres": None},
+]
+
+
+def test_my_genres(answer: Any) -> None:
+    assert answer("my-genres", plays=PLAYS, artists=ARTISTS) == [
+        ("pop", 5, 3, 2, 71.4),
+        ("joik", 3, 2, 1, 42.9),
+        *((f"style {n}", 2, 1, 1, 28.6) for n in range(2, 9)),
+        (None, 2, 2, 0, 28.6),
+    ]
+
+
+def test_top_genres(answer: Any) -> None:
+    charts = [
+        *entries("daily-NO", EVE, "DDD"),
+        *entries("daily-NO", DAY, "AB"),
+        *entries("daily-SE", DAY, "CAE"),
+        *entries("daily-GLOBAL", DAY, "D"),
+        entry("daily-FI", DAY, 1, "F", artist_ids=None),
+    ]
+
+    assert answer("top-genres", chart_entries=charts, artists=ARTISTS) == [
+        ("pop", 3, 2, 2, 50.0),
+        (None, 3, 3, 2, 50.0),
+        ("joik", 2, 1, 2, 33.3),
+        *((f"style {n}", 1, 1, 1, 16.7) for n in range(2, 9)),
     ]
 
 

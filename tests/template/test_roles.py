@@ -49,6 +49,7 @@ FILES: dict[str, dict[str, str]] = {
         "raw/tracks/*": "rw",
         "raw/albums/*": "rw",
         "raw/artists/*": "rw",
+        "raw/genres/*": "rw",
     },
     "Verify": {
         "staging/daily/*": "r",
@@ -68,6 +69,7 @@ FILES: dict[str, dict[str, str]] = {
         "raw/tracks/*": "r",
         "raw/albums/*": "r",
         "raw/artists/*": "r",
+        "raw/genres/*": "r",
         "lake/chart_entries/*": "r",
         "lake/plays/*": "r",
         "lake/tracks/*": "rw",

@@ -178,6 +178,8 @@ def unknown(sql: str) -> set[str]:
         and lower[at + 2] not in _KEYWORDS
     }
     made = {b for a, b in pairs if a == "as"}
+    for listed in re.findall(r"(?i)\bas \w+ \(([a-z, ]+)\)", sql):  # an alias with its columns
+        made |= set(listed.lower().split(", "))
     found = tables - set(SCHEMAS)
     columns = {name for table in tables & set(SCHEMAS) for name in SCHEMAS[table].names}
     for word, following in pairs:
@@ -215,6 +217,8 @@ def test_a_named_query_uses_what_is_declared(name: str) -> None:
         ("SELECT p.loved FROM plays p", {"p.loved"}),
         ("SELECT t.played_at FROM plays p JOIN tracks t ON true", {"t.played_at", "true"}),
         ("SELECT name FROM tracks WHERE isrcs = 'x'", {"isrcs"}),
+        ("SELECT isrc, n FROM tracks CROSS JOIN (VALUES (1), (2)) AS one (n)", set()),
+        ("SELECT m FROM tracks CROSS JOIN (VALUES (1), (2)) AS one (n)", {"m"}),
     ],
 )
 def test_what_is_not_declared_would_be_noticed(sql: str, found: set[str]) -> None:

@@ -33,12 +33,14 @@ from tests.unit.helpers import (
     CONSENTED_AT,
     DAILY_REQUESTS,
     KWORB,
+    MUSICBRAINZ,
     OWNER,
     PREFIX,
     RECCOBEATS,
     REFRESH_TOKEN,
     REGION,
     SECRETS,
+    FakeMusicBrainz,
     FakeReccoBeats,
     FakeSpotify,
     Zones,
@@ -64,9 +66,12 @@ ENVIRONMENT = {
     "RECCOBEATS_API_URL": RECCOBEATS,
     "CHART_SOURCES": "spotify",
     "KWORB_URL": KWORB,
+    "GENRE_SOURCES": "spotify",
+    "MUSICBRAINZ_API_URL": MUSICBRAINZ,
     "CONTACT": "none",
     "DAILY_REQUESTS": str(DAILY_REQUESTS),
     "REQUEST_SPACING_MS": "0",
+    "SOURCE_SPACING": "100",
     "SPOTIFY_API_URL": API,
     "SPOTIFY_ACCOUNTS_URL": ACCOUNTS,
     "AWS_DEFAULT_REGION": REGION,
@@ -196,7 +201,12 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
     monkeypatch.setitem(defaults, "backoff_s", 0.0)
     keyless = KeylessApi.__init__.__kwdefaults__
     monkeypatch.setitem(keyless, "clock", fake.clock)
-    monkeypatch.setitem(keyless, "sleep", fake.reccobeats.sleep)
+
+    def slept(seconds: float) -> None:
+        fake.reccobeats.sleep(seconds)
+        fake.musicbrainz.slept.append(seconds)
+
+    monkeypatch.setitem(keyless, "sleep", slept)
     monkeypatch.setitem(keyless, "backoff_s", 0.0)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST"):
@@ -207,6 +217,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
             "GET", re.compile(f"{RECCOBEATS}/audio-features"), fake.reccobeats, content_type=None
         )
         mock.add_callback("GET", re.compile(r"https://kworb\.test/"), fake.kworb, content_type=None)
+        mock.add_callback("GET", re.compile(f"{MUSICBRAINZ}/"), fake.musicbrainz, content_type=None)
         yield fake
 
 
@@ -239,6 +250,15 @@ def kworb(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeKworb:
     monkeypatch.setenv("CONTACT", CONTACT)
     settings.cache_clear()
     return spotify.kworb
+
+
+@pytest.fixture
+def musicbrainz(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> FakeMusicBrainz:
+    """MusicBrainz beside Spotify, to be asked where that names no genres."""
+    monkeypatch.setenv("GENRE_SOURCES", "spotify,musicbrainz")
+    monkeypatch.setenv("CONTACT", "me@example.org")
+    settings.cache_clear()
+    return spotify.musicbrainz
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ API = "https://api.spotify.test/v1"
 ACCOUNTS = "https://accounts.spotify.test"
 RECCOBEATS = "https://api.reccobeats.test/v1"
 KWORB = "https://kworb.test/spotify"
+MUSICBRAINZ = "https://musicbrainz.test/ws/2"
 
 CLIENT_ID = "made-up-client-id"
 CLIENT_SECRET = "made-up-client-secret"
@@ -326,8 +327,8 @@ class FakeSpotify:
     `tracks`, `albums` and `artists` the known ones by id (others are null), `analyses` by track id
     (others are not found); `plays` the rows of recently played, `user` whose they are. `asked`
     lists every request's method and path, `batches` the ids of each request for features,
-    `several` those of others, `single` each id that was asked for alone. `reccobeats` and `kworb`
-    are asked at the same time of day.
+    `several` those of others, `single` each id that was asked for alone. `reccobeats`, `kworb` and
+    `musicbrainz` are asked at the same time of day.
     """
 
     def __init__(self) -> None:
@@ -348,6 +349,7 @@ class FakeSpotify:
         self.single: dict[str, list[str]] = defaultdict(list)
         self.reccobeats = FakeReccoBeats(self.clock, self.pass_time)
         self.kworb = FakeKworb(self.clock)
+        self.musicbrainz = FakeMusicBrainz(self.clock)
         self._next: dict[str, deque[Reply | None]] = defaultdict(deque)
 
     def clock(self) -> datetime:
@@ -485,6 +487,114 @@ class FakeReccoBeats:
         # In another order than asked, as nothing says that it keeps to one.
         content = [self.known[ident] for ident in reversed(ids) if ident in self.known]
         return 200, headers, _body({"content": content})
+
+
+class FakeMusicBrainz:
+    """MusicBrainz as far as Soundlake asks it.
+
+    `isrcs` holds whom the recordings of an ISRC credit, by name; `artists` who has a name, each
+    with the votes for genres. `asked` lists what each request was for: an ISRC, a name or an id;
+    `agents` who asked.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.isrcs: dict[str, list[str]] = {}
+        self.artists: dict[str, list[dict[str, int]]] = {}
+        self.asked: list[str] = []
+        self.agents: list[str] = []
+        self.requests: list[str] = []
+        self.slept: list[float] = []
+        self._clock = clock
+        self._next: deque[Reply | None] = deque()
+
+    def reply(
+        self,
+        status: int = 200,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        after: int = 0,
+    ) -> None:
+        """Answer the next request so (`after` usual ones); called again, the one after it."""
+        self._next.extend([None] * after)
+        self._next.append(Reply(status, body, headers))
+
+    def knows(self, name: str, *isrcs: str, **votes: int) -> None:
+        """Know one more artist of a name, by these ISRCs, with these genres."""
+        self.artists.setdefault(name, []).append(votes)
+        for isrc in isrcs:
+            self.isrcs.setdefault(isrc, []).append(name)
+
+    def __call__(self, request: requests.PreparedRequest) -> Any:
+        url = urlsplit(str(request.url))
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        self.requests.append(str(request.url))
+        self.agents.append(str(request.headers["User-Agent"]))
+        match url.path.removeprefix("/ws/2/").split("/"):
+            case ["isrc", isrc]:
+                asked, found = isrc, self._isrc(isrc)
+            case ["artist", ident]:
+                asked, found = ident, self._artist(ident)
+            case _:
+                asked, found = query["query"], self._hits(query["query"])
+        self.asked.append(asked)
+        headers = {"Date": format_datetime(self._clock(), usegmt=True)}
+        reply = self._next.popleft() if self._next else None
+        if reply is not None:
+            return reply.status, headers | dict(reply.headers or {}), _body(reply.body)
+        missing = {"error": "Not Found", "help": "For usage, please see the documentation."}
+        return (200, headers, _body(found)) if found else (404, headers, _body(missing))
+
+    def _ids(self) -> dict[str, tuple[str, dict[str, int]]]:
+        return {
+            mbid(name, number): (name, votes)
+            for name, several in self.artists.items()
+            for number, votes in enumerate(several)
+        }
+
+    def _isrc(self, isrc: str) -> Row | None:
+        if isrc not in self.isrcs:
+            return None
+        return musicbrainz_isrc(isrc, *self.isrcs[isrc])
+
+    def _artist(self, ident: str) -> Row | None:
+        if ident not in self._ids():
+            return None
+        name, votes = self._ids()[ident]
+        return musicbrainz_artist(name, ident, **votes)
+
+    def _hits(self, query: str) -> Row:
+        name = query.removeprefix('artist:"').removesuffix('"').replace("\\", "")
+        found = [one for one, (known, _) in self._ids().items() if known.lower() == name.lower()]
+        hits = [
+            {"id": one, "name": self._ids()[one][0], "sort-name": name, "score": 100 - place}
+            for place, one in enumerate(found)
+        ]
+        return {"created": "now", "count": len(hits), "offset": 0, "artists": hits}
+
+
+def mbid(name: str, number: int = 0) -> str:
+    """MusicBrainz' id of an artist, in a form that a person can read."""
+    return f"mbid-{name.replace(' ', '-').lower()}-{number}"
+
+
+def musicbrainz_isrc(isrc: str, *names: str) -> Row:
+    """What an ISRC's recording credits, as MusicBrainz tells it."""
+    credited = [
+        {"name": name, "joinphrase": "", "artist": {"id": mbid(name), "name": name}}
+        for name in names
+    ]
+    recording = {"id": f"recording-{isrc}", "title": "A recording", "artist-credit": credited}
+    return {"isrc": isrc, "recordings": [recording]}
+
+
+def musicbrainz_artist(name: str, ident: str | None = None, **votes: int) -> Row:
+    """An artist with the votes for each genre, as MusicBrainz tells it."""
+    genres = [
+        {"id": f"genre-{genre}", "name": genre, "count": count, "disambiguation": ""}
+        for genre, count in sorted(votes.items())
+    ]
+    return {"id": ident or mbid(name), "name": name, "sort-name": name, "genres": genres}
 
 
 def _error(status: int, message: str) -> tuple[int, Row]:

@@ -456,6 +456,19 @@ def test_processes_take_turns_with_a_source(reccobeats: FakeReccoBeats) -> None:
     assert reccobeats.slept == [1.0, 1.0, 1.0]
 
 
+def test_a_double_of_a_source_has_nobody_to_spare(
+    reccobeats: FakeReccoBeats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_SPACING", "0")
+    forget_values()
+    client = asking.keyless("ReccoBeats", RECCOBEATS, 1.0)
+    for _ in range(3):
+        client.get("audio-features", {"ids": "x"})
+
+    assert reccobeats.slept == []
+    assert client.requests == {"reccobeats/audio-features": 3}
+
+
 def test_where_others_have_the_next_turns_it_is_told_when_and_does_not_sleep(
     reccobeats: FakeReccoBeats,
 ) -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -1151,13 +1152,29 @@ def test_a_wait_is_seen_after_sleeping_too(web: FakeSpotify) -> None:
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_tries_count_as_what_was_drawn(failing: Failing, retrying: Callable[[], Spotify]) -> None:
-    failing.statuses = [503, 503]
+@pytest.mark.parametrize(
+    ("statuses", "drawn", "asked"),
+    [
+        ([503, 503], 3, 3),
+        ([503, 503], 2, 2),  # a third try was not drawn
+        ([503], 1, 1),
+        ([None, 503], 2, 2),
+        ([None, None, None], 2, 2),
+    ],
+)
+def test_tries_count_as_what_was_drawn_and_end_with_it(
+    statuses: list[int | None],
+    drawn: int,
+    asked: int,
+    failing: Failing,
+    retrying: Callable[[], Spotify],
+) -> None:
+    failing.statuses = statuses
     client = retrying()
-    client.begin(Draws(Page(3)))
+    client.begin(Draws(Page(drawn)))
 
-    client.recently_played(USER_TOKEN)
-    with pytest.raises(ReservedError):
-        client.recently_played(USER_TOKEN)
+    for _ in range(4):
+        with suppress(ReservedError, UnavailableError):
+            client.recently_played(USER_TOKEN)
 
-    assert failing.asked == 3
+    assert (failing.asked, client.requests.total()) == (asked, asked)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from soundlake.charts import Chart, Hole
-from soundlake.html_page import read_page
 from soundlake.sources.chart_source import Shown
 from soundlake.sources.kworb import Kworb
 from soundlake.spotify.errors import BadAnswerError
@@ -298,21 +297,6 @@ def test_many_problems_are_counted() -> None:
     said = refused(kworb_page(rows=[page_row(n, Pk="?") for n in range(1, 61)]))
 
     assert said.endswith("row 5: Pk is '?', expected a whole number; and 55 more")
-
-
-# HTML.
-
-
-def test_a_page_is_read_whatever_it_omits() -> None:
-    page = read_page(
-        "<p>One<p>Two<table><tr><th>A<th>B<tr><td>1<br>2<td><a href=x>3</a>4</table>Three<td>no"
-    )
-
-    assert page.texts == ["One", "Two", "Three", "no"]
-    (table,) = page.tables
-    assert [[cell.text for cell in row] for row in table] == [["A", "B"], ["12", "34"]]
-    assert table[1][1].parts == (("3", "x"), ("4", None))
-    assert page.whole
 
 
 def test_a_page_may_have_several_tables_and_the_right_one_is_found() -> None:

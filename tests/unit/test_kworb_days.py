@@ -287,4 +287,8 @@ def test_a_profile_is_of_the_day_that_was_shown(spotify: FakeSpotify, zones: Zon
         SHOWN,
         "loaded",
     )
-    assert zones.rows("tracks", MONTH) == []  # a page shows too little of them
+    # A page shows too little of them: each was looked up, and Spotify here knows none.
+    looked_up = [(row["source"], row["detail_raw_key"]) for row in zones.rows("tracks", MONTH)]
+    assert len(looked_up) == 60
+    assert {source for source, _ in looked_up} == {None}
+    assert all(key.startswith("raw/tracks/") for _, key in looked_up)

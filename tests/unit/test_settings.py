@@ -13,6 +13,7 @@ from tests.unit.helpers import (
     BUDGET_TABLE,
     DAILY_REQUESTS,
     KWORB,
+    MUSICBRAINZ,
     OWNER,
     PREFIX,
     RECCOBEATS,
@@ -35,9 +36,12 @@ def test_settings_come_from_the_environment() -> None:
         reccobeats_api_url=RECCOBEATS,
         chart_sources="spotify",
         kworb_url=KWORB,
+        genre_sources="spotify",
+        musicbrainz_api_url=MUSICBRAINZ,
         contact="none",
         daily_requests=str(DAILY_REQUESTS),
         request_spacing_ms="0",
+        source_spacing="100",
     )
     assert set(NAMES) <= set(ENVIRONMENT)
 

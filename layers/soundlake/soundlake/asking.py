@@ -12,6 +12,7 @@ from soundlake.abilities import Abilities, Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
 from soundlake.sources.site import Site
+from soundlake.sources.web import TOO_MANY
 from soundlake.spotify.client import Page, Spotify
 from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import RateLimitedError, ReservedError
@@ -187,7 +188,9 @@ class _Turns:
 
 
 @cache
-def _keyless(source: str, base: str, spacing_s: float, contact: str | None) -> KeylessApi:
+def _keyless(
+    source: str, base: str, spacing_s: float, contact: str | None, limited_by: int
+) -> KeylessApi:
     def told(until: datetime) -> None:
         budgets().block(_theirs(source), until, None, now=client.machine_time())
 
@@ -197,7 +200,8 @@ def _keyless(source: str, base: str, spacing_s: float, contact: str | None) -> K
         spacing_s=spacing_s,
         told=told,
         contact=contact,
-        limits=_Turns(source, spacing_s),
+        limits=_Turns(source, spacing_s) if spacing_s else None,
+        limited_by=limited_by,
     )
     return client
 
@@ -207,13 +211,16 @@ def _theirs(source: str) -> Budget:
     return Budget(source.lower(), source.lower())
 
 
-def keyless(source: str, base: str, spacing_s: float, contact: str | None = None) -> KeylessApi:
+def keyless(
+    source: str, base: str, spacing_s: float, contact: str | None = None, limited_by: int = TOO_MANY
+) -> KeylessApi:
     """A source without keys, its request count at zero.
 
     It keeps to long waits as Spotify does, and all processes together ask once in so many seconds
     at most: where its next turn is further away than may be slept, it raises RateLimitedError.
     """
-    client = _keyless(source, base, spacing_s, contact)
+    spacing_s *= int(settings().source_spacing) / 100
+    client = _keyless(source, base, spacing_s, contact, limited_by)
     client.begin()
     return client
 
@@ -238,11 +245,16 @@ class InvocationClients:
         return self.asked_spotify
 
     def keyless(
-        self, source: str, base: str, spacing_s: float, contact: str | None = None
+        self,
+        source: str,
+        base: str,
+        spacing_s: float,
+        contact: str | None = None,
+        limited_by: int = TOO_MANY,
     ) -> KeylessApi:
         """A source without keys at an address, asked at most once in so many seconds."""
         if source not in self._keyless:
-            self._keyless[source] = keyless(source, base, spacing_s, contact)
+            self._keyless[source] = keyless(source, base, spacing_s, contact, limited_by)
         return self._keyless[source]
 
     def abilities(self) -> Abilities:

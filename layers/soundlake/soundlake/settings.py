@@ -21,9 +21,12 @@ class Settings:
     reccobeats_api_url: str
     chart_sources: str
     kworb_url: str
+    genre_sources: str
+    musicbrainz_api_url: str
     contact: str
     daily_requests: str
     request_spacing_ms: str
+    source_spacing: str
 
 
 @cache

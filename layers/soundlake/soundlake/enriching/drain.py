@@ -49,6 +49,10 @@ class Drain:
         self._left_ms, self._whole_ms = left_ms, left_ms()
         self._bad: Counter[str] = Counter()
 
+    def has_time(self, until: float) -> bool:
+        """Whether more than this share of the invocation's time is left."""
+        return self._left_ms() >= until * self._whole_ms
+
     def ask(
         self,
         todo: Requests,
@@ -63,7 +67,7 @@ class Drain:
             keeping: Future[None] | None = None
             try:
                 while todo:
-                    if self._left_ms() < until * self._whole_ms:
+                    if not self.has_time(until):
                         self._time_is_up(todo)
                         break
                     request = todo.popleft()

@@ -14,6 +14,7 @@ from soundlake.asking import InvocationClients
 from soundlake.enriching import queue
 from soundlake.enriching.allowed import SPOTIFY, Allowed
 from soundlake.enriching.drain import Drain, Request, Requests
+from soundlake.enriching.genres import ask_genres
 from soundlake.enriching.lookups import CATALOGUE, Lookups
 from soundlake.enriching.wanted import KINDS, Wanted
 from soundlake.settings import settings
@@ -72,6 +73,18 @@ class Run:
             raise
         self.left = self._wanted.put_back()
 
+    def ask_genres(self) -> None:
+        """Ask others than Spotify for the genres of artists of whom it has named none."""
+        told = ask_genres(
+            self.clients,
+            access.raw(),
+            self._lake,
+            self._day,
+            time_left=lambda: self._drain.has_time(ALL_UNTIL),
+        )
+        self.asked.update(told.asked)
+        self.notes += told.notes
+
     def _ask(self) -> None:
         self._lookups = Lookups(several=self._allowed.may(Ability.SEVERAL))
         self._held: set[str] = set()  # tracks that a preferred source has still to be asked about
@@ -92,7 +105,6 @@ class Run:
         else:
             self.problems += self._refusals
         stopped = stopped or self._ask_analyses()
-        # Here come other providers, whatever has stopped Spotify: a call each.
         if isinstance(stopped, ReservedError):
             self.notes.append(access.small(str(stopped)))
         elif stopped is not None:

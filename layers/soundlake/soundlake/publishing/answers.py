@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from soundlake.genres import detailed
 from soundlake.publishing.entities import adding
 from soundlake.publishing.features import PendingFeatures
+from soundlake.publishing.genres import PendingGenres
 from soundlake.sections import segment_row
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.answers import ALBUMS, ANALYSES, ARTISTS, Answers, Kind
@@ -28,10 +30,12 @@ class PendingAnswers:
     the tracks' rows as they will be, `sections` the new rows, by track; `changed` are the tracks
     whose features were known and are replaced; `replaced` are the objects so far, `problems` a
     sentence for each answer that cannot be read, unless all that it is about is known from others.
-    `order` are the sources of features, the preferred one first.
+    `order` are the sources of features, `genre_order` those of genres, the preferred one first.
     """
 
-    def __init__(self, lake: Lake, raw: Raw, month: str, order: Sequence[str]) -> None:
+    def __init__(
+        self, lake: Lake, raw: Raw, month: str, order: Sequence[str], genre_order: Sequence[str]
+    ) -> None:
         self.replaced: list[tuple[str, Replaced]] = []
         self.problems: list[str] = []
         self._lake, self._raw, self._month = lake, raw, month
@@ -40,6 +44,7 @@ class PendingAnswers:
         self.features, self.changed = self._features.rows, self._features.changed
         self.problems += self._features.problems
         self._unread: dict[str, str] = {}
+        self._genre_order = genre_order
         self._analyses = self._pending(replace(ANALYSES, rows=self._analysed))
         self.problems += [self._unread[key] for key in sorted(self._unread)]
         self.sections = _new(*self._analyses)
@@ -88,8 +93,8 @@ class PendingAnswers:
         """Add features and sections, and fill in the details of albums and artists."""
         self.replaced += [(AUDIO_FEATURES, one) for one in self._features.publish()]
         self._add(*self._analyses)
-        for kind in (ALBUMS, ARTISTS):
-            self._fill_in(kind)
+        self._fill_in(ALBUMS)
+        self._fill_in_artists()
 
     def _add(self, answers: Answers, good: dict[str, list[Row]]) -> None:
         """Add the new rows, in the month in which each was asked for."""
@@ -121,6 +126,26 @@ class PendingAnswers:
         for month in answers.months_with(details):
             replaced = self._lake.replace(kind.table, month, kind.table, change)
             self.replaced.append((kind.table, replaced))
+
+    def _fill_in_artists(self) -> None:
+        """Fill in what Spotify answered about artists, and what any source did about genres."""
+        answers, good = self._pending(ARTISTS)
+        details, order = _new(answers, good), self._genre_order
+        genres = PendingGenres(self._lake, self._raw, self._month, order)
+        self.problems += genres.problems
+
+        def change(before: list[Row]) -> list[Row]:
+            return [genres.fill_in(self._detailed(row, details)) for row in before]
+
+        for month in answers.months_with(details.keys() | genres.artist_ids):
+            replaced = self._lake.replace(ARTISTS.table, month, ARTISTS.table, change)
+            self.replaced.append((ARTISTS.table, replaced))
+
+    def _detailed(self, row: Row, details: dict[str, Row]) -> Row:
+        detail = details.get(row["artist_id"])
+        if detail is None or row[ARTISTS.named] is not None:
+            return row
+        return detailed(row, detail, self._genre_order)
 
 
 def _new(answers: Answers, good: dict[str, list[Row]]) -> dict[str, Row]:

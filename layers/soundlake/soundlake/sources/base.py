@@ -1,7 +1,8 @@
-"""What the sources of audio features have in common: rows, once an answer is read."""
+"""What the sources of a kind have in common: rows, once an answer is read."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,3 +51,55 @@ class FeatureSource(ABC):
     ) -> list[Breach]:
         """What is wrong with the answer and its values. Raises as `read` does."""
         return feature_breaches(self.read(answer, asked), fetched_at=fetched_at, raw_key=raw_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Artist:
+    """An artist to ask about: the name, and the ISRCs of tracks, in the order to ask by.
+
+    `namesakes`: the lake has another artist of that name, so the name alone tells nothing.
+    """
+
+    id: str
+    name: str
+    isrcs: Sequence[str] = ()
+    namesakes: bool = False
+
+
+class GenreSource(ABC):
+    """Who can be asked about one artist at a time. Reading needs no HTTP, and loads none."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def ask(
+        self, clients: "Clients", artist: Artist, seen: dict[str, "Answer"]
+    ) -> Sequence["Answer"]:
+        """The answers as they came, of which the last settles what is known of the artist's genres.
+
+        None where there is nothing to ask by. `seen` is what this run was told before that may
+        answer for several artists; what is told now is added to it.
+        """
+
+    @abstractmethod
+    def read(self, answer: Any) -> list[str] | None:
+        """The genres that a decoded answer tells, the first one first; None where it tells none.
+
+        Raises BadAnswerError where it is none of the source's answers.
+        """
+
+    def rows(
+        self,
+        answer: Any,
+        asked: Sequence[str],
+        *,
+        fetched_at: datetime,  # noqa: ARG002 - every reader of answers is told
+        raw_key: str,
+    ) -> list[dict[str, Any]]:
+        """What an answer tells of each artist that was asked about, in the columns of `artists`.
+
+        Raises as `read` does.
+        """
+        genres = self.read(answer)
+        told = {"genres_source": self.name if genres else None, "genres_asked": [raw_key]}
+        return [{"artist_id": each, "genres": genres, **told} for each in asked]

@@ -19,11 +19,17 @@ class Clients(Protocol):
         """What is known of what Spotify lets the app do."""
 
     def keyless(
-        self, source: str, base: str, spacing_s: float, contact: str | None = None
+        self,
+        source: str,
+        base: str,
+        spacing_s: float,
+        contact: str | None = None,
+        limited_by: int = 429,
     ) -> "KeylessApi":
         """A source without keys at an address, asked at most once in so many seconds.
 
-        `contact` is told to it, for its operators to reach us.
+        `contact` is told to it, for its operators to reach us; `limited_by` is the status that it
+        limits by.
         """
 
     def site(self, name: str, base: str, spacing_s: float, contact: str) -> "Site":

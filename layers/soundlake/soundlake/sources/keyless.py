@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from soundlake.sources.web import (
     LONG_WAIT_S,
+    TOO_MANY,
     USER_AGENT,
     Answer,
     Web,
@@ -53,7 +54,8 @@ class KeylessApi:
     `contact` is where its operators can reach us: it stands in the User-Agent. `requests` counts
     what was sent, by source and endpoint. `told` is called with every long wait that it asks for:
     until when (UTC, by `clock`). With `limits`, all processes together ask no more often; without,
-    this one. It sleeps until its turn, which is never far.
+    this one. It sleeps until its turn, which is never far. `limited_by` is the status that it
+    limits by, as well as 429.
     """
 
     def __init__(
@@ -64,18 +66,22 @@ class KeylessApi:
         spacing_s: float,
         told: Callable[[datetime], None],
         contact: str | None = None,
+        limited_by: int = TOO_MANY,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         backoff_s: float = 0.5,
         limits: Limits | None = None,
     ) -> None:
         agent = f"{USER_AGENT} (+{contact})" if contact else USER_AGENT
-        self._web = Web(source, user_agent=agent, clock=clock, backoff_s=backoff_s)
+        self._web = Web(
+            source, user_agent=agent, limited_by=limited_by, clock=clock, backoff_s=backoff_s
+        )
         self.requests = self._web.requests
         self._source = source
         self._base = base
         self._spacing = timedelta(seconds=spacing_s)
         self._told = told
+        self._limited_by = limited_by
         self._sleep = sleep
         self._sent_at: datetime | None = None
         self._blocked_until: datetime | None = None
@@ -109,13 +115,13 @@ class KeylessApi:
                 self._limits.give_back(self._turns_end, self._web.machine_time())
             self._turn = self._turns_end = None
 
-    def get(self, endpoint: str, params: Mapping[str, str]) -> Answer:
-        """The JSON answer to one request.
+    def get(self, endpoint: str, params: Mapping[str, str], path: str | None = None) -> Answer:
+        """The JSON answer to one request, at `path` where that is not the endpoint that is counted.
 
         Raises RateLimitedError, UnavailableError, RefusedError, NotFoundError, BadAnswerError where
         it is no JSON, and SpotifyError for any other status.
         """
-        response = self._ask(f"{self._base}/{endpoint}", endpoint, params)
+        response = self._ask(f"{self._base}/{path or endpoint}", endpoint, params)
         if (answer := self._web.decoded(response)) is not None:
             return answer
         raise BadAnswerError(f"{self._source}'s {endpoint}: the answer is not JSON")
@@ -138,7 +144,7 @@ class KeylessApi:
         match response.status_code:
             case 200:
                 return response
-            case 429:
+            case status if status in {TOO_MANY, self._limited_by}:
                 wait = retry_after(response)
                 if wait > LONG_WAIT_S:
                     self._blocked_until = self._sent_at + timedelta(seconds=wait)
@@ -149,7 +155,7 @@ class KeylessApi:
             case 404:
                 raise NotFoundError(
                     f"{self._source} has nothing at {urlsplit(response.url).path} (404).",
-                    self._web.as_it_came(response, None),
+                    self._web.decoded(response) or self._web.as_it_came(response, None),
                 )
             case status if status >= 500:
                 raise UnavailableError(f"{self._source} answered {status} for {endpoint}.")

@@ -25,6 +25,8 @@ READ_TIMEOUT_S = 20
 TRIES = 3  # in all, for 500, 502, 503, 504 and broken connections
 LONG_WAIT_S = 300  # no run sits out a longer one, and asking during it lengthens it
 USER_AGENT = "Soundlake/1"
+TOO_MANY = 429
+_TRIED_AGAIN = frozenset({500, 502, 503, 504})
 _CUT_OFF = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 # What a body that cannot be decoded raises: nested too deeply too, or a number of too many digits.
 NO_JSON = (ValueError, RecursionError)
@@ -46,13 +48,17 @@ def utc_now() -> datetime:
 
 
 class Web:
-    """HTTP with one source. `requests` counts what was sent, by the caller's name for each."""
+    """HTTP with one source. `requests` counts what was sent, by the caller's name for each.
+
+    `limited_by` is the status that is its rate limit, which nobody tries again here.
+    """
 
     def __init__(
         self,
         source: str,
         *,
         user_agent: str = USER_AGENT,
+        limited_by: int = TOO_MANY,
         clock: Callable[[], datetime] = utc_now,
         backoff_s: float = 0.5,
     ) -> None:
@@ -64,15 +70,17 @@ class Web:
         self._session.headers["User-Agent"] = user_agent
         retry = Retry(
             total=TRIES - 1,
-            status_forcelist=(500, 502, 503, 504),
+            status_forcelist=_TRIED_AGAIN - {limited_by},
             allowed_methods=("GET", "POST"),  # asking for a token twice is harmless
             backoff_factor=backoff_s,
             backoff_jitter=backoff_s,
             respect_retry_after_header=False,  # waiting belongs to the state machine
             raise_on_status=False,
         )
+        self._retry = retry
+        self._adapter = HTTPAdapter(max_retries=retry)
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+            self._session.mount(scheme, self._adapter)
 
     def machine_time(self) -> datetime:
         """This machine's time (UTC), which the ends of tokens and waits are kept in."""
@@ -86,13 +94,18 @@ class Web:
         """The source's time (UTC), by its latest answer; None before the first."""
         return None if self._offset is None else self._clock() + self._offset
 
-    def send(self, method: str, url: str, name: str, **options: Any) -> requests.Response:
-        """One request, counted as `name`, whatever its status. Raises UnavailableError."""
+    def send(
+        self, method: str, url: str, name: str, *, tries: int = TRIES, **options: Any
+    ) -> requests.Response:
+        """One request, counted as `name`, whatever its status, and no more than so many `tries`.
+
+        Raises UnavailableError.
+        """
         try:
-            response = self._whole(method, url, name, options)
+            response = self._whole(method, url, name, options, tries)
         except requests.RequestException as error:
             if not isinstance(error, _CUT_OFF):
-                self.requests[name] += TRIES
+                self.requests[name] += tries
             raise UnavailableError(
                 f"{self._source} could not be reached at {urlsplit(url).netloc} for {name} "
                 f"({type(error).__name__})."
@@ -104,11 +117,12 @@ class Web:
         return response
 
     def _whole(
-        self, method: str, url: str, name: str, options: Mapping[str, Any]
+        self, method: str, url: str, name: str, options: Mapping[str, Any], most: int
     ) -> requests.Response:
         """One request; asked again where the body broke off, which urllib3 leaves to its caller."""
         tries = 0
         while True:
+            self._adapter.max_retries = self._retry.new(total=most - tries - 1)
             tries += 1
             try:
                 return self._session.request(
@@ -120,7 +134,7 @@ class Web:
                 )
             except _CUT_OFF:
                 self.requests[name] += 1
-                if tries == TRIES:
+                if tries == most:
                     raise
 
     def decoded(self, response: requests.Response) -> Answer | None:

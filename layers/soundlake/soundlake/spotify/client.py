@@ -17,7 +17,15 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from soundlake.quota import QUOTA_EXCEEDED
-from soundlake.sources.web import LONG_WAIT_S, NO_JSON, Answer, Web, retry_after, utc_now
+from soundlake.sources.web import (
+    LONG_WAIT_S,
+    NO_JSON,
+    TRIES,
+    Answer,
+    Web,
+    retry_after,
+    utc_now,
+)
 from soundlake.spotify.credentials import AppCredentials
 from soundlake.spotify.errors import (
     BadAnswerError,
@@ -300,6 +308,12 @@ class Spotify:
         else:
             self._page_end = sent + self._page.calls
 
+    def _tries(self) -> int:
+        """How often a request may be tried: no oftener than what was drawn lasts."""
+        if self._draw is None:
+            return TRIES
+        return min(TRIES, self._page_end - self.requests.total())
+
     def _wait_for_turn(self) -> None:
         now, spacing = self._clock(), self._page.spacing
         rest = timedelta(0)
@@ -315,7 +329,7 @@ class Spotify:
     def _send(self, method: str, url: str, base: str, **options: Any) -> requests.Response:
         self._keep_to_the_limits()
         name = _endpoint(url, base)
-        response = self._web.send(method, url, name, **options)
+        response = self._web.send(method, url, name, tries=self._tries(), **options)
         if response.status_code == 429:
             wait, reason = retry_after(response), _reason(response)
             # However short the wait: a spent quota is everybody's, and teaches how large it is.

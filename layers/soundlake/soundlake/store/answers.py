@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from soundlake.entities import album_details, artist_details, not_found, track_details
 from soundlake.sections import section_row
+from soundlake.sources import genres
 from soundlake.sources.features import SOURCES
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import (
@@ -98,7 +99,22 @@ ARTISTS = Kind(
     "artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, artist_details
 )
 ANALYSES = Kind("audio-analysis", "track_sections", "track_id", "raw_key", 1, _sections)
-KINDS = (TRACKS, *FEATURES.values(), ALBUMS, ARTISTS, ANALYSES)
+# An answer about an artist is `ARTISTS`' where Spotify gave it, and one of these where it is about
+# genres alone.
+GENRES = {
+    name: Kind(
+        "genres",
+        "artists",
+        "artist_id",
+        "detail_raw_key",
+        1,
+        source.rows,
+        source=name,
+        all_named="genres_asked",
+    )
+    for name, source in genres.SOURCES.items()
+}
+KINDS = (TRACKS, *FEATURES.values(), ALBUMS, ARTISTS, ANALYSES, *GENRES.values())
 
 
 class Answers:

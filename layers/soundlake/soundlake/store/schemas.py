@@ -227,6 +227,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("images", _IMAGES),
             ("detailed_at", _TIME),
             ("detail_raw_key", _STRING),
+            ("genres_source", _STRING),
+            ("genres_asked", _STRINGS),
+            ("genres_ask_again", _DATE),
         ]
     ),
     "audio_features": pa.schema(

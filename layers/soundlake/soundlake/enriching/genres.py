@@ -1,0 +1,182 @@
+"""Asking for the genres of artists of whom Spotify has named none.
+
+Only artists whose rows the table has are asked about: by then it also has their tracks, whose ISRCs
+say best who they are.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from soundlake import access
+from soundlake.abilities import Ability
+from soundlake.genres import SPOTIFY, asked_keys, detailed, due, normal, told
+from soundlake.settings import settings
+from soundlake.sources.base import Artist, GenreSource
+from soundlake.sources.genres import SOURCES, order
+from soundlake.spotify.errors import (
+    BadAnswerError,
+    RateLimitedError,
+    RefusedError,
+    SpotifyError,
+    UnavailableError,
+)
+from soundlake.store.answers import ARTISTS, GENRES, Answers
+from soundlake.store.lake import Lake, Row, SchemaError
+from soundlake.store.raw import Raw
+from soundlake.times import month_of, shift_month
+
+if TYPE_CHECKING:
+    from soundlake.sources.clients import Clients
+    from soundlake.sources.web import Answer
+
+BAD_ANSWERS = 3  # in a row: who answers so is not asked again in this run
+# What says nothing about the artist who was asked about, but would be said of the next one too.
+_STOPS = (RateLimitedError, UnavailableError, RefusedError)
+_COLUMNS = ["artist_id", "name", "genres", "detail_raw_key", "genres_source", "genres_asked"]
+
+
+@dataclass(slots=True)
+class Told:
+    """Of how many artists each source has settled what it knows, and what is worth telling."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+
+def ask_genres(
+    clients: "Clients", raw: Raw, lake: Lake, day: date, *, time_left: Callable[[], bool]
+) -> Told:
+    """Ask about the artists of this month and the one before, each source while time lasts.
+
+    Those who are heard most come first, then those who are charted most. Whatever a source does
+    wrong is a note, and so is a table that cannot be read: the next run asks. An artist's answers
+    are kept before the next one is asked about.
+    """
+    asked = _Asking(clients, raw, lake, day, time_left)
+    try:
+        asked.ask_all()
+    except (*access.FORESEEN, SchemaError) as error:
+        asked.told.notes.append(access.small(f"No more genres were asked for: {error}"))
+    return asked.told
+
+
+@dataclass(slots=True)
+class _Asking:
+    """One run's asking."""
+
+    clients: "Clients"
+    raw: Raw
+    lake: Lake
+    day: date
+    time_left: Callable[[], bool]
+    told: Told = field(default_factory=Told)
+
+    def ask_all(self) -> None:
+        """Ask each source about those whom the ones before it do not know."""
+        names = order(settings().genre_sources)
+        if not any(name in SOURCES for name in names):
+            return
+        rows = _rows(self.raw, self.lake, self.day, names)
+        known = [each for each in _most_heard(self.lake, self.day) if each in rows]
+        refusing = {SPOTIFY} if self._spotify_refuses([rows[each] for each in known]) else set()
+        for name in filter(SOURCES.get, names):
+            wanted = [
+                each for each in known if due(rows[each], name, names, self.day, refusing=refusing)
+            ]
+            if not wanted:
+                continue
+            if settings().contact == "none":
+                self.told.notes.append(
+                    f"{name} was not asked for the genres of {len(wanted)} artists: it wants to "
+                    "know whom it may write to. Set the parameter Contact, or leave it out of "
+                    "GenreSources."
+                )
+                continue
+            for kept in self._ask(SOURCES[name], _artists(self.lake, wanted, rows)):
+                rows[kept["artist_id"]] = told(rows[kept["artist_id"]], kept, names)
+
+    def _spotify_refuses(self, rows: Sequence[Row]) -> bool:
+        """Whether the app may not ask Spotify about artists, where one waits for Spotify."""
+        waiting = any(not asked_keys(row) for row in rows)
+        return waiting and self.clients.abilities().may(Ability.CATALOGUE) is False
+
+    def _ask(self, source: GenreSource, artists: Iterable[Artist]) -> list[Row]:
+        """What a source tells of these artists, as far as time and its patience go."""
+        answers = Answers(GENRES[source.name], self.raw, self.lake)
+        kept: list[Row] = []
+        seen: dict[str, Answer] = {}
+        notes: dict[str, None] = {}
+        bad = 0
+        for artist in artists:
+            if not self.time_left():
+                notes[f"Time was up for {source.name}'s genres: the next run goes on."] = None
+                break
+            try:
+                found = source.ask(self.clients, artist, seen)
+                # The one that settles it is kept first: whoever is killed in between leaves nobody
+                # behind who was asked about in vain.
+                for answer in reversed(found):
+                    kept += answers.keep(answer, [artist.id], self.day)
+            except (BadAnswerError, SpotifyError) as error:
+                notes[f"{str(error).removesuffix('.')}. The next run asks again."] = None
+                bad += 1
+                if isinstance(error, _STOPS) or bad == BAD_ANSWERS:
+                    break
+            else:
+                bad = 0
+                self.told.asked[f"genres/{source.name}"] += bool(found)
+        self.told.notes += notes
+        return kept
+
+
+def _most_heard(lake: Lake, day: date) -> list[str]:
+    """The artists of this month and the one before, by plays and then by places in charts."""
+    found: dict[str, None] = {}
+    for table in ("plays", "chart_entries"):
+        keys = [
+            key for each in (-1, 0) for key in lake.keys(table, shift_month(month_of(day), each))
+        ]
+        rows, _ = lake.readable(table, keys, ["artist_ids"])  # Enrich names what is damaged
+        lists = rows.column("artist_ids").to_pylist()
+        times = Counter(each for ids in lists for each in ids or () if each)
+        found |= dict.fromkeys(sorted(times, key=lambda each: (-times[each], each)))
+    return list(found)
+
+
+def _artists(lake: Lake, artist_ids: Sequence[str], rows: Mapping[str, Row]) -> list[Artist]:
+    isrcs = _isrcs(lake, set(artist_ids))
+    names = Counter(normal(row["name"]) for row in rows.values())
+    return [
+        Artist(each, rows[each]["name"], isrcs.get(each, ()), names[normal(rows[each]["name"])] > 1)
+        for each in artist_ids
+    ]
+
+
+def _rows(raw: Raw, lake: Lake, day: date, names: list[str]) -> dict[str, Row]:
+    """The artists' rows, with what answers tell that they do not name yet."""
+    rows: dict[str, Row] = {}
+    for _, table in sorted(lake.by_month("artists", _COLUMNS).items()):
+        for row in table.to_pylist():
+            rows.setdefault(row["artist_id"], row)
+    for kind in (ARTISTS, *GENRES.values()):
+        answers = Answers(kind, raw, lake)
+        good, _ = answers.readable(answers.pending(month_of(day)))
+        for found in (each for one in good.values() for each in one if each["artist_id"] in rows):
+            tells = detailed if kind is ARTISTS else told
+            rows[found["artist_id"]] = tells(rows[found["artist_id"]], found, names)
+    return rows
+
+
+def _isrcs(lake: Lake, artist_ids: set[str]) -> Mapping[str, list[str]]:
+    """The ISRCs of each artist's tracks, those first that tell of the most of these artists."""
+    found: dict[str, list[tuple[int, str, str]]] = {}
+    for table in lake.by_month("tracks", ["track_id", "artist_ids", "isrc"]).values():
+        for row in table.to_pylist():
+            theirs = artist_ids.intersection(row["artist_ids"] or ())
+            if row["isrc"]:
+                for each in theirs:
+                    found.setdefault(each, []).append((-len(theirs), row["track_id"], row["isrc"]))
+    return {each: [isrc for _, _, isrc in sorted(tracks)] for each, tracks in found.items()}

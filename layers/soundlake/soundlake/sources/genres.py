@@ -1,0 +1,25 @@
+"""The sources of genres, by name. A new one is a module like MusicBrainz', and a line here.
+
+Spotify is none of them: it names genres with the artist, whom it is asked about anyway.
+"""
+
+from soundlake.genres import SPOTIFY
+from soundlake.sources.base import GenreSource
+from soundlake.sources.musicbrainz import MusicBrainz
+
+_ALL: tuple[GenreSource, ...] = (MusicBrainz(),)
+SOURCES = {source.name: source for source in _ALL}
+
+
+def order(names: str) -> list[str]:
+    """The names of the sources, the preferred one first: `spotify,musicbrainz`.
+
+    Raises ValueError on a name that is none, or stands there twice.
+    """
+    known, listed = (SPOTIFY, *SOURCES), names.split(",")
+    wrong = [name for name in listed if name not in known or listed.count(name) > 1]
+    if wrong:
+        raise ValueError(
+            f"{wrong[0]!r} in {names!r} is not one of {', '.join(known)}, each at most once."
+        )
+    return listed

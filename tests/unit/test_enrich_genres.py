@@ -1,0 +1,544 @@
+"""Enrich and the genres of artists: who is asked about whom, and what MusicBrainz may do wrong."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from soundlake import asking
+from soundlake.abilities import Ability
+from soundlake.settings import settings
+from soundlake.store.objects import Bucket
+
+from tests.unit.helpers import (
+    MONTH,
+    NORWAY_CHART,
+    TODAY,
+    FakeContext,
+    FakeMusicBrainz,
+    FakeSpotify,
+    Killed,
+    Row,
+    Zones,
+    artist,
+    enrich,
+    full_artist,
+    invoke,
+    kept_answers,
+    load,
+    mbid,
+    musicbrainz_isrc,
+    publish,
+    track,
+)
+
+RAW = f"raw/genres/musicbrainz/month={MONTH}/{TODAY}/"
+ALL = "genres/musicbrainz"
+
+pytestmark = pytest.mark.usefixtures("musicbrainz")
+
+
+@pytest.fixture(autouse=True)
+def no_analyses(musicbrainz: FakeMusicBrainz, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANALYSES_PER_DAY", "0")
+    settings.cache_clear()
+
+
+def setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    settings.cache_clear()
+
+
+def artist_id(number: int) -> str:
+    return str(artist(number)["id"])
+
+
+def isrc(number: int) -> str:
+    return f"NOABC26{number:05d}"
+
+
+def chart(zones: Zones, numbers: Iterable[int]) -> Row:
+    return load(zones, [track(number) for number in numbers])
+
+
+def silent(spotify: FakeSpotify, numbers: Iterable[int]) -> None:
+    """Spotify knows these artists, but no genres of theirs."""
+    for number in numbers:
+        spotify.artists[artist_id(number)] = full_artist(number, genres=[])
+
+
+def known(zones: Zones, spotify: FakeSpotify, numbers: Iterable[int]) -> Row:
+    """A chart of these tracks, whose artists are in the table and have no genres of Spotify's."""
+    numbers = list(numbers)
+    silent(spotify, numbers)
+    charted = chart(zones, numbers)
+    enrich()
+    assert publish(charted)["status"] == "published"
+    return charted
+
+
+def rows(zones: Zones) -> dict[str, Row]:
+    return {row["name"]: row for row in zones.rows("artists")}
+
+
+# Who is asked.
+
+
+def test_whom_spotify_names_no_genres_of_is_asked_of_musicbrainz(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    spotify.artists[artist_id(1)] = full_artist(1)
+    silent(spotify, (2, 3))
+    musicbrainz.knows("Artist 2", isrc(2), joik=1, pop=3)
+    charted = chart(zones, (1, 2, 3, 4))
+
+    first = enrich()
+    publish(charted)
+    second = enrich()
+    publish(charted)
+
+    assert (first["asked"].get(ALL), first["notes"]) == (None, [])
+    assert (second["status"], second["notes"], second["asked"]) == ("enriched", [], {ALL: 3})
+    assert second["counts"]["genres_musicbrainz"] == 3
+    assert musicbrainz.asked == [
+        isrc(2),
+        mbid("Artist 2"),
+        isrc(3),
+        'artist:"Artist 3"',
+        isrc(4),
+        'artist:"Artist 4"',
+    ]
+    assert second["requests"] == {
+        "musicbrainz/isrc/{id}": 3,
+        "musicbrainz/artist": 2,
+        "musicbrainz/artist/{id}": 1,
+    }
+    assert second["counts"]["requests"] == 6
+    found = rows(zones)
+    assert [found[f"Artist {n}"]["genres"] for n in (1, 2, 3, 4)] == [
+        ["rock"],
+        ["pop", "joik"],
+        [],
+        None,
+    ]
+    assert [found[f"Artist {n}"]["genres_source"] for n in (1, 2, 3, 4)] == [
+        "spotify",
+        "musicbrainz",
+        None,
+        None,
+    ]
+    assert [str(found[f"Artist {n}"]["genres_ask_again"]) for n in (1, 2, 3)] == [
+        "None",
+        "None",
+        "2026-12-21",
+    ]
+
+
+def test_requests_are_a_second_apart(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, (1, 2))
+
+    enrich()
+
+    assert musicbrainz.slept == [1.0] * 3
+
+
+def test_nothing_is_asked_twice_before_and_after_it_is_published(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    charted = known(zones, spotify, (1, 2))
+    musicbrainz.knows("Artist 1", isrc(1), pop=1)
+    enrich()
+    asked = list(musicbrainz.asked)
+
+    again = enrich()
+    publish(charted)
+    later = enrich("2026-12-20")
+
+    assert (again["asked"], later["asked"]) == ({}, {})
+    assert musicbrainz.asked == asked
+
+
+def test_whom_nobody_knows_is_asked_about_again_when_the_day_has_come(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    charted = known(zones, spotify, (1, 2))
+    enrich()
+    publish(charted)
+    musicbrainz.knows("Artist 2", isrc(2), pop=1)
+
+    enrich("2026-12-21")
+    assert publish(day="2026-12-21")["status"] == "published"
+
+    first, second = rows(zones).values()
+    assert (first["genres_source"], str(first["genres_ask_again"])) == (None, "2027-02-19")
+    assert len(first["genres_asked"]) == 5
+    assert (second["genres"], second["genres_ask_again"]) == (["pop"], None)
+    assert zones.rows("artists", "2026-12") == []
+
+
+def test_artists_of_one_track_share_its_isrc(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    silent(spotify, (1, 2, 3))
+    both = track(3, artists=[artist(1), artist(2), artist(3)])
+    charted = load(zones, [track(1), track(2), both])
+    enrich()
+    publish(charted)
+    for number in (1, 2, 3):
+        musicbrainz.knows(f"Artist {number}", isrc(3), pop=number)
+
+    enrich()
+
+    names = [mbid(f"Artist {number}") for number in (1, 2, 3)]
+    assert musicbrainz.asked == [isrc(3), *names]
+
+
+def test_the_order_can_be_the_other_way_round(
+    zones: Zones,
+    spotify: FakeSpotify,
+    musicbrainz: FakeMusicBrainz,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    setting(monkeypatch, "GENRE_SOURCES", "musicbrainz,spotify")
+    for number in (1, 2):
+        spotify.artists[artist_id(number)] = full_artist(number)
+    musicbrainz.knows("Artist 1", isrc(1), pop=1)
+    charted = chart(zones, (1, 2))
+    enrich()
+    publish(charted)
+    enrich()
+    publish(charted)
+
+    first, second = rows(zones).values()
+    assert (first["genres"], first["genres_source"]) == (["pop"], "musicbrainz")
+    assert (second["genres"], second["genres_source"]) == (["rock"], "spotify")
+
+
+def test_musicbrainz_can_be_switched_off_and_its_answers_are_published(
+    zones: Zones,
+    spotify: FakeSpotify,
+    musicbrainz: FakeMusicBrainz,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    charted = known(zones, spotify, (1, 2))
+    musicbrainz.knows("Artist 1", isrc(1), pop=1)
+    enrich()
+    setting(monkeypatch, "GENRE_SOURCES", "spotify")
+
+    assert (enrich()["asked"], enrich()["notes"]) == ({}, [])
+    assert publish(charted)["status"] == "published"
+    assert rows(zones)["Artist 1"]["genres"] == ["pop"]
+
+
+def test_without_a_contact_nobody_is_asked_and_one_note_says_what_to_do(
+    zones: Zones,
+    spotify: FakeSpotify,
+    musicbrainz: FakeMusicBrainz,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known(zones, spotify, (1, 2))
+    setting(monkeypatch, "CONTACT", "none")
+
+    result = enrich()
+
+    assert (result["status"], result["asked"], musicbrainz.asked) == ("enriched", {}, [])
+    (note,) = result["notes"]
+    assert note == (
+        "musicbrainz was not asked for the genres of 2 artists: it wants to know whom it may write "
+        "to. Set the parameter Contact, or leave it out of GenreSources."
+    )
+
+
+def test_without_anybody_to_ask_about_there_is_no_note(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(monkeypatch, "CONTACT", "none")
+    spotify.artists[artist_id(1)] = full_artist(1)
+    publish(chart(zones, (1,)))
+    enrich()
+
+    assert enrich()["notes"] == []
+
+
+# Spotify is asked first, or refuses.
+
+
+def silent_for_long(spotify: FakeSpotify, path: str = "artists") -> None:
+    """Spotify answers nothing about artists, and wants no request for two hours."""
+    spotify.reply(f"/v1/{path}", 429, {}, {"Retry-After": "7200"})
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_an_artist_waits_for_spotifys_answer(
+    several: bool, zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    if not several:
+        asking.found(Ability.SEVERAL, allowed=False, evidence="403")
+    silent_for_long(spotify, "artists" if several else f"artists/{artist_id(1)}")
+    charted = chart(zones, (1,))
+    enrich()
+    publish(charted)
+
+    enrich()
+    assert musicbrainz.asked == []
+
+    spotify.pass_time(hours=2)
+    asked = enrich()["asked"]
+    assert (asked["artists"], asked[ALL]) == (1, 1)
+
+
+def test_where_spotify_may_not_be_asked_about_artists_musicbrainz_is(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    for ability in (Ability.SEVERAL, Ability.CATALOGUE):
+        asking.found(ability, allowed=False, evidence="403")
+    charted = chart(zones, (1,))
+    enrich()
+    publish(charted)
+    musicbrainz.knows("Artist 1", isrc(1), pop=1)
+
+    result = enrich()
+    publish(charted)
+
+    assert result["asked"] == {ALL: 1}
+    (row,) = rows(zones).values()
+    assert (row["genres"], row["genres_source"], row["detail_raw_key"]) == (
+        ["pop"],
+        "musicbrainz",
+        None,
+    )
+
+
+def test_while_the_machine_waits_for_spotify_nobody_else_is_asked(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, (1,))
+    chart(zones, (1, 2))
+    spotify.reply("/v1/albums", 429, {}, {"Retry-After": "7"})
+
+    assert enrich()["status"] == "rate_limited"
+    assert musicbrainz.asked == []
+    assert enrich()["asked"][ALL] == 1
+
+
+def test_spotifys_long_wait_leaves_musicbrainz_to_be_asked(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, (1,))
+    chart(zones, (1, 2))
+    spotify.reply("/v1/albums", 429, {}, {"Retry-After": "7200"})
+
+    result = enrich()
+
+    assert (result["status"], result["asked"][ALL]) == ("rate_limited", 1)
+
+
+# MusicBrainz is limited, down or lying.
+
+
+def test_a_limit_ends_the_asking_and_the_next_run_goes_on(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, (1, 2))
+    musicbrainz.reply(503, {"error": "Your requests are exceeding the limit."}, after=2)
+
+    first = enrich()
+    second = enrich()
+
+    assert (first["status"], first["asked"]) == ("enriched", {ALL: 1})
+    assert first["notes"] == ["MusicBrainz's rate limit: wait 30 s. The next run asks again."]
+    assert (second["notes"], second["asked"]) == ([], {ALL: 1})
+    assert musicbrainz.asked.count(isrc(1)) == 1
+
+
+def test_a_long_wait_is_kept_to_by_other_processes(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, (1,))
+    musicbrainz.reply(503, {}, {"Retry-After": "3600"})
+
+    first = enrich()
+    asking._keyless.cache_clear()  # another process
+    asking.budgets.cache_clear()
+    second = enrich()
+    spotify.pass_time(hours=1)
+    third = enrich()
+
+    assert [each["status"] for each in (first, second, third)] == ["enriched"] * 3
+    assert (first["notes"], second["notes"], third["notes"]) == (
+        ["MusicBrainz's rate limit: wait 3600 s. The next run asks again."],
+        ["MusicBrainz's rate limit: wait 3600 s. The next run asks again."],
+        [],
+    )
+    assert musicbrainz.asked == [isrc(1), isrc(1), 'artist:"Artist 1"']
+
+
+@pytest.mark.parametrize(
+    ("status", "times", "said"),
+    [(500, 3, "answered 500 for isrc/{id}"), (403, 1, "refused isrc/{id} with 403")],
+)
+def test_down_or_refusing_it_is_asked_once_and_the_run_goes_well(
+    status: int, times: int, said: str, zones: Zones, spotify: FakeSpotify
+) -> None:
+    charted = known(zones, spotify, range(1, 6))
+    before = rows(zones)
+    for _ in range(times):
+        spotify.musicbrainz.reply(status)
+
+    result = enrich()
+
+    assert (result["status"], result["asked"]) == ("enriched", {})
+    assert result["notes"] == [f"MusicBrainz {said}. The next run asks again."]
+    assert spotify.musicbrainz.asked == [isrc(1)] * times
+    assert publish(charted)["status"] == "published"
+    assert rows(zones) == before
+    assert enrich()["asked"] == {ALL: 5}
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"<html>", "MusicBrainz's isrc/{id}: the answer is not JSON"),
+        ({"error": "Something is wrong"}, "MusicBrainz' ISRC: isrc: field required"),
+        (musicbrainz_isrc(isrc(9), "Artist 1"), f"{isrc(9)} in the place of {isrc(1)}"),
+    ],
+)
+def test_what_is_no_answer_is_a_note_kept_nowhere_and_asked_again(
+    body: Any, text: str, zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    charted = known(zones, spotify, (1,))
+    musicbrainz.knows("Artist 1", isrc(1), pop=1)
+    musicbrainz.reply(200, body)
+
+    first = enrich()
+    assert kept_answers(zones, "genres") == []
+    second = enrich()
+    publish(charted)
+
+    assert first["status"] == "enriched"
+    (note,) = first["notes"]
+    assert text in note
+    assert (second["notes"], rows(zones)["Artist 1"]["genres"]) == ([], ["pop"])
+
+
+def test_who_answers_badly_three_times_is_not_asked_any_more(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, range(1, 8))
+    for _ in range(4):
+        musicbrainz.reply(200, b"<html>")
+
+    result = enrich()
+
+    assert musicbrainz.asked == [isrc(1), isrc(2), isrc(3)]
+    assert result["notes"] == [
+        "MusicBrainz's isrc/{id}: the answer is not JSON. The next run asks again."
+    ]
+
+
+def test_a_bad_answer_now_and_then_does_not_stop_it(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, range(1, 8))
+    for _ in range(2):
+        musicbrainz.reply(200, b"<html>")
+        musicbrainz.reply(200, b"<html>")
+        musicbrainz.reply(404, {"error": "Not Found"})
+        musicbrainz.reply(200, {"artists": []})
+
+    result = enrich()
+
+    assert result["asked"] == {ALL: 3}
+    assert len(result["notes"]) == 1
+    assert enrich()["asked"] == {ALL: 4}
+
+
+def test_where_time_is_up_the_next_run_goes_on(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, range(1, 6))
+
+    first = invoke("enrich", {"date": TODAY, "requests": {}}, Hurried())
+    second = enrich()
+
+    assert first["notes"] == ["Time was up for musicbrainz's genres: the next run goes on."]
+    assert (first["asked"], second["asked"]) == ({ALL: 3}, {ALL: 2})
+
+
+class Hurried(FakeContext):
+    """An invocation whose time passes with every look at the clock: from 100 s, 20 s at a time."""
+
+    def __init__(self) -> None:
+        self._left_ms = 120_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        self._left_ms -= 20_000
+        return self._left_ms
+
+
+def test_who_is_heard_most_is_asked_about_first_and_then_who_is_charted_most(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, range(1, 6))
+    load(zones, [track(2)], NORWAY_CHART | {"chart": "daily-SE", "country": "SE"})
+    for month, *heard in (("2026-10", 3), (MONTH, 5, 4, 4), ("2026-09", 1, 1, 1)):
+        plays = [
+            {
+                "account": "main",
+                "played_at": f"{month}-20T09:{minute:02}:00Z",
+                "uri": "spotify:track:x",
+                "artist_ids": [artist_id(number)],
+            }
+            for minute, number in enumerate(heard)
+        ]
+        zones.lake.replace("plays", month, "main", lambda _, plays=plays: plays)
+
+    enrich()
+
+    assert musicbrainz.asked[::2] == [isrc(number) for number in (4, 3, 5, 2, 1)]
+
+
+# Ended in between.
+
+
+def test_killed_in_between_nobody_was_asked_in_vain(
+    zones: Zones,
+    spotify: FakeSpotify,
+    musicbrainz: FakeMusicBrainz,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    charted = known(zones, spotify, (1,))
+    musicbrainz.knows("Artist 1", isrc(1), pop=1)
+    put = Bucket.put
+    written: list[str] = []
+
+    def dies(self: Bucket, key: str, *args: Any, **options: Any) -> Any:
+        if key.startswith(RAW):
+            if written:
+                raise Killed
+            written.append(key)
+        return put(self, key, *args, **options)
+
+    monkeypatch.setattr(Bucket, "put", dies)
+    with pytest.raises(Killed):
+        enrich()
+    monkeypatch.setattr(Bucket, "put", put)
+
+    again = enrich()
+    publish(charted)
+
+    assert again["asked"] == {}
+    assert rows(zones)["Artist 1"]["genres"] == ["pop"]
+
+
+def test_a_damaged_table_is_a_note_beside_the_failure(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, (1,))
+    zones.damage(f"lake/artists/month={MONTH}/artists.parquet")
+
+    result = enrich()
+
+    assert result["status"] == "failed"
+    assert result["notes"][-1].startswith("No more genres were asked for: lake/artists/")
