@@ -162,7 +162,7 @@ def test_what_an_answer_carries_is_not_looked_up(day: Path) -> None:
 def test_three_days_under_a_quota_ask_nothing_in_vain_and_miss_no_capture(day: Path) -> None:
     plan = budget.Plan("so", days=3, quota=200, told=200, older=60, only=("NO",))
 
-    lived = budget.simulate(day, plan)
+    lived = list(budget.simulate(day, plan))
 
     assert plan.broken(lived) == []
     assert [(one.refused, one.failed, one.captures) for one in lived] == [(0, [], 72)] * 3
@@ -183,7 +183,7 @@ def test_a_quota_that_falls_costs_captures_and_is_learned_and_kept_to(day: Path)
         "so", days=3, quota=200, told=200, falls_on=2, falls_to=120, older=60, only=("NO",)
     )
 
-    lived = budget.simulate(day, plan)
+    lived = list(budget.simulate(day, plan))
 
     assert plan.broken(lived) == []  # nothing was asked while blocked
     assert lived[0].missed == 0
