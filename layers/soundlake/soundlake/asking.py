@@ -202,7 +202,7 @@ def _keyless(
         spacing_s=spacing_s,
         told=told,
         contact=contact,
-        limits=_Turns(source, spacing_s) if spacing_s else None,
+        limits=_Turns(source, spacing_s),
         limited_by=limited_by,
     )
     return client
