@@ -36,6 +36,8 @@ def facts(target: Target, now: datetime) -> Facts:
     probed = access.probe(target, machines.now())
     found = accounts.summary(target, now)
     to_do = [] if probed["status"] in _PASSES else [probed["error"]]
+    if probed["status"] == "unreachable":
+        to_do = [f"{probed['error']} Run this again later."]
     return {
         "app": app,
         "access": _access(probed),

@@ -221,19 +221,24 @@ def test_without_an_app_it_says_how_to_store_one(target: Target, functions: Fake
 
 
 @pytest.mark.parametrize(
-    ("status", "well"),
-    [("rate_limited", True), ("incomplete", True), ("unreachable", False), ("failed", False)],
+    ("status", "to_do"),
+    [
+        ("rate_limited", None),
+        ("incomplete", None),
+        ("unreachable", "To do: A sentence. Run this again later."),
+        ("failed", "To do: A sentence."),
+    ],
 )
 def test_what_passes_by_itself_is_nobodys_to_do(
-    status: str, well: bool, target: Target, functions: FakeFunctions
+    status: str, to_do: str | None, target: Target, functions: FakeFunctions
 ) -> None:
     functions.answer = probed(status=status, error="A sentence.")
 
-    lines = printed(target, well=well).splitlines()
+    lines = printed(target, well=to_do is None).splitlines()
 
     assert "         It could not be found out now (2 requests): A sentence." in lines
     assert "         What is shown is of 2026-11-21." in lines
-    assert (lines[-1] == "To do: A sentence.") is not well
+    assert lines[-1] == (to_do or "Nothing is to be done.")
 
 
 def test_a_consent_that_has_ended_is_to_do(target: Target) -> None:

@@ -224,6 +224,26 @@ def test_what_enrichment_left_undone_is_said_though_the_run_went_well(
     assert note == "  ! Left to captures [1]."
 
 
+def test_what_the_app_may_do_is_said_once_beneath_the_verdict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ended(_: object, outcome: Outcome, **__: object) -> Outcome:
+        outcome.status = "SUCCEEDED"
+        outcome.access = {"mode": "several", "in_words": "a mixture [of 1]", "sentences": ["Why."]}
+        return outcome
+
+    monkeypatch.setattr(machines, "follow", ended)
+    console = Console(file=io.StringIO(), width=80)
+
+    machines.finish_earlier(FakeStack(), "daily", console)  # type: ignore[arg-type]
+
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[-2:] == [
+        "  ! Access: a mixture [of 1].",
+        "  ! Why.",
+    ]
+
+
 PLAYLISTS = "country_code,country_name,playlist_id\nNO,Norway,37i9dQZEVXbJvfa0Yxg7E7\n"
 
 

@@ -11,7 +11,7 @@ from soundlake.refusals import (
     sentences,
 )
 
-from tests.unit.helpers import NOW
+from tests.unit.helpers import NOW, REPO
 
 WITHHELD = (Ability.CHARTS, Ability.AUDIO_FEATURES, Ability.AUDIO_ANALYSIS)
 DEVELOPMENT = (*WITHHELD, Ability.SEVERAL)
@@ -60,6 +60,15 @@ def test_an_app_without_a_secret_is_not_said_to_be_refused_by_spotify() -> None:
     assert last.startswith("Without a client secret this app has no token of its own")
     assert "./soundlake app" in last
     assert sentences(known(*Ability))[-1] == sentence(REFUSALS[Ability.CATALOGUE])
+
+
+@pytest.mark.parametrize("ability", Ability)
+def test_the_documents_table_has_every_refusal(ability: Ability) -> None:
+    text = (REPO / "docs" / "access.md").read_text(encoding="utf-8")
+
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| `{ability}` | ")]
+    since = REFUSALS[ability].since.partition(",")[0]
+    assert row.startswith(f"| `{ability}` | {since}")
 
 
 @pytest.mark.parametrize(
