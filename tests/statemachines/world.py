@@ -237,6 +237,11 @@ class World:
         key = {"holder": {"S": f"access#{CLIENT_ID}"}}
         client("dynamodb").delete_item(TableName=access.abilities_table().name, Key=key)
 
+    def told(self, **variables: str) -> None:
+        """The functions are told something else than the template's defaults."""
+        os.environ.update(variables)  # put back with the rest of the environment
+        settings.cache_clear()
+
     def disconnect(self, account: str) -> None:
         before = access.accounts_table().get(account)
         assert before is not None

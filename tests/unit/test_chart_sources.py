@@ -49,9 +49,10 @@ def choose(monkeypatch: pytest.MonkeyPatch, sources: str, contact: str = CONTACT
 
 
 def found_out(allowed: bool) -> None:
-    """What a probe would have noted."""
-    finding = Finding(Ability.CHARTS, allowed, NOW, "GET playlists/{id}")
-    access.abilities_table().probed(CLIENT_ID, [finding], NOW)
+    """What a probe would have noted the day before."""
+    at = NOW - timedelta(days=1)
+    finding = Finding(Ability.CHARTS, allowed, at, "GET playlists/{id}")
+    access.abilities_table().probed(CLIENT_ID, [finding], at)
 
 
 @pytest.fixture
