@@ -162,11 +162,15 @@ def _artists(lake: Lake, artist_ids: Sequence[str], rows: Mapping[str, Row]) -> 
 
 
 def _rows(raw: Raw, lake: Lake, day: date, names: list[str]) -> dict[str, Row]:
-    """The artists' rows, with what answers tell that they do not name yet."""
+    """The artists' rows, with what answers tell that they do not name yet.
+
+    Whom Spotify does not know has a row without a name, by which nobody can be found.
+    """
     rows: dict[str, Row] = {}
     for _, table in sorted(lake.by_month("artists", _COLUMNS).items()):
         for row in table.to_pylist():
-            rows.setdefault(row["artist_id"], row)
+            if row["name"] is not None:
+                rows.setdefault(row["artist_id"], row)
     for kind in (ARTISTS, *GENRES.values()):
         answers = Answers(kind, raw, lake)
         good, _ = answers.readable(answers.pending(month_of(day)))
