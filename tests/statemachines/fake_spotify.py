@@ -33,6 +33,7 @@ REFRESH_TOKEN = "made-up-refresh-token"
 NOW = datetime(2025, 3, 5, 12, 30, tzinfo=UTC)
 PLAYED = "me/player/recently-played"
 FEATURES = "audio-features"
+TRACKS = "tracks"
 ALBUMS = "albums"
 ARTISTS = "artists"
 TOKEN = "api/token"
@@ -129,6 +130,10 @@ def analysis(track_id: str) -> dict[str, Any]:
     }
 
 
+def looked_up(track_id: str) -> dict[str, Any]:
+    return track(int(track_id.removeprefix("track")))
+
+
 def album(ident: str) -> dict[str, Any]:
     return {"id": ident, "name": "Album", "label": "Label", "external_ids": {"upc": "1"}}
 
@@ -140,6 +145,7 @@ def artist(ident: str) -> dict[str, Any]:
 # What is asked for with several ids: the name of the answers' list, and what makes one.
 SEVERAL: dict[str, tuple[str, Callable[[str], Any]]] = {
     FEATURES: ("audio_features", features),
+    TRACKS: (TRACKS, looked_up),
     ALBUMS: (ALBUMS, album),
     ARTISTS: (ARTISTS, artist),
 }

@@ -510,3 +510,22 @@ def test_a_wait_of_a_source_is_seen_by_who_has_turns_left(
         api.get("audio-features", {"ids": "a"})
 
     assert len(reccobeats.batches) == 4
+
+
+def test_where_nothing_is_spaced_no_turns_are_taken_and_waits_are_seen_all_the_same(
+    reccobeats: FakeReccoBeats, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_SPACING", "0")
+    asking.settings.cache_clear()
+    updates = updates_of(tables, monkeypatch)
+    api = asking.keyless("ReccoBeats", RECCOBEATS, 1.0)
+    for _ in range(3):
+        api.get("audio-features", {"ids": "a"})
+    assert (updates, reccobeats.slept) == ([], [])
+    theirs = Budget("reccobeats", "reccobeats")
+    BudgetTable(BUDGET_TABLE).block(theirs, NOW + HOURS, None, now=NOW)
+
+    with pytest.raises(RateLimitedError, match="wait 3600 s"):
+        api.get("audio-features", {"ids": "a"})
+
+    assert len(reccobeats.batches) == 3

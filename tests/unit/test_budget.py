@@ -277,6 +277,28 @@ def test_a_draw_is_one_conditional_write_and_counts_until_it_is_settled(
     assert table.draw(MINE, 50, NOW, assumed=120).granted == 40
 
 
+def test_all_is_read_as_it_stands_now(
+    table: BudgetTable, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading of a moment ago would grant what another has just drawn."""
+    asked: list[Any] = []
+    read = tables.batch_get_item
+    monkeypatch.setattr(
+        tables, "batch_get_item", lambda **given: asked.append(given) or read(**given)
+    )
+
+    table.draw(MINE, 50, NOW, assumed=120)
+
+    assert [each["RequestItems"][BUDGET_TABLE]["ConsistentRead"] for each in asked] == [True, True]
+
+
+def test_a_draw_outlasts_the_day_that_it_counts(table: BudgetTable, tables: Any) -> None:
+    table.draw(MINE, 50, NOW, assumed=120)
+
+    expires = int(item(tables, f"owner#{OWNER}")["expires"]["N"])
+    assert expires == int((NOW + timedelta(days=400)).timestamp())
+
+
 def test_where_no_quota_is_believed_nothing_is_written(
     table: BudgetTable, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -495,6 +517,24 @@ def test_a_day_on_which_all_was_asked_for_is_noted_once(
     assert table.known(MINE, NOW).full_days == 2
 
 
+def test_two_that_meet_the_end_of_a_day_note_it_once(
+    table: BudgetTable, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.count(OWNER, NOW, {"albums": 100})
+    note, other, done = BudgetTable._note_full_day, another(tables), []
+
+    def late(self: BudgetTable, *given: Any) -> None:
+        if not done:
+            done.append(True)
+            other.draw(MINE, 50, NOW, assumed=100)
+        note(self, *given)
+
+    monkeypatch.setattr(BudgetTable, "_note_full_day", late)
+    table.draw(MINE, 50, NOW, assumed=100)
+
+    assert table.known(MINE, NOW).full_days == 1
+
+
 def test_a_day_on_which_less_was_made_than_drawn_says_nothing(table: BudgetTable) -> None:
     table.draw(MINE, 100, NOW, assumed=100)  # and who drew it died
 
@@ -624,6 +664,17 @@ def test_a_draw_takes_turns_too_where_requests_are_spaced(
     assert len(made) == 2
     # Without spacing nobody waits for a turn: a chart is one request or two.
     assert table.draw(MINE, 4, NOW, assumed=500).granted == 4
+
+
+def test_turns_that_are_just_near_enough_are_taken_and_are_as_many_as_are_granted(
+    table: BudgetTable,
+) -> None:
+    table.draw(MINE, 2, NOW, assumed=9, spacing=SECOND)
+
+    second = table.draw(MINE, 50, NOW, assumed=9, spacing=SECOND)
+
+    assert (second.granted, second.turn) == (7, NOW + 2 * SECOND)
+    assert second.turns_end == NOW + 9 * SECOND
 
 
 def test_a_draws_turns_that_are_left_are_given_back(table: BudgetTable) -> None:

@@ -286,6 +286,26 @@ def silent_for_long(spotify: FakeSpotify, path: str = "artists") -> None:
     spotify.reply(f"/v1/{path}", 429, {}, {"Retry-After": "7200"})
 
 
+def test_who_has_no_name_is_nobody_to_ask_about(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    """Spotify did not know an artist whom no track has shown."""
+    charted = known(zones, spotify, [1])
+    zones.lake.replace(
+        "artists",
+        MONTH,
+        "artists",
+        lambda before: [*before, {**dict.fromkeys(before[0]), "artist_id": artist_id(9)}],
+    )
+    load(zones, [track(9)], NORWAY_CHART | {"chart": "daily-SE"})
+
+    told = enrich()
+
+    assert told["status"] == "enriched"
+    assert artist_id(9) in {row["artist_id"] for row in zones.rows("artists")}
+    assert publish(charted)["status"] == "published"
+
+
 @pytest.mark.parametrize("several", [True, False])
 def test_an_artist_waits_for_spotifys_answer(
     several: bool, zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz

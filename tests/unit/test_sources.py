@@ -186,16 +186,6 @@ def test_a_long_wait_is_told_and_kept(api: KeylessApi, provider: Provider) -> No
     assert ask(api) == {}
 
 
-def test_somebody_elses_wait_is_kept(api: KeylessApi, provider: Provider) -> None:
-    api.hold_until(NOW + timedelta(seconds=20))
-    api.hold_until(NOW + timedelta(seconds=10))
-
-    with pytest.raises(RateLimitedError, match=r"wait 20 s\.$"):
-        ask(api)
-
-    assert provider.requests == []
-
-
 @pytest.mark.parametrize(
     ("status", "body", "error", "text"),
     [

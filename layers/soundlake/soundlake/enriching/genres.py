@@ -162,10 +162,7 @@ def _artists(lake: Lake, artist_ids: Sequence[str], rows: Mapping[str, Row]) -> 
 
 
 def _rows(raw: Raw, lake: Lake, day: date, names: list[str]) -> dict[str, Row]:
-    """The artists' rows, with what answers tell that they do not name yet.
-
-    Whom Spotify does not know has a row without a name, by which nobody can be found.
-    """
+    """The rows of artists with a name, with what answers tell that they do not name yet."""
     rows: dict[str, Row] = {}
     for _, table in sorted(lake.by_month("artists", _COLUMNS).items()):
         for row in table.to_pylist():

@@ -99,10 +99,6 @@ class KeylessApi:
         heard = self._web.heard_time()
         return heard.date() if heard else None
 
-    def hold_until(self, until: datetime) -> None:
-        """Send nothing before `until` (UTC): another process was told to wait so long."""
-        self._blocked_until = max(until, self._blocked_until or until)
-
     def begin(self) -> None:
         """Count anew."""
         self.requests.clear()
@@ -169,7 +165,7 @@ class KeylessApi:
         rest = timedelta(0)
         if self._sent_at is not None:
             rest = min(self._sent_at + self._spacing - now, self._spacing)
-        if self._limits is not None:
+        if self._limits is not None and self._spacing:
             rest = max(rest, self._next_turn(self._limits, now) - now)
         if rest > timedelta(0):
             self._sleep(rest.total_seconds())

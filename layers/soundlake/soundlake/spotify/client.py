@@ -137,10 +137,6 @@ class Spotify:
         """This machine's time (UTC), which the ends of tokens and waits are kept in."""
         return self._clock()
 
-    def hold_until(self, until: datetime) -> None:
-        """Send nothing before `until` (UTC): another process was told to wait so long."""
-        self._blocked_until = max(until, self._blocked_until or until)
-
     def begin(self, draw: Callable[[], Page] | None) -> None:
         """Count anew, and ask `draw` for a page of requests whenever there is none; None for none.
 

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from soundlake.abilities import Abilities, Ability, Finding
-from soundlake.store.budget import MAX_AGE
 from soundlake.store.items import dynamodb_client, read, written
 from soundlake.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+MAX_AGE = timedelta(seconds=30)  # how long this process believes what it read
 _PROBED_AT = "probed_at"
 _PROBE_WANTED = "probe_wanted"
 

@@ -37,7 +37,6 @@ from soundlake.times import format_time, parse_time
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MAX_AGE = timedelta(seconds=30)  # how long this process believes what it read of an app's abilities
 MOST_SLEPT = timedelta(seconds=2)  # whose turn is later is told so, and takes no place
 # No process takes turns so far ahead: where the next one is, a clock was wrong.
 _MOST_AHEAD = timedelta(minutes=15)
