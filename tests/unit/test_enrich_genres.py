@@ -262,22 +262,6 @@ def test_without_anybody_to_ask_about_there_is_no_note(
     assert enrich()["notes"] == []
 
 
-def test_whom_the_table_has_no_name_of_is_asked_about_by_nobody(
-    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
-) -> None:
-    known(zones, spotify, (1, 2))
-
-    def nameless(before: list[Row]) -> list[Row]:
-        return [row | {"name": None} if row["name"] == "Artist 1" else row for row in before]
-
-    zones.lake.replace("artists", MONTH, "artists", nameless)
-
-    result = enrich()
-
-    assert (result["notes"], result["asked"], result["left"]) == ([], {ALL: 1}, {})
-    assert musicbrainz.asked == [isrc(2), 'artist:"Artist 2"']
-
-
 # Spotify is asked first, or refuses.
 
 
