@@ -418,7 +418,7 @@ def app(
     access.again(target, given["client_id"], machines.now())
     address = connecting.redirect_uri(connecting.PORT)
     click.echo(f"Next: list {address} among the app's redirect URIs at Spotify, and run")
-    click.echo("./soundlake connect.")
+    click.echo("./soundlake connect; ./soundlake doctor finds out what Spotify lets the app do.")
 
 
 @main.command()

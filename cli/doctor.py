@@ -168,4 +168,4 @@ def _account_lines(found: Mapping[str, Any]) -> Iterator[str]:
 def _contact_line(contact: str | None) -> str:
     if contact:
         return f"{contact}, told to open sources."
-    return "None, so sources that want one are not asked; set Contact in samconfig.toml."
+    return "None, so sources that want one are not asked; set Contact (docs/sources.md)."

@@ -4,18 +4,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from soundlake.enriching.progress import Outlook, outlook
-from soundlake.enriching.queue import KINDS
 from soundlake.store.objects import Bucket
-from soundlake.store.queue import QueueStore
 
 from cli.errors import Trouble
 from cli.target import Target
 
 Facts = dict[str, Any]
 
+# In the order in which they are looked up.
 _NAMES: Final[Mapping[str, str]] = {
+    "tracks": "tracks",
     "audio_features": "audio features",
+    "artists": "artists",
+    "albums": "albums",
     "audio_analysis": "audio analyses",
+    "genres": "artists' genres",
 }
 
 
@@ -26,11 +29,14 @@ def facts(target: Target) -> Facts:
     `empty_on` is the day on which nothing of a kind is left at the present rate, null for never.
     Raises Trouble where the queue is damaged.
     """
+    # It loads pyarrow, which no other command needs.
+    from soundlake.store.queue import QueueStore  # noqa: PLC0415
+
     store = QueueStore(Bucket(target.output("DataBucket"), target.s3))
     days = store.read().days
     if store.problem:
         raise Trouble(store.problem)
-    looks = {kind: found for kind in KINDS if (found := outlook(days, kind)) is not None}
+    looks = {kind: found for kind in _NAMES if (found := outlook(days, kind)) is not None}
     return {
         "as_of": days[-1].day.isoformat() if days else None,
         "left": sum(each.left for each in looks.values()),

@@ -189,7 +189,10 @@ def _switch(plan: Plan, state: Running, say: Say) -> None:
             f"The local Spotify did not change its access mode to {plan.access}; run "
             "./soundlake down and start again."
         ) from error
-    say(f"The local Spotify's access mode is now {plan.access}.")
+    say(
+        f"The local Spotify's access mode is now {plan.access}; ./soundlake doctor has the lake "
+        "find that out."
+    )
 
 
 def access(state: Running) -> str:

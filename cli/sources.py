@@ -94,14 +94,17 @@ def contact(target: Target) -> str | None:
 
 
 def lines(found: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Say `facts`, a line each."""
+    """Say `facts`, a line each; terms that several have, the first time."""
+    told = set[str]()
     for one in found:
         how = "on" if one["on"] else f"off (not in {one['parameter']})"
         if one["on"] and one["refused"]:
             how = "on, but Spotify refuses it to this app"
         elif one["on"] and one["lacks_contact"]:
             how = "on, but not asked without a Contact"
-        yield f"{one['gives']} from {one['source']}: {how}; {one['terms']}."
+        terms = "" if one["terms"] in told else f"; {one['terms']}"
+        told.add(one["terms"])
+        yield f"{one['gives']} from {one['source']}: {how}{terms}."
 
 
 CONTACT: Final = re.compile(r"none|[!-'*-?A-~]+@[!-'*-?A-~]+\.[!-'*-?A-~]+|https://[!-'*-~]+")

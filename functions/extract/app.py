@@ -19,7 +19,9 @@ from soundlake.sources.charts import ordered
 from soundlake.spotify.errors import (
     BadAnswerError,
     ExpiredTokenError,
+    NoPremiumError,
     NotFoundError,
+    NotRegisteredError,
     RefusedError,
     SpotifyError,
 )
@@ -98,7 +100,8 @@ class _Work:
                 raise
             except (NotFoundError, RefusedError) as error:
                 not_shown = not_shown or error
-                if source.name == "spotify":
+                of_the_app = isinstance(error, NoPremiumError | NotRegisteredError)
+                if source.name == "spotify" and not of_the_app:
                     asking.doubted()
         if not_shown is not None:
             raise not_shown

@@ -158,7 +158,7 @@ def test_a_development_app_is_told_every_refusal(target: Target, functions: Fake
     ]
     (several,) = [line.split() for line in lines if line.startswith(" several at once")]
     assert several[3:] == ["no", "2026-02-11", "asked", "for", "several"]
-    assert "audio features from spotify: on, but Spotify refuses it to this app;" in text
+    assert "audio features from spotify: on, but Spotify refuses it to this app." in text
     assert lines[-1] == "Nothing is to be done."
 
 
@@ -297,7 +297,7 @@ def said(target: Target, *refused: str) -> list[str]:
 
 
 def test_sources_are_told_with_their_terms(target: Target) -> None:
-    assert [line.partition(";")[0] for line in said(target)] == [
+    assert [line.partition(";")[0].rstrip(".") for line in said(target)] == [
         "charts from spotify: on",
         "charts from files: on",
         "charts from kworb: off (not in ChartSources)",
@@ -309,6 +309,7 @@ def test_sources_are_told_with_their_terms(target: Target) -> None:
         assert said(target)[-1].startswith(
             "audio features from reccobeats: off (not in FeatureSources); free and without a key"
         )
+    assert sum("developer.spotify.com/policy" in line for line in said(target)) == 1
     for one in sources.SOURCES:
         assert "https://" in one.terms or "charts.spotify.com" in one.terms
         assert not one.terms.endswith(".")

@@ -264,7 +264,10 @@ def test_a_local_spotify_that_runs_is_switched(
     state, started = services.up(_plan(spotify, "development"), said.append)
     assert started is False
     assert spotify.control.settings.mode == services.access(state) == "development"
-    assert said == ["The local Spotify's access mode is now development."]
+    assert said == [
+        "The local Spotify's access mode is now development; ./soundlake doctor has the lake find "
+        "that out."
+    ]
 
     # The same again says nothing, and one who does not ask leaves it as it is.
     services.up(_plan(spotify, "development"), said.append)

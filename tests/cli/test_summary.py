@@ -76,6 +76,8 @@ def test_what_is_left_for_later_runs_is_told_in_a_line() -> None:
     starved.daily.enrich = {"left": {"albums": 1200, "audio_features": 34}}
 
     assert "Queue   1,234 left for later runs: 1,200 albums, 34 audio features." in printed(starved)
+    starved.daily.enrich = {"left": {"genres": 5}}
+    assert "Queue   5 left for later runs: 5 artists' genres." in printed(starved)
 
 
 def test_failures_are_shown_with_their_reasons() -> None:

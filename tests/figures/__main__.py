@@ -16,15 +16,13 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 from rich.console import Console
 
 from cli.home import ROOT
-from local.spotify.settings import Mode
 from tests.figures import budget, report, work
 from tests.figures.budget import Plan
-from tests.figures.counted import MODES, Case
+from tests.figures.counted import MODES, MONTHS, Case
 from tests.figures.days import days_world, made_up_file
 from tests.stack.conftest import REAL_DAY
 
@@ -63,7 +61,7 @@ def _requests(path: Path, given: argparse.Namespace, facts: dict[str, str], show
     todo: dict[str, Callable[[], list[Case]]] = {}
     for mode, charts in MODES:
         todo[f"{mode}, charts from {charts}: two days"] = partial(work.days, path, mode, charts)
-    for mode in get_args(Mode):
+    for mode in MONTHS:
         todo[f"{mode}: a month"] = partial(work.month, path, mode, given.days)
     chosen = {name: each for name, each in todo.items() if given.only in name}
     found = work.done(chosen, given.processes, show)

@@ -6,7 +6,7 @@ Spotify counts the quota and locks out whoever exceeds it, as Spotify does.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -45,6 +45,7 @@ class Plan:
     falls_on: int | None = None
     falls_to: int = 0
     older: int = OLDER
+    only: tuple[str, ...] = ()  # countries whose charts there are; all where it is empty
 
     def quota_on(self, number: int) -> int:
         """Spotify's quota on a day, the first of which is 1."""
@@ -99,7 +100,12 @@ class Day:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"day": self.day.isoformat(), "waiting": self.waiting}
+        return asdict(self) | {"day": self.day.isoformat()}
+
+    @classmethod
+    def read(cls, known: dict[str, Any]) -> "Day":
+        """What `as_dict` gave."""
+        return cls(**known | {"day": date.fromisoformat(known["day"])})
 
 
 # What a look-up answers once: a track without features is asked about all the same.
@@ -107,20 +113,18 @@ DETAILS = ("tracks", "albums", "artists", "features asked")
 COVERAGE = (*DETAILS[:3], "features", "plays with features", "genres")
 
 
-def simulate(path: Path, plan: Plan) -> list[Day]:
-    """Live through the days of a plan."""
-    world = days_world(path, plan.days, older=plan.older)
+def simulate(path: Path, plan: Plan) -> Iterator[Day]:
+    """Live through the days of a plan, one after the other."""
+    world = days_world(path, plan.days, older=plan.older, only=plan.only)
     listening = Listening(world, plan.days)
     limited = Settings(mode="development", daily_quota=plan.quota)
     lake = DaysLake(world, limited, {"DAILY_REQUESTS": str(plan.told), "CONTACT": CONTACT})
-    found = []
     with lake.opened():
         lake.control.history = listening
         lake.charts_csv([one for one in world.charts if one.country == _country(world)])
         for number, day in enumerate(sorted(world.pages), 1):
             lake.control.set_access(daily_quota=plan.quota_on(number))
-            found.append(_live(lake, listening, Day(number, day, plan.quota_on(number))))
-    return found
+            yield _live(lake, listening, Day(number, day, plan.quota_on(number)))
 
 
 def _country(world: DaysWorld) -> str:

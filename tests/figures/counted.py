@@ -25,8 +25,11 @@ MODES: tuple[tuple[Mode, Charts], ...] = (
     ("development", "files"),
     ("development", "kworb"),
 )
+MONTHS: tuple[Mode, ...] = ("extended", "development")  # in which a listener's month is lived
 CONTACT = "you@example.org"
-SOURCES = {"kworb": {"CHART_SOURCES": "spotify,kworb", "CONTACT": CONTACT}}
+SOURCES = {
+    "kworb": {"CHART_SOURCES": "spotify,kworb", "CONTACT": CONTACT, "GENRE_SOURCES": "spotify"}
+}
 UNLIMITED = {"DAILY_REQUESTS": "0"}  # what a quota does is shown by the budget
 RUNS = (timedelta(hours=12, minutes=30), timedelta(hours=16, minutes=30), timedelta(hours=20.5))
 CAPTURES = tuple(timedelta(minutes=7 + 20 * number) for number in range(72))

@@ -1,5 +1,6 @@
 """The work of many minutes, in processes of its own."""
 
+import json
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.home import ROOT
 from local.spotify.settings import Mode
 from tests.figures import budget, counted
 from tests.figures.budget import Day, Plan
 from tests.figures.counted import Case, Charts
+
+FOLDER = ROOT / ".soundlake" / "figures"
 
 
 def days(path: Path, mode: Mode, charts: Charts) -> list[Case]:
@@ -26,8 +30,14 @@ def month(path: Path, mode: Mode, days: int) -> list[Case]:
 
 
 def lived(path: Path, plan: Plan, days: int) -> list[Day]:
-    """A month under a quota."""
-    return budget.simulate(path, plan.of(days))
+    """A month under a quota; each day is written down as it ends, so that a look can be had."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    found = []
+    with (FOLDER / f"{plan.name}.jsonl").open("w", encoding="utf-8") as file:
+        for day in budget.simulate(path, plan.of(days)):
+            found.append(day)
+            print(json.dumps(day.as_dict()), file=file, flush=True)
+    return found
 
 
 def done[T](todo: Mapping[str, Callable[[], T]], processes: int, show: Console) -> dict[str, T]:

@@ -37,6 +37,7 @@ MODULES = (
     "rounds",
     "quota",
     "features",
+    "genres",
     "entities",
     "activity",
     "sections",

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 import pytest
-from soundlake.abilities import PROBE_AGAIN, Ability
+from soundlake.abilities import DOUBT_AGAIN, PROBE_AGAIN, Ability
 
 from cli import doctor
 from local.spotify.settings import Mode
@@ -152,7 +152,7 @@ def test_access_that_is_lost_and_given_back_is_noticed(unknown: Trial) -> None:
     """Lost, by the answers; given back, by the probe of the thirtieth day."""
     stack = unknown.stack
     ident = stack.lake.facts.client["id"]
-    trials.knows_all(stack, now())
+    trials.knows_all(stack, now() - DOUBT_AGAIN)
     switch(stack, "development")
 
     surprised = unknown.run("daily")

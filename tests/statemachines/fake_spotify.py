@@ -1,4 +1,6 @@
-"""A small made-up Spotify in this process, a ReccoBeats and a kworb.net: they answer as prepared.
+"""A small made-up Spotify in this process, beside it a ReccoBeats, a kworb.net and a MusicBrainz.
+
+They answer as prepared.
 
 Everything in it is invented. It answers as https://developer.spotify.com/documentation/web-api
 describes, for the requests that Soundlake makes, and counts them.
@@ -13,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import responses
 from requests import PreparedRequest
@@ -24,16 +26,19 @@ API = "https://api.spotify.com/v1"
 ACCOUNTS = "https://accounts.spotify.com"
 RECCOBEATS_API = "https://api.reccobeats.com/v1"
 KWORB_SITE = "https://kworb.net"
+MUSICBRAINZ_API = "https://musicbrainz.org/ws/2"
 CLIENT_ID = "made-up-client"
 CLIENT_SECRET = "made-up-client-secret"
 REFRESH_TOKEN = "made-up-refresh-token"
 NOW = datetime(2025, 3, 5, 12, 30, tzinfo=UTC)
 PLAYED = "me/player/recently-played"
 FEATURES = "audio-features"
+TRACKS = "tracks"
 ALBUMS = "albums"
 ARTISTS = "artists"
 TOKEN = "api/token"
 RECCOBEATS = "reccobeats/audio-features"
+MUSICBRAINZ = "musicbrainz"
 
 Reply = tuple[int, dict[str, str], str]
 
@@ -102,6 +107,19 @@ def reccobeats_features(track_id: str) -> dict[str, Any]:
     return {"id": "00000000-0000-4000-8000-000000000000", "href": address} | known
 
 
+def musicbrainz_isrc(isrc: str) -> dict[str, Any]:
+    (artist,) = track(int(isrc[-5:]))["artists"]
+    found = musicbrainz_artist(artist["name"])
+    credited = {"name": found["name"], "joinphrase": "", "artist": found}
+    return {"isrc": isrc, "recordings": [{"title": "A recording", "artist-credit": [credited]}]}
+
+
+def musicbrainz_artist(name: str) -> dict[str, Any]:
+    """An artist whose id is the name, as nothing here needs another one."""
+    genres = [{"name": "joik", "count": 1}, {"name": "pop", "count": 2}]
+    return {"id": name, "name": name, "genres": genres}
+
+
 def analysis(track_id: str) -> dict[str, Any]:
     part = {"loudness": -7.0, "tempo": 120.0, "key": 7, "mode": 1, "time_signature": 4}
     sound = {"duration": 0.5, "loudness_max": -5.0, "pitches": [0.5] * 12, "timbre": [1.0] * 12}
@@ -112,17 +130,22 @@ def analysis(track_id: str) -> dict[str, Any]:
     }
 
 
+def looked_up(track_id: str) -> dict[str, Any]:
+    return track(int(track_id.removeprefix("track")))
+
+
 def album(ident: str) -> dict[str, Any]:
     return {"id": ident, "name": "Album", "label": "Label", "external_ids": {"upc": "1"}}
 
 
 def artist(ident: str) -> dict[str, Any]:
-    return {"id": ident, "name": "Artist", "genres": ["made up"], "followers": {"total": 1}}
+    return {"id": ident, "name": "Artist", "followers": {"total": 1}}
 
 
 # What is asked for with several ids: the name of the answers' list, and what makes one.
 SEVERAL: dict[str, tuple[str, Callable[[str], Any]]] = {
     FEATURES: ("audio_features", features),
+    TRACKS: (TRACKS, looked_up),
     ALBUMS: (ALBUMS, album),
     ARTISTS: (ARTISTS, artist),
 }
@@ -150,7 +173,8 @@ class FakeSpotify:
     """`next_answers(path, ...)` come first, each once; then what `playlists` and `plays` hold.
 
     ReccoBeats' path is `RECCOBEATS`; of features, it knows those of all tracks but number 2. All
-    that is asked of `kworb` is listed with its host.
+    that is asked of `kworb` is listed with its host, and of MusicBrainz as `MUSICBRAINZ`, which
+    knows every artist by ISRC. Spotify names each artist's `genres`.
     """
 
     now: datetime = NOW
@@ -160,6 +184,7 @@ class FakeSpotify:
     playlists: dict[str, list[Any]] = field(default_factory=dict)
     plays: list[dict[str, Any]] = field(default_factory=list)
     user: dict[str, str] = field(default_factory=lambda: {"id": "made-up-listener"})
+    genres: list[str] = field(default_factory=lambda: ["made up"])
     requests: list[str] = field(default_factory=list)
     kworb: FakeKworb = field(init=False)
     _next: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
@@ -183,6 +208,9 @@ class FakeSpotify:
         mock.add_callback(
             responses.GET, re.compile(f"{re.escape(KWORB_SITE)}/.*"), self._kworb, content_type=None
         )
+        mock.add_callback(
+            responses.GET, re.compile(f"{re.escape(MUSICBRAINZ_API)}/.*"), self._musicbrainz
+        )
         return mock
 
     def _kworb(self, request: PreparedRequest) -> Any:
@@ -195,6 +223,15 @@ class FakeSpotify:
         ids = parse_qs(urlsplit(str(request.url)).query)["ids"][0].split(",")
         known = [reccobeats_features(each) for each in ids if each != spotify_id("track", 2)]
         status, headers, body = queue.popleft() if queue else answer(200, {"content": known})
+        return status, {"Date": format_datetime(self.now, usegmt=True)} | headers, body
+
+    def _musicbrainz(self, request: PreparedRequest) -> Reply:
+        self.requests.append(MUSICBRAINZ)
+        queue = self._next[MUSICBRAINZ]
+        path = unquote(urlsplit(str(request.url)).path)
+        kind, asked = path.removeprefix("/ws/2/").split("/")
+        known = musicbrainz_isrc(asked) if kind == "isrc" else musicbrainz_artist(asked)
+        status, headers, body = queue.popleft() if queue else answer(200, known)
         return status, {"Date": format_datetime(self.now, usegmt=True)} | headers, body
 
     def _reply(self, request: PreparedRequest) -> Reply:
@@ -217,7 +254,8 @@ class FakeSpotify:
         if path in SEVERAL:
             ids = parse_qs(urlsplit(str(request.url)).query)["ids"][0].split(",")
             name, make = SEVERAL[path]
-            return answer(200, {name: [make(each) for each in ids]})
+            named = {"genres": self.genres} if path == ARTISTS else {}
+            return answer(200, {name: [make(each) | named for each in ids]})
         kind, _, playlist_id = path.partition("/")
         if kind == "audio-analysis":
             return answer(200, analysis(playlist_id))

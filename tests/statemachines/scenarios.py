@@ -22,6 +22,7 @@ from tests.statemachines.fake_spotify import (
     ALBUMS,
     CLIENT_ID,
     FEATURES,
+    MUSICBRAINZ,
     PLAYED,
     RECCOBEATS,
     TOKEN,
@@ -851,6 +852,39 @@ def reccobeats_down(world: World) -> None:
 def reccobeats_lies(world: World) -> None:
     world.spotify.next_answers(FEATURES, refused())
     world.spotify.next_answers(RECCOBEATS, answer(200, "<html>"))
+    world.run("daily", ONE)
+
+
+def silent_about_genres(world: World) -> None:
+    """Spotify names nobody's genres, and MusicBrainz may be asked; a day's first run was."""
+    world.told(CONTACT="me@example.org", SOURCE_SPACING="0")
+    world.spotify.genres = []
+    world.run("daily", ONE)
+
+
+@scenario
+def genres_from_musicbrainz(world: World) -> None:
+    """Publish fails the run that asks, and the next one makes up for it."""
+    silent_about_genres(world)
+    world.before("Publish", raising(RuntimeError("made up"), times=3))
+    world.run("daily", ONE)
+    world.run("daily", ONE)
+
+
+@scenario
+def musicbrainz_busy_and_lying(world: World) -> None:
+    silent_about_genres(world)
+    world.spotify.next_answers(MUSICBRAINZ, unavailable())
+    world.run("daily", ONE)
+    world.spotify.next_answers(MUSICBRAINZ, *(answer(200, {"error": "broken"}) for _ in range(3)))
+    world.run("daily", ONE)
+    world.run("daily", ONE)
+
+
+@scenario
+def genres_without_a_contact(world: World) -> None:
+    world.spotify.genres = []
+    world.run("daily", ONE)
     world.run("daily", ONE)
 
 

@@ -17,6 +17,7 @@ from tests.statemachines.fake_spotify import (
     ALBUMS,
     ARTISTS,
     FEATURES,
+    MUSICBRAINZ,
     PLAYED,
     RECCOBEATS,
     TOKEN,
@@ -475,7 +476,7 @@ def test_kworb_is_waited_for_and_a_page_of_another_country_refused() -> None:
     run = told.run
 
     assert (run.status, run.waits) == ("FAILED", [("WaitForSpotify", 60)] * 2)
-    assert _became(run) == {NO: ("loaded", "2025-03-03"), SE: ("failed", None)}
+    assert _days(told) == {(NO, DAY): "loaded", (SE, DAY): "failed"}
     assert "daily-SE (Extract: kworb.net's page of daily-SE is headed 'Norway'" in str(run.cause)
     assert {row["chart"] for row in told.rows(ENTRIES)} == {NO}
 
@@ -604,6 +605,47 @@ def test_what_spotify_refuses_comes_from_reccobeats_and_nothing_has_failed() -> 
     assert _sources(told) == ["reccobeats", "spotify", "reccobeats"]
     (profile,) = told.rows("country_profiles")
     assert (profile["tracks_with_features"], profile["coverage"]) == (3, 1.0)
+
+
+def _genres(told: Story) -> set[tuple[str | None, str]]:
+    """Who knows the artists' genres, and which."""
+    rows = told.rows("artists")
+    assert len(rows) == 3
+    return {(row["genres_source"], ", ".join(row["genres"])) for row in rows}
+
+
+def test_genres_that_spotify_does_not_name_come_from_musicbrainz_and_are_asked_for_once() -> None:
+    told = story("genres_from_musicbrainz")
+    first, second, third = told.runs
+    assert [run.status for run in told.runs] == ["SUCCEEDED", "FAILED", "SUCCEEDED"]
+    assert first.requests.count(MUSICBRAINZ) == 0
+    assert second.requests == [MUSICBRAINZ] * 6
+    assert (third.requests, third.output["enrich"]["notes"]) == ([], [])
+    assert _genres(told) == {("musicbrainz", "pop, joik")}
+
+
+def test_whatever_musicbrainz_does_is_a_note_and_the_next_run_asks() -> None:
+    told = story("musicbrainz_busy_and_lying")
+    _, busy, lying, well = told.runs
+    assert [run.status for run in told.runs] == ["SUCCEEDED"] * 4
+    assert [run.path for run in told.runs] == [DONE] * 4
+    assert busy.output["enrich"]["notes"] == [
+        "MusicBrainz's rate limit: wait 30 s. The next run asks again."
+    ]
+    assert (busy.requests, busy.waits) == ([MUSICBRAINZ], [])
+    (note,) = lying.output["enrich"]["notes"]
+    assert note.startswith("MusicBrainz' ISRC: isrc: field required. ")
+    assert lying.requests == [MUSICBRAINZ] * 3
+    assert well.output["enrich"]["notes"] == []
+    assert _genres(told) == {("musicbrainz", "pop, joik")}
+
+
+def test_without_a_contact_nobody_is_asked_for_genres_and_the_run_says_so() -> None:
+    told = story("genres_without_a_contact")
+    (note,) = told.run.output["enrich"]["notes"]
+    assert note.startswith("musicbrainz was not asked for the genres of 3 artists: ")
+    assert (told.run.status, told.run.requests) == ("SUCCEEDED", [])
+    assert _genres(told) == {(None, "")}
 
 
 def test_enrich_waits_as_long_as_reccobeats_asks() -> None:

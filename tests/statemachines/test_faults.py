@@ -1,9 +1,9 @@
 """Every provider down, slow, lying, with a changed column, or telling of something else.
 
 The daily machine runs with its own functions against the local providers: after a good day, each
-following day has a fault in its first run and none in the second. The run with the fault ends as it
-should and names it; no row that was known changes, and none is wrong; the run after it makes up for
-what is missing.
+following day's run has a fault. It ends as it should and names it; no row that was known changes,
+and none is wrong. A run without faults then makes up for what is missing: of charts on the same
+day, since nobody shows a past day's, of all else on the last one.
 """
 
 import json
@@ -22,6 +22,7 @@ from tests.figures.lake import Change, DaysLake, Row
 from tests.statemachines.engine import Execution
 
 CHARTS = ("NO", "SE")
+SHOWN_TODAY = {"Spotify's charts"}
 NEW = 0.2  # of a day's tracks: several on the charts that are read
 FIRST, SECOND = timedelta(hours=12, minutes=30), timedelta(hours=16, minutes=30)
 WELL, FAILED = "SUCCEEDED", "FAILED"
@@ -116,7 +117,7 @@ FAULTS: dict[str, tuple[str, Sequence[Fault]]] = {
             slow(f"{SPOTIFY_UNREACHED}albums (ReadTimeout)."),
             lying("Enrich: albums: albums: field required"),
             no_json("Enrich: /v1/albums: the answer is not JSON"),
-            Fault("renamed", "Enrich: albums: albums: field required", change=renamed("albums")),
+            Fault("renamed", "Enrich: albums", change=renamed("albums")),
             Fault("another's", "Enrich: albums: ", change=other("id")),
         ],
     ),
@@ -127,7 +128,7 @@ FAULTS: dict[str, tuple[str, Sequence[Fault]]] = {
             slow(f"{SPOTIFY_UNREACHED}artists (ReadTimeout)."),
             lying("Enrich: artists: artists: field required"),
             no_json("Enrich: /v1/artists: the answer is not JSON"),
-            Fault("renamed", "artists: artists: field required", change=renamed("artists")),
+            Fault("renamed", "Enrich: artists", change=renamed("artists")),
             Fault("another's", "Enrich: artists: ", change=other("id")),
         ],
     ),
@@ -160,6 +161,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_up_file(tmp_path_factory.mktemp("faults") / "made-up-day.csv")
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("provider", FAULTS)
 def test_a_fault_is_named_costs_nothing_known_and_is_made_up_for(provider: str, day: Path) -> None:
     path, faults = FAULTS[provider]
@@ -180,11 +182,12 @@ def test_a_fault_is_named_costs_nothing_known_and_is_made_up_for(provider: str, 
             )
             _hold(before, _everything(lake), what)
             _true(lake, world, what)
-            run = lake.daily(midnight(date) + SECOND)
-            assert (run.status, run.cause) == (WELL, None), what
-            _hold(before, _everything(lake), what)
-            _true(lake, world, what)
-            _whole(lake, world, what, features=provider != "ReccoBeats")
+            if provider in SHOWN_TODAY or fault is faults[-1]:
+                run = lake.daily(midnight(date) + SECOND)
+                assert (run.status, run.cause) == (WELL, None), what
+                _hold(before, _everything(lake), what)
+                _true(lake, world, what)
+                _whole(lake, world, what, features=provider != "ReccoBeats")
 
 
 def _stand(lake: DaysLake, provider: str) -> None:

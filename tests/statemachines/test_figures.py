@@ -26,6 +26,8 @@ from tests.figures.memory import MemoryBucket
 from tests.statemachines.engine import client
 from tests.template.translated import REGION
 
+CHARTS = ("NO", "SE")
+
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -36,42 +38,43 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_small_day_and_the_next_ask_the_least(day: Path) -> None:
-    first, second = counted.days(day, "extended", "spotify")
+    first, second = counted.days(day, "extended", "spotify", CHARTS)
 
     assert first.wrong() == second.wrong() == []
     assert {line.endpoint: line.counted for line in first.lines} == {
-        "playlists/{id}": 6 + 1,  # one of each kind is the probe's
+        "playlists/{id}": 2 + 1,  # one of each kind is the probe's
         "audio-features": 1 + 1,
-        "albums": 4 + 1,
+        "albums": 2 + 1,
         "artists": 1,
-        "audio-analysis/{id}": 50 + 1,
+        "audio-analysis/{id}": 35 + 1,
         "api/token": 3,
     }
     assert (first.more, second.more) == (0, 0)
     assert second.counted < first.counted
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("mode", "charts", "asked"),
     [
         (
             "development_2025",
             "files",
-            {"tracks": 2, "albums": 4 + 1, "artists": 1, "playlists/{id}": 2, "audio-features": 1}
-            | {"audio-analysis/{id}": 1, "reccobeats/audio-features": 2, "api/token": 3},
+            {"tracks": 1, "albums": 2 + 1, "artists": 1, "playlists/{id}": 2, "audio-features": 1}
+            | {"audio-analysis/{id}": 1, "reccobeats/audio-features": 1, "api/token": 3},
         ),
         (
             "development",
             "files",
-            {"tracks/{id}": 67, "albums/{id}": 67 + 1, "artists/{id}": 13, "albums": 1}
+            {"tracks/{id}": 35, "albums/{id}": 35 + 1, "artists/{id}": 13, "albums": 1}
             | {"playlists/{id}": 2, "audio-features": 1, "audio-analysis/{id}": 1}
-            | {"reccobeats/audio-features": 2, "api/token": 3},
+            | {"reccobeats/audio-features": 1, "api/token": 3},
         ),
         (
             "development",
             "kworb",
-            {"kworb.net/country": 6, "kworb.net/robots.txt": 1}
-            | {"tracks/{id}": 76, "albums/{id}": 76 + 1, "artists/{id}": 14, "albums": 1}
+            {"kworb.net/country": 2, "kworb.net/robots.txt": 1}
+            | {"tracks/{id}": 73, "albums/{id}": 73 + 1, "artists/{id}": 14, "albums": 1}
             | {"playlists/{id}": 2, "audio-features": 1, "audio-analysis/{id}": 1}
             | {"reccobeats/audio-features": 2, "api/token": 3},
         ),
@@ -80,7 +83,7 @@ def test_a_small_day_and_the_next_ask_the_least(day: Path) -> None:
 def test_in_development_mode_too(
     mode: Mode, charts: Charts, asked: dict[str, int], day: Path
 ) -> None:
-    first, second = counted.days(day, mode, charts)
+    first, second = counted.days(day, mode, charts, CHARTS)
 
     assert first.wrong() == second.wrong() == []
     assert (first.more, second.more) == (0, 0)
@@ -153,6 +156,41 @@ def test_what_an_answer_carries_is_not_looked_up(day: Path) -> None:
 
 
 # The budget.
+
+
+@pytest.mark.timeout(300)
+def test_three_days_under_a_quota_ask_nothing_in_vain_and_miss_no_capture(day: Path) -> None:
+    plan = budget.Plan("so", days=3, quota=200, told=200, older=60, only=("NO",))
+
+    lived = list(budget.simulate(day, plan))
+
+    assert plan.broken(lived) == []
+    assert [(one.refused, one.failed, one.captures) for one in lived] == [(0, [], 72)] * 3
+    assert [one.believed for one in lived] == [200] * 3
+    for one in lived:
+        # All of it but for the tokens, which Spotify does not count: no more, and hardly less.
+        asked = sum(one.calls[kind] for kind in budget.SPOTIFYS)
+        assert one.most <= 200
+        assert asked >= 190 or sum(one.waiting.values()) <= 30
+    first, _, last = lived
+    assert last.share("albums") > first.share("albums")
+    assert last.share("tracks") > 0.9
+
+
+@pytest.mark.timeout(300)
+def test_a_quota_that_falls_costs_captures_and_is_learned_and_kept_to(day: Path) -> None:
+    plan = budget.Plan(
+        "so", days=3, quota=200, told=200, falls_on=2, falls_to=120, older=60, only=("NO",)
+    )
+
+    lived = list(budget.simulate(day, plan))
+
+    assert plan.broken(lived) == []  # nothing was asked while blocked
+    assert lived[0].missed == 0
+    assert lived[1].refused > 0
+    assert lived[1].missed > 0
+    assert lived[2].believed is not None
+    assert lived[2].believed < 200
 
 
 def test_the_most_in_24_hours_is_of_a_days_own_requests() -> None:

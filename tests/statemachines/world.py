@@ -150,6 +150,7 @@ class World:
         self._inside: str | None = None  # the verb whose handler runs now
         self._providers: dict[str | None, SSMProvider] = {}
         self._clients = _Clients(self)
+        self._slept = timedelta(0)
 
     @contextmanager
     def opened(self) -> Iterator["World"]:
@@ -166,7 +167,7 @@ class World:
             # A wait lasts until the machine's clock says so: it goes with Spotify's here.
             clock = {"clock": lambda: self.spotify.now}
             stack.enter_context(patch.dict(Spotify.__init__.__kwdefaults__, clock))
-            gentle: dict[str, Any] = {**clock, "sleep": lambda _: None}
+            gentle = {"clock": lambda: self.spotify.now + self._slept, "sleep": self._sleep}
             stack.enter_context(patch.dict(KeylessApi.__init__.__kwdefaults__, gentle))
             # Clients cost more time than what they do here; they keep nothing of a world.
             stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
@@ -180,6 +181,10 @@ class World:
             self._furnish(environment)
             yield self
             self._finish()
+
+    def _sleep(self, seconds: float) -> None:
+        """Let the time pass that a gentle client waits for its turn, at no expense."""
+        self._slept += timedelta(seconds=seconds)
 
     def put(self, key: str, body: bytes | str) -> None:
         client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
@@ -231,6 +236,11 @@ class World:
         """Nothing is known of what the app may do."""
         key = {"holder": {"S": f"access#{CLIENT_ID}"}}
         client("dynamodb").delete_item(TableName=access.abilities_table().name, Key=key)
+
+    def told(self, **variables: str) -> None:
+        """The functions are told something else than the template's defaults."""
+        os.environ.update(variables)  # put back with the rest of the environment
+        settings.cache_clear()
 
     def disconnect(self, account: str) -> None:
         before = access.accounts_table().get(account)

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from soundlake import asking
-from soundlake.abilities import Abilities, Ability, Finding
+from soundlake import access, asking
+from soundlake.abilities import DOUBT_AGAIN, PROBE_AGAIN, Abilities, Ability, Finding
 from soundlake.store.abilities import AbilitiesTable
 
 from tests.unit.helpers import BUDGET_TABLE, CLIENT_ID, NOW, FakeSpotify
@@ -57,6 +57,21 @@ def test_what_nobody_has_seen_is_neither_allowed_nor_refused() -> None:
     assert abilities.may(Ability.CHARTS) is False
     assert abilities.may(Ability.SEVERAL) is None
     assert abilities.refused == [Ability.CHARTS]
+
+
+@pytest.mark.parametrize(
+    ("abilities", "why"),
+    [
+        (Abilities(), "nobody has looked yet at all that this app may do"),
+        (Abilities(probed_at=NOW), None),
+        (Abilities(probed_at=NOW, probe_wanted=True), "an answer contradicted what was known"),
+        (Abilities(probed_at=NOW - PROBE_AGAIN + timedelta(milliseconds=1)), None),
+        (Abilities(probed_at=NOW - PROBE_AGAIN), "the last probe is of 2026-10-22"),
+        (Abilities(probed_at=NOW + timedelta(days=1)), None),
+    ],
+)
+def test_a_probe_is_due(abilities: Abilities, why: str | None) -> None:
+    assert abilities.probe_due(NOW) == why
 
 
 def test_nothing_is_known_of_an_app_at_first(table: AbilitiesTable) -> None:
@@ -122,6 +137,35 @@ def test_a_process_reads_again_after_half_a_minute(table: AbilitiesTable, tables
 
     assert soon.may(Ability.CHARTS) is None
     assert later.may(Ability.CHARTS) is False
+
+
+@pytest.mark.parametrize(
+    ("abilities", "wants"),
+    [
+        (Abilities(), True),
+        (Abilities(probed_at=NOW - DOUBT_AGAIN), True),
+        (Abilities(probed_at=NOW - DOUBT_AGAIN + timedelta(milliseconds=1)), False),
+        (Abilities(probed_at=NOW), False),
+        (Abilities(probed_at=NOW + timedelta(milliseconds=1)), True),
+        (Abilities(probed_at=NOW - PROBE_AGAIN, probe_wanted=True), False),
+    ],
+)
+def test_a_doubt_wants_one_probe_a_day(abilities: Abilities, wants: bool) -> None:
+    assert abilities.doubtful(NOW) is wants
+
+
+def test_a_playlist_that_is_gone_for_good_costs_a_probe_a_day(spotify: FakeSpotify) -> None:
+    table, all_found = access.abilities_table(), [finding(each, allowed=True) for each in Ability]
+    asking.doubted()
+    assert asking.abilities().probe_wanted
+
+    table.probed(CLIENT_ID, all_found, NOW)
+    asking.doubted()
+    assert not asking.abilities().probe_wanted
+
+    spotify.pass_time(hours=20)
+    asking.doubted()
+    assert asking.abilities().probe_wanted
 
 
 def test_asking_notes_for_its_own_app(spotify: FakeSpotify) -> None:

@@ -48,9 +48,10 @@ def choose(monkeypatch: pytest.MonkeyPatch, sources: str, contact: str = CONTACT
 
 
 def found_out(allowed: bool) -> None:
-    """What a probe would have noted."""
-    finding = Finding(Ability.CHARTS, allowed, NOW, "GET playlists/{id}")
-    access.abilities_table().probed(CLIENT_ID, [finding], NOW)
+    """What a probe would have noted the day before."""
+    at = NOW - timedelta(days=1)
+    finding = Finding(Ability.CHARTS, allowed, at, "GET playlists/{id}")
+    access.abilities_table().probed(CLIENT_ID, [finding], at)
 
 
 @pytest.fixture
@@ -204,6 +205,36 @@ def test_a_chart_that_nobody_may_be_asked_for_says_what_to_do(
 
     assert (result["status"], result["error"]) == ("unserved", sentence)
     assert (result["requests"], spotify.asked, shown.asked) == ({}, [], [])
+
+
+def test_a_chart_without_a_playlist_is_asked_of_others(
+    kworb: FakeKworb, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found_out(True)
+    kworb.pages[PAGE] = kworb_page()
+    listed = NORWAY_CHART | {"playlist_id": ""}
+
+    assert extract(chart=listed)["raw_keys"] == [KEPT]
+    choose(monkeypatch, "spotify")
+    assert extract(chart=listed)["error"] == (
+        f"The chart list has no playlist of daily-NO. {HAND}, or choose kworb (docs/sources.md)."
+    )
+    assert spotify.asked == []
+
+
+def test_an_app_whose_owner_has_no_premium_wants_no_probe(
+    kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    """That is about all it asks, and is told by every other answer too."""
+    kworb.pages[PAGE] = kworb_page()
+    message = "Active premium subscription required for the owner of the app."
+    spotify.reply(PLAYLIST, 403, {"error": {"status": 403, "message": message}})
+
+    assert extract()["raw_keys"] == [KEPT]
+    assert not asking.abilities().probe_wanted
+    spotify.reply(PLAYLIST, 403, {"error": {"status": 403, "message": "Forbidden"}})
+    assert extract(again=True)["raw_keys"] == [KEPT.replace("/001/", "/002/")]
+    assert asking.abilities().probe_wanted
 
 
 def test_a_chart_that_a_source_does_not_have_is_not_served(shown: FakeKworb) -> None:

@@ -159,6 +159,16 @@ def test_an_empty_file_lacks_its_columns(text: str) -> None:
     assert str(refused.value) == "The chart list lacks the column 'chart'."
 
 
+def test_a_chart_may_have_no_playlist() -> None:
+    """Then other sources are asked for it."""
+    (chart,) = parse_chart_list(chart_list(chart_row(playlist_id="")))
+
+    assert chart.playlist_id == ""
+
+
+PLAYLIST = "22 letters and digits, or nothing where Spotify is not to be asked"
+
+
 def test_a_list_without_rows_is_refused() -> None:
     with pytest.raises(ChartListError) as refused:
         parse_chart_list(chart_list())
@@ -179,9 +189,9 @@ def test_a_list_without_rows_is_refused() -> None:
         ("country_name", "   ", "a name"),
         ("cadence", "hourly", "daily or weekly"),
         ("cadence", "Daily", "daily or weekly"),
-        ("playlist_id", "short", "22 letters and digits"),
-        ("playlist_id", NORWAY + "0", "22 letters and digits"),
-        ("playlist_id", "spotify:playlist:12345", "22 letters and digits"),
+        ("playlist_id", "short", PLAYLIST),
+        ("playlist_id", NORWAY + "0", PLAYLIST),
+        ("playlist_id", "spotify:playlist:12345", PLAYLIST),
         ("enabled", "yes", "true or false"),
         ("enabled", "TRUE", "true or false"),
         ("enabled", "", "true or false"),

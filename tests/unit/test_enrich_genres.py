@@ -243,6 +243,7 @@ def test_without_a_contact_nobody_is_asked_and_one_note_says_what_to_do(
     result = enrich()
 
     assert (result["status"], result["asked"], musicbrainz.asked) == ("enriched", {}, [])
+    assert result["left"] == {}
     (note,) = result["notes"]
     assert note == (
         "musicbrainz was not asked for the genres of 2 artists: it wants to know whom it may write "
@@ -267,6 +268,26 @@ def test_without_anybody_to_ask_about_there_is_no_note(
 def silent_for_long(spotify: FakeSpotify, path: str = "artists") -> None:
     """Spotify answers nothing about artists, and wants no request for two hours."""
     spotify.reply(f"/v1/{path}", 429, {}, {"Retry-After": "7200"})
+
+
+def test_who_has_no_name_is_nobody_to_ask_about(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    """Spotify did not know an artist whom no track has shown."""
+    charted = known(zones, spotify, [1])
+    zones.lake.replace(
+        "artists",
+        MONTH,
+        "artists",
+        lambda before: [*before, {**dict.fromkeys(before[0]), "artist_id": artist_id(9)}],
+    )
+    load(zones, [track(9)], NORWAY_CHART | {"chart": "daily-SE"})
+
+    told = enrich()
+
+    assert told["status"] == "enriched"
+    assert artist_id(9) in {row["artist_id"] for row in zones.rows("artists")}
+    assert publish(charted)["status"] == "published"
 
 
 @pytest.mark.parametrize("several", [True, False])
@@ -347,6 +368,7 @@ def test_a_limit_ends_the_asking_and_the_next_run_goes_on(
     second = enrich()
 
     assert (first["status"], first["asked"]) == ("enriched", {ALL: 1})
+    assert (first["left"], second["left"]) == ({"genres": 1}, {})
     assert first["notes"] == ["MusicBrainz's rate limit: wait 30 s. The next run asks again."]
     assert (second["notes"], second["asked"]) == ([], {ALL: 1})
     assert musicbrainz.asked.count(isrc(1)) == 1
@@ -464,6 +486,8 @@ def test_where_time_is_up_the_next_run_goes_on(
 
     assert first["notes"] == ["Time was up for musicbrainz's genres: the next run goes on."]
     assert (first["asked"], second["asked"]) == ({ALL: 3}, {ALL: 2})
+    assert (first["left"], second["left"]) == ({"genres": 2}, {})
+    assert first["counts"]["left"] == 2
 
 
 class Hurried(FakeContext):

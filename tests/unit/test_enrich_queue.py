@@ -250,6 +250,25 @@ def test_single_look_ups_go_by_plays_and_what_is_left_comes_next(
     assert set(answered(zones).values()) == {1}
 
 
+def test_a_wait_that_no_machine_sits_out_is_a_note_and_the_queue_keeps_what_is_left(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    know(spotify, (1, 2))
+    chart(zones, (1, 2))
+    spotify.reply("/v1/artists", 429, {}, {"Retry-After": "3600"})
+
+    first = enrich()
+    second = enrich()
+    spotify.pass_time(hours=1)
+    third = enrich()
+
+    note = "Spotify's rate limit: wait 3600 s. What is left stays in the queue."
+    assert (first["status"], first["notes"]) == ("enriched", [note])
+    assert (second["status"], second["notes"], second["requests"]) == ("enriched", [note], {})
+    assert first["left"] == second["left"] == {"artists": 2, "albums": 2}
+    assert (third["notes"], third["left"]) == ([], {})
+
+
 def test_the_fewest_requests_ask_for_all_where_several_ids_may_be_asked_for(
     zones: Zones, spotify: FakeSpotify
 ) -> None:

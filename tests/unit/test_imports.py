@@ -17,6 +17,7 @@ DOMAIN = (
     "abilities",
     "refusals",
     "probing",
+    "enriching.progress",
     "accounts",
     "charts",
     "plays",
@@ -37,6 +38,7 @@ DOMAIN = (
     "batches",
     "texts",
     "times",
+    "enriching.queue",
 )
 # And through these each source: what only reads answers asks nobody.
 READS = ("sources.features", "sources.charts")

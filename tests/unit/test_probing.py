@@ -180,6 +180,7 @@ def test_the_worlds_charts_and_those_switched_on_are_asked_for() -> None:
         chart_row("daily-SE"),
         chart_row("daily-GLOBAL", enabled="false"),
         chart_row("weekly-GLOBAL"),
+        chart_row("daily-FI", playlist_id=""),
     ]
 
     def chosen(*numbers: int) -> list[str]:
@@ -187,7 +188,7 @@ def test_the_worlds_charts_and_those_switched_on_are_asked_for() -> None:
 
     assert chosen(0, 1, 2, 3) == [playlist_id("wGLOBAL"), playlist_id("dSE")]
     assert chosen(0, 2) == [playlist_id("dGLOBAL"), playlist_id("dNO")]
-    assert chosen(1) == [playlist_id("dSE"), PLAYLISTS[0]]
+    assert chosen(1) == chosen(1, 4) == [playlist_id("dSE"), PLAYLISTS[0]]
     assert playlists(()) == [*PLAYLISTS]
 
 

@@ -11,6 +11,9 @@ from enum import StrEnum
 
 # What is refused is asked for by nobody but a probe: so late a wider access is noticed at latest.
 PROBE_AGAIN = timedelta(days=30)
+# A playlist that is there no more leaves in doubt what a probe saw. It may be gone for good, so it
+# costs no more than a probe a day.
+DOUBT_AGAIN = timedelta(hours=20)
 
 
 class Ability(StrEnum):
@@ -72,6 +75,12 @@ class Abilities:
                 return "development"
         seen = [each for each in Ability if each in self.findings]
         return ", ".join(f"{'no ' * (each in self.refused)}{each}" for each in seen)
+
+    def doubtful(self, now: datetime) -> bool:
+        """Whether a doubt wants a probe that none wants yet: not so soon after the last one."""
+        if self.probe_wanted:
+            return False
+        return self.probed_at is None or not timedelta(0) <= now - self.probed_at < DOUBT_AGAIN
 
     def probe_due(self, now: datetime) -> str | None:
         """Why all abilities are to be looked at again, or None."""

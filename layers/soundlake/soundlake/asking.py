@@ -154,13 +154,15 @@ def found(ability: Ability, allowed: bool, evidence: str) -> None:
 
 
 def doubted() -> None:
-    """Note that an answer leaves in doubt what is known of the app: a probe is wanted.
+    """Note that an answer leaves in doubt what is known of the app: a probe is wanted, one a day.
 
     Raises MissingSecretError.
     """
     credentials = secrets.app_credentials(settings().parameter_prefix)
     at = _client(credentials).machine_time()
-    access.abilities_table().want_probe(credentials.client_id, at)
+    table = access.abilities_table()
+    if table.abilities(credentials.client_id, at).doubtful(at):
+        table.want_probe(credentials.client_id, at)
 
 
 class _Turns:

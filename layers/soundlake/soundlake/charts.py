@@ -25,7 +25,7 @@ _PATTERNS = {
     "country": re.compile(r"GLOBAL|[A-Z]{2}"),
     "country_name": re.compile(r".*\S.*"),
     "cadence": re.compile(r"daily|weekly"),
-    "playlist_id": re.compile(r"[0-9A-Za-z]{22}"),
+    "playlist_id": re.compile(r"([0-9A-Za-z]{22})?"),
     "enabled": re.compile(r"true|false"),
 }
 _EXPECTED = {
@@ -33,7 +33,7 @@ _EXPECTED = {
     "country": "an ISO 3166-1 alpha-2 code in capitals, or GLOBAL",
     "country_name": "a name",
     "cadence": "daily or weekly",
-    "playlist_id": "22 letters and digits",
+    "playlist_id": "22 letters and digits, or nothing where Spotify is not to be asked",
     "enabled": "true or false",
 }
 
@@ -48,7 +48,10 @@ class UnknownChartError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart that may be read: a country's (or the world's) daily or weekly list."""
+    """One chart that may be read: a country's (or the world's) daily or weekly list.
+
+    Without a `playlist_id` it is Spotify's all the same, but Spotify cannot be asked for it.
+    """
 
     chart: str
     country: str

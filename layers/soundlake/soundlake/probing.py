@@ -63,7 +63,7 @@ class Probed:
 def playlists(charts: Iterable[Chart]) -> list[str]:
     """The two playlists to ask for: the world's charts first, and those that are switched on."""
     ordered = sorted(charts, key=lambda each: (not each.enabled, each.country != WORLD))
-    listed = dict.fromkeys([each.playlist_id for each in ordered])
+    listed = dict.fromkeys([each.playlist_id for each in ordered if each.playlist_id])
     return [*listed, *PLAYLISTS][:2]
 
 

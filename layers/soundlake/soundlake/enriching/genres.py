@@ -5,7 +5,7 @@ say best who they are.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -40,9 +40,13 @@ _COLUMNS = ["artist_id", "name", "genres", "detail_raw_key", "genres_source", "g
 
 @dataclass(slots=True)
 class Told:
-    """Of how many artists each source has settled what it knows, and what is worth telling."""
+    """Of how many artists each source has settled what it knows, and what is worth telling.
+
+    `left` are those whom a source is still to be asked about.
+    """
 
     asked: Counter[str] = field(default_factory=Counter)
+    left: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -103,13 +107,13 @@ class _Asking:
         waiting = any(not asked_keys(row) for row in rows)
         return waiting and self.clients.abilities().may(Ability.CATALOGUE) is False
 
-    def _ask(self, source: GenreSource, artists: Iterable[Artist]) -> list[Row]:
+    def _ask(self, source: GenreSource, artists: Sequence[Artist]) -> list[Row]:
         """What a source tells of these artists, as far as time and its patience go."""
         answers = Answers(GENRES[source.name], self.raw, self.lake)
         kept: list[Row] = []
         seen: dict[str, Answer] = {}
         notes: dict[str, None] = {}
-        bad = 0
+        bad = settled = 0
         for artist in artists:
             if not self.time_left():
                 notes[f"Time was up for {source.name}'s genres: the next run goes on."] = None
@@ -127,8 +131,10 @@ class _Asking:
                     break
             else:
                 bad = 0
+                settled += 1
                 self.told.asked[f"genres/{source.name}"] += bool(found)
         self.told.notes += notes
+        self.told.left += len(artists) - settled
         return kept
 
 
@@ -156,11 +162,12 @@ def _artists(lake: Lake, artist_ids: Sequence[str], rows: Mapping[str, Row]) -> 
 
 
 def _rows(raw: Raw, lake: Lake, day: date, names: list[str]) -> dict[str, Row]:
-    """The artists' rows, with what answers tell that they do not name yet."""
+    """The rows of artists with a name, with what answers tell that they do not name yet."""
     rows: dict[str, Row] = {}
     for _, table in sorted(lake.by_month("artists", _COLUMNS).items()):
         for row in table.to_pylist():
-            rows.setdefault(row["artist_id"], row)
+            if row["name"] is not None:
+                rows.setdefault(row["artist_id"], row)
     for kind in (ARTISTS, *GENRES.values()):
         answers = Answers(kind, raw, lake)
         good, _ = answers.readable(answers.pending(month_of(day)))

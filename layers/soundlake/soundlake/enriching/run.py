@@ -84,6 +84,8 @@ class Run:
         )
         self.asked.update(told.asked)
         self.notes += told.notes
+        if told.left:
+            self.left |= {"genres": told.left}
 
     def _ask(self) -> None:
         self._lookups = Lookups(several=self._allowed.may(Ability.SEVERAL))
@@ -107,6 +109,8 @@ class Run:
         stopped = stopped or self._ask_analyses()
         if isinstance(stopped, ReservedError):
             self.notes.append(access.small(str(stopped)))
+        elif isinstance(stopped, RateLimitedError) and stopped.retry_after > LONG_WAIT_S:
+            self.notes.append(f"{stopped} What is left stays in the queue.")  # no machine waits
         elif stopped is not None:
             raise stopped
         if self._later is not None:

@@ -29,8 +29,10 @@ class SpotifyCharts(ChartSource):
     provider = PLAYLIST
     ending = "json.gz"
 
-    def why_not(self, clients: "Clients", chart: Chart) -> str | None:  # noqa: ARG002 - all alike
-        """Spotify tells an app of its charts, or does not."""
+    def why_not(self, clients: "Clients", chart: Chart) -> str | None:
+        """Spotify tells an app of its charts, or does not; and it is asked by playlist."""
+        if not chart.playlist_id:
+            return f"The chart list has no playlist of {chart.chart}."
         if clients.abilities().may(Ability.CHARTS) is False:
             return "Spotify does not show its charts to this app."
         return None
