@@ -57,6 +57,7 @@ def test_another_machines_clock_may_be_ahead() -> None:
         ("playlists/{id}/items", "charts"),
         ("audio-features", "enrichment"),
         ("audio-analysis/{id}", "enrichment"),
+        ("tracks/{id}", "enrichment"),
         ("albums", "enrichment"),
         ("artists", "enrichment"),
         ("api/token", "tokens"),

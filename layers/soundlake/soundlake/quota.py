@@ -37,6 +37,7 @@ _GROUPS: Mapping[str, str] = {
     "playlists": "charts",
     "audio-features": "enrichment",
     "audio-analysis": "enrichment",
+    "tracks": "enrichment",
     "albums": "enrichment",
     "artists": "enrichment",
     "api": "tokens",
