@@ -22,6 +22,7 @@ from soundlake.spotify.errors import (
     NoPremiumError,
     NotFoundError,
     NotRegisteredError,
+    NotYourTurnError,
     RefusedError,
     SpotifyError,
 )
@@ -49,7 +50,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Otherwise `{status: rate_limited or unreachable, retry_after, not_before}` (rate_limited also
     where the rest of the quota is left to captures), `{status: unavailable, error}` for a past day
     without an answer, `{status: unserved, error}` where no source may be asked or has the chart, or
-    `{status: failed, error}`. `not_before` is Spotify's; that of others is in the budget.
+    `{status: failed, error}`. `not_before` is Spotify's; that of others is in the budget. `turn`:
+    nothing was asked, since others who ask that source come first.
     `requests` adds up over the tries that a rate limit makes of one.
     """
     work = _Work(event)
@@ -62,6 +64,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     except access.FORESEEN as error:
         result = access.failure(error)
         spotify = work.clients.asked_spotify
+        if isinstance(error, NotYourTurnError):
+            result["turn"] = True
         if work.asking == "spotify" and spotify is not None and "retry_after" in result:
             result["not_before"] = after(spotify.known_time(), result["retry_after"])
     return result | work.clients.counted(event["requests"])

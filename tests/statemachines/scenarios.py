@@ -751,6 +751,19 @@ def kworb_in_trouble(world: World) -> None:
 
 
 @scenario
+def kworb_in_turn(world: World) -> None:
+    """Others have the next turns; each time that it is looked again, a second has passed."""
+    world.knows(Ability.CHARTS)
+    world.chart_sources("kworb")
+    world.charts(off=set(CHARTS) - {"daily-NO"})
+    kworb_shows(world, "2025/03/03", "no_daily")
+    theirs = Budget("kworb.net", "kworb.net")
+    asking.budgets().take_turns(theirs, 5, timedelta(seconds=1.5), world.spotify.now)
+    world.before("Extract", lambda _: world.pass_seconds(1))
+    world.run("daily", at(DAY))
+
+
+@scenario
 def charts_of_kworb_with_one_table(world: World) -> None:
     """Two countries show one table: both days are taken out again."""
     world.knows(Ability.CHARTS)

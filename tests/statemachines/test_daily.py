@@ -463,6 +463,15 @@ def test_what_it_is_asked_for_is_a_page_a_chart_and_robots_txt_a_day() -> None:
     assert len(told.keys("raw/robots/kworb.net/")) == 2
 
 
+def test_a_turn_is_waited_for_as_often_as_it_takes() -> None:
+    """More often than a chart may wait for what a source asks of it."""
+    told = story("kworb_in_turn")
+
+    assert told.run.status == "SUCCEEDED"
+    assert [seconds for _, seconds in told.run.waits] == [7, 6, 5, 4, 3]
+    assert _became(told.run) == {NO: ("loaded", "2025-03-03")}
+
+
 def test_spotifys_own_playlist_stays_where_kworb_has_the_day_too() -> None:
     told = story("day_of_kworb_that_spotify_has_shown")
 

@@ -167,7 +167,7 @@ class World:
             # A wait lasts until the machine's clock says so: it goes with Spotify's here.
             clock = {"clock": lambda: self.spotify.now}
             stack.enter_context(patch.dict(Spotify.__init__.__kwdefaults__, clock))
-            gentle = {"clock": lambda: self.spotify.now + self._slept, "sleep": self._sleep}
+            gentle = {"clock": lambda: self.spotify.now + self._slept, "sleep": self.pass_seconds}
             stack.enter_context(patch.dict(KeylessApi.__init__.__kwdefaults__, gentle))
             # Clients cost more time than what they do here; they keep nothing of a world.
             stack.enter_context(patch.object(objects, "s3_client", lambda: client("s3")))
@@ -182,8 +182,8 @@ class World:
             yield self
             self._finish()
 
-    def _sleep(self, seconds: float) -> None:
-        """Let the time pass that a gentle client waits for its turn, at no expense."""
+    def pass_seconds(self, seconds: float) -> None:
+        """Let time pass for gentle clients, as they do while they wait for their turn."""
         self._slept += timedelta(seconds=seconds)
 
     def put(self, key: str, body: bytes | str) -> None:

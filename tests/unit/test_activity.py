@@ -416,7 +416,7 @@ def test_a_track_without_an_analysis_has_null_sequences() -> None:
 
 
 def test_an_analysis_without_sections_has_empty_sequences() -> None:
-    answer = {"track": {"duration": 9.5}, "sections": []}
+    answer = {"track": {"duration": 9.5}, "sections": [], "segments": []}
 
     row = one(play(1), sections={track_id(1): section_row(answer, track_id(1), NOW, "raw/s")})
 

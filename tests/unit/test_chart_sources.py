@@ -10,6 +10,7 @@ from soundlake import access, asking
 from soundlake.abilities import Ability, Finding
 from soundlake.settings import settings
 from soundlake.sources.charts import SOURCES, ordered, source_of
+from soundlake.store.budget import Budget
 
 from tests.unit.helpers import (
     CLIENT_ID,
@@ -371,6 +372,21 @@ def test_its_waits_are_its_own(shown: FakeKworb, spotify: FakeSpotify) -> None:
     spotify.playlists[NORWAY] = [playlist([track(1)])]
     found_out(True)
     assert extract(again=True)["raw_keys"][0].startswith("raw/charts/spotify/")
+
+
+def test_a_turn_that_others_have_is_told_from_a_wait(shown: FakeKworb) -> None:
+    """The machine waits for it as often as it takes: nobody was asked, and it comes soon."""
+    theirs = Budget("kworb.net", "kworb.net")
+    asking.budgets().take_turns(theirs, 2, timedelta(seconds=1.5), NOW)
+
+    waiting = extract()
+    asking.budgets().block(theirs, NOW + timedelta(seconds=400), None, now=NOW)
+    blocked = extract()
+
+    assert (waiting["status"], waiting["retry_after"], waiting["turn"]) == ("rate_limited", 3, True)
+    assert (blocked["status"], blocked["retry_after"]) == ("rate_limited", 400)
+    assert "turn" not in blocked
+    assert shown.asked == []
 
 
 def test_spotifys_wait_holds_no_other_source(shown: FakeKworb) -> None:

@@ -219,6 +219,21 @@ def test_a_refusal_is_a_note_and_one_request_tells(
     assert list(sources(zones).values()).count("reccobeats") == 100
 
 
+def test_an_owner_without_premium_leaves_others_to_be_asked_and_says_nothing_of_the_app(
+    zones: Zones, spotify: FakeSpotify, reccobeats: FakeReccoBeats
+) -> None:
+    premium = {"error": {"status": 403, "message": "The owner of the app needs Premium"}}
+    for kind in ("audio-features", "artists", "albums"):
+        spotify.reply(f"/v1/{kind}", 403, premium)
+    chart(zones, (1, 2))
+
+    result = enrich()
+
+    assert result["status"] == "failed"  # for its artists and albums
+    assert (reccobeats.batches, result["asked"]) == ([ids((1, 2))], {NO_SOUND: 2})
+    assert asking.abilities().findings == {}
+
+
 def test_what_spotify_refused_is_asked_of_it_once_it_is_found_to_answer(
     zones: Zones, spotify: FakeSpotify, reccobeats: FakeReccoBeats
 ) -> None:

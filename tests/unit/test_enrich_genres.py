@@ -352,7 +352,10 @@ def test_spotifys_long_wait_leaves_musicbrainz_to_be_asked(
 
     result = enrich()
 
-    assert (result["status"], result["asked"][ALL]) == ("rate_limited", 1)
+    assert (result["status"], result["asked"][ALL]) == ("enriched", 1)
+    (note,) = result["notes"]
+    assert note.startswith("Spotify's rate limit: wait 7200 s.")
+    assert result["left"] == {"albums": 1}
 
 
 # MusicBrainz is limited, down or lying.

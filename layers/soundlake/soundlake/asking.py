@@ -15,7 +15,7 @@ from soundlake.sources.site import Site
 from soundlake.sources.web import TOO_MANY
 from soundlake.spotify.client import Page, Spotify
 from soundlake.spotify.credentials import AppCredentials
-from soundlake.spotify.errors import RateLimitedError, ReservedError
+from soundlake.spotify.errors import NotYourTurnError, RateLimitedError, ReservedError
 from soundlake.store import secrets
 from soundlake.store.budget import Budget, BudgetTable, Draw
 
@@ -178,10 +178,13 @@ class _Turns:
         return budgets().blocked_until(self._budget, now)
 
     def take(self, turns: int, now: datetime) -> datetime:
-        """Take so many turns; when the first is. Raises RateLimitedError."""
+        """Take so many turns; when the first is. Raises RateLimitedError and NotYourTurnError."""
         taken = budgets().take_turns(self._budget, turns, self._spacing, now)
         if taken.end is None:
-            raise RateLimitedError(ceil((taken.first - now).total_seconds()), self._source)
+            wait = ceil((taken.first - now).total_seconds())
+            if budgets().blocked_until(self._budget, now) is not None:
+                raise RateLimitedError(wait, self._source)
+            raise NotYourTurnError(wait, self._source)
         return taken.first
 
     def give_back(self, end: datetime, now: datetime) -> None:

@@ -146,13 +146,13 @@ class Run:
             return None
         due = self._wanted.due_of(source, self._held) if source else set[str]()
         todo = self._requests(self._in_order(due, CATALOGUE), source)
-        stopped = None
+        stopped, refusals = None, len(self._refusals)
         try:
             self._drain.ask(todo, until, self._refused)
         except SpotifyError as error:
             stopped = error
-        if source in self._allowed.sources():  # else the others are asked at once
-            self._held |= self._wanted.still_due(source, due) if source else set()
+        if source and len(self._refusals) == refusals:  # else the others are asked at once
+            self._held |= self._wanted.still_due(source, due)
         return stopped
 
     def _refused(self, request: Request, error: RefusedError, todo: Requests) -> Requests:
@@ -162,7 +162,8 @@ class Run:
         if request.kind == queue.FEATURES:
             if forbidden:
                 self._allowed.refuse(Ability.AUDIO_FEATURES, error)
-            told = self._refusals if forbidden else self.problems
+            expired = isinstance(error, ExpiredTokenError)
+            told = self.problems if expired else self._refusals
             told.append(str(error))
             return others
         if not forbidden:

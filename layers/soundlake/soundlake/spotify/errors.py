@@ -24,6 +24,13 @@ class RateLimitedError(SpotifyError):
         self.retry_after = retry_after
 
 
+class NotYourTurnError(RateLimitedError):
+    """Others who ask a source that is asked once in a while come first; nobody was asked.
+
+    `retry_after` is when the next turn is: soon, since each of them takes one.
+    """
+
+
 class ReservedError(RateLimitedError):
     """What is left of Spotify's quota is left to captures; the text says how much that is.
 
