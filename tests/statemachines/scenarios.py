@@ -764,6 +764,18 @@ def kworb_in_turn(world: World) -> None:
 
 
 @scenario
+def tracks_of_kworb_looked_up(world: World) -> None:
+    """Publish fails the run that looks them up, and the next one makes up for it."""
+    world.knows(Ability.CHARTS)
+    world.chart_sources("kworb")
+    world.charts(off=set(CHARTS) - {"daily-NO"})
+    kworb_shows(world, "2025/03/03", "no_daily")
+    world.before("Publish", raising(RuntimeError("made up"), times=3))
+    world.run("daily", at(DAY))
+    world.run("daily", at(DAY))
+
+
+@scenario
 def charts_of_kworb_with_one_table(world: World) -> None:
     """Two countries show one table: both days are taken out again."""
     world.knows(Ability.CHARTS)

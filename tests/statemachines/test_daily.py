@@ -499,6 +499,18 @@ def test_days_of_kworb_that_err_beside_each_other_are_taken_out_again() -> None:
     assert _days(told) == {(NO, DAY): "withdrawn", (SE, DAY): "withdrawn"}
 
 
+def test_tracks_that_a_page_names_alone_are_looked_up_once_and_published_later() -> None:
+    told = story("tracks_of_kworb_looked_up")
+    first, second = told.runs
+
+    assert [run.status for run in told.runs] == ["FAILED", "SUCCEEDED"]
+    (enriched,) = first.invoked("Enrich")
+    assert enriched.result["asked"]["tracks"] == 60
+    assert second.output["enrich"]["asked"].get("tracks") is None
+    assert len(told.rows("tracks")) == 60
+    assert all(row["detail_raw_key"] for row in told.rows("tracks"))
+
+
 def test_a_contradiction_is_looked_at_by_the_next_run() -> None:
     run = story("day_after_an_answer_contradicted_what_was_known").run
     (plan,) = run.invoked("Plan")
