@@ -33,13 +33,13 @@ def architecture() -> str:
     return _ARCHITECTURES.get(platform.machine().lower(), "x86_64")
 
 
-def choose(folder: Path, chosen: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Keep a person's choices of parameters for a world's lake; return the new ones, and all."""
+def choose(folder: Path, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Keep a person's choices of parameters for a world's lake; return those that are new."""
     kept = read_json(folder / _CHOSEN)
     fresh = {name: value for name, value in chosen.items() if kept.get(name) != value}
     if fresh:
         write_json(folder / _CHOSEN, kept | fresh)
-    return fresh, kept | fresh
+    return fresh
 
 
 def parameters(spotify: str, folder: Path) -> list[str]:

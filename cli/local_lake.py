@@ -56,8 +56,9 @@ def _deployed(
     seconds: dict[str, float],
 ) -> Lake:
     target = local_target(state.endpoint, state.region, state.stack)
-    fresh, kept = deploy.choose(state.folder, plan.chosen)
-    for line in sources.chosen(fresh, kept.get("Contact", "none")):
+    fresh = deploy.choose(state.folder, plan.chosen)
+    given = dict(one.split("=", 1) for one in deploy.parameters(state.spotify, state.folder))
+    for line in sources.chosen(fresh, given.get("Contact", "none")):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     exists, intact = stack_state(target)[0] is not None, deploy.whole(target)
     if exists and not intact:
