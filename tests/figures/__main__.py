@@ -27,6 +27,7 @@ from tests.figures.days import days_world, made_up_file
 from tests.stack.conftest import REAL_DAY
 
 PLANS = (
+    Plan("800 requests a day, believed to be 500", told=500),
     Plan("800 requests a day"),
     Plan("800 requests a day, 400 from day 10 on", falls_on=10, falls_to=400),
 )
