@@ -90,6 +90,7 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
 
 def _access(now: datetime, *, again: bool) -> dict[str, Any]:
     """What the app may do, read afresh, and whether that is to be looked at before all else."""
+    secrets.forget()  # another app may have been stored since the last run
     try:
         app = secrets.app_credentials(settings().parameter_prefix)
         known = AbilitiesTable(settings().budget_table).abilities(app.client_id, now)

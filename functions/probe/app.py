@@ -32,6 +32,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     result: dict[str, Any] = _told(Abilities())
     try:
         at = parse_time(event["start_time"])
+        secrets.forget()  # a person may have stored another app just now
         app = secrets.app_credentials(settings().parameter_prefix)
         if app.client_secret:
             spotify = asking.spotify(beside_captures=True)

@@ -492,6 +492,8 @@ def test_a_process_that_planned_before_sees_what_was_found_since(
 
 
 def test_a_probe_is_due_of_an_app_that_nobody_knows(listed: Zones, ssm: Any) -> None:
+    """Though this process has planned for another one just before."""
+    assert plan()["access"]["status"] == "known"
     value = json.dumps({"client_id": "another app", "client_secret": "secret"})
     name = f"{PREFIX}/spotify/app"
     ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)

@@ -394,6 +394,15 @@ def test_an_app_without_a_secret_is_not_asked_about(app: FakeSpotify, ssm: Any) 
     assert set(evidence(result).values()) == {SECRETLESS}
 
 
+def test_another_app_is_asked_about_as_soon_as_it_is_stored(app: FakeSpotify, ssm: Any) -> None:
+    assert probe()["mode"] == "extended"
+    value = json.dumps({"client_id": "another", "client_secret": ""})
+    name = f"{PREFIX}/spotify/app"
+    ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+    assert set(evidence(probe()).values()) == {SECRETLESS}
+
+
 def test_evidence_stays_small_and_tells_no_secret(
     app: FakeSpotify, tell_tales: Callable[[object], list[str]]
 ) -> None:
