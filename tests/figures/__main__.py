@@ -27,6 +27,7 @@ from tests.figures.days import days_world, made_up_file
 from tests.stack.conftest import REAL_DAY
 
 PLANS = (
+    Plan("800 requests a day, believed to be 500", told=500),
     Plan("800 requests a day"),
     Plan("800 requests a day, 400 from day 10 on", falls_on=10, falls_to=400),
 )
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--charts", type=Path, default=REAL_DAY, help="a day's charts")
     parser.add_argument("--days", type=int, default=budget.DAYS, help="of a month (30)")
     parser.add_argument("--only", default="", help="the cases whose name has this")
+    parser.add_argument("--kept", action="store_true", help="the days that were lived before")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="write JSON")
     parser.add_argument("--write", action="store_true", help="write the page in docs")
@@ -78,8 +80,11 @@ def _requests(path: Path, given: argparse.Namespace, facts: dict[str, str], show
 
 def _budget(path: Path, given: argparse.Namespace, facts: dict[str, str], show: Console) -> int:
     plans = [plan for plan in PLANS if given.only in plan.name]
-    todo = {plan.name: partial(work.lived, path, plan, given.days) for plan in plans}
-    lived = work.done(todo, given.processes, show)
+    if given.kept:
+        lived = {plan.name: work.kept(plan) for plan in plans}
+    else:
+        todo = {plan.name: partial(work.lived, path, plan, given.days) for plan in plans}
+        lived = work.done(todo, given.processes, show)
     if given.json:
         as_dicts = {name: [day.as_dict() for day in days] for name, days in lived.items()}
         print(json.dumps(as_dicts, indent=1))

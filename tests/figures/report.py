@@ -31,6 +31,7 @@ def requests_rows(cases: Sequence[Case]) -> list[list[str]]:
     ]
 
 
+PLAYS = "plays with features"
 REQUESTS = ["case", "daily runs", "least", "counted", "more", "more, %"]
 LINES = ["endpoint", "least", "formula", "counted by the provider", "counted by Soundlake"]
 
@@ -156,11 +157,13 @@ def picture(lived: Mapping[str, Sequence[Day]], path: Path) -> None:
         believed = [day.believed for day in days]
         if any(believed):
             calls.plot(numbers, believed, color="black", linestyle=":", label="believed")
-        calls.set(title=f"{name}\n\nRequests to Spotify a day", xlabel="day")
-        calls.legend(fontsize=7, loc="upper right")
+        title = "Requests to Spotify a day (its quota leaves out tokens)"
+        calls.set(title=f"{name}\n\n{title}", xlabel="day", ylim=(0, 1.45 * max(quotas)))
+        calls.legend(fontsize=7, loc="upper center", ncol=4)
         for kind in DETAILS:
             waiting.plot(numbers, [day.waiting[kind] for day in days], label=kind)
         waiting.set(title="Waiting to be asked for", xlabel="day")
+        waiting.set_ylim(bottom=0)
         waiting.legend(fontsize=7)
         for kind in COVERAGE:
             known.plot(numbers, [100 * day.share(kind) for day in days], label=kind)
@@ -189,9 +192,10 @@ def _summary(days: Sequence[Day]) -> str:
     known = ", ".join(f"{name} {100 * last.share(name):.0f} %" for name in COVERAGE)
     refused, blocked = sum(day.refused for day in days), sum(day.while_blocked for day in days)
     return (
-        f"{len(days)} days, {asked:,} requests to Spotify, {refused} of them refused for the "
-        f"quota; to anybody, {blocked} made while blocked; "
-        f"{captures - missed:,} of {captures:,} captures made. At the end {known}.\n"
+        f"{len(days)} days, {asked:,} requests to Spotify, {asked / len(days):,.0f} a day, "
+        f"{refused} of them refused for the quota; to anybody, {blocked} made while blocked. "
+        f"{captures - missed:,} of {captures:,} captures made. {last.wanted[PLAYS]:,} of "
+        f"{PLAYS_A_DAY * len(days):,} plays kept. At the end of what was shown {known}.\n"
     )
 
 
@@ -214,6 +218,14 @@ asking while it is spent makes the wait longer.
   asked about, of all that charts and plays have shown.
 - *known*: the share of the tracks, albums and artists shown whose details, features or genres are
   in the tables; ReccoBeats knows 60 % of tracks here. *plays with features* weighs them by plays.
+
+What is believed is never more than was told (`DailyRequests`) until it rises, by 5 % for seven
+full days. Where all that is allowed is believed already, the rise meets the quota: a lock-out of
+minutes, after which a little less is believed and nothing is tried for 30 days. Where a quota falls
+without notice, all that was spent before counts against it: captures are locked out until enough of
+it is a day old. A run still sees what yesterday's run at the same time spent, because the clock
+hours of the last day are counted whole: of what captures leave, three runs a day use three
+quarters.
 """
 
 # ---- both ---------------------------------------------------------------------------------------

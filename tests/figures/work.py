@@ -40,6 +40,12 @@ def lived(path: Path, plan: Plan, days: int) -> list[Day]:
     return found
 
 
+def kept(plan: Plan) -> list[Day]:
+    """The days of a month that were written down."""
+    lines = (FOLDER / f"{plan.name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [Day.read(json.loads(line)) for line in lines]
+
+
 def done[T](todo: Mapping[str, Callable[[], T]], processes: int, show: Console) -> dict[str, T]:
     """Do everything, and say so; by name, in the order given."""
     started = time.monotonic()

@@ -160,7 +160,7 @@ def test_what_an_answer_carries_is_not_looked_up(day: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_three_days_under_a_quota_ask_nothing_in_vain_and_miss_no_capture(day: Path) -> None:
-    plan = budget.Plan("so", days=3, quota=200, told=200, older=60, only=("NO",))
+    plan = budget.Plan("so", days=3, quota=210, told=200, older=60, only=("NO",))
 
     lived = list(budget.simulate(day, plan))
 
@@ -212,7 +212,7 @@ def _sent(at: datetime, provider: str = "spotify", endpoint: str = "albums/{id}"
 
 
 def test_a_month_fails_by_a_request_while_blocked_or_a_capture_missed_without_cause() -> None:
-    plan, falling = budget.Plan("so"), budget.Plan("so", falls_on=2, falls_to=9)
+    plan, falling = budget.Plan("so", told=500), budget.Plan("so", falls_on=2, falls_to=9)
     day = budget.Day(1, date(2025, 3, 5), 800, while_blocked=1, captures=72, missed=2)
 
     assert plan.broken([day]) == [
@@ -220,6 +220,7 @@ def test_a_month_fails_by_a_request_while_blocked_or_a_capture_missed_without_ca
         "2 captures were missed.",
     ]
     assert falling.broken([day]) == ["1 requests were made while blocked."]
+    assert budget.Plan("so", told=800).broken([day]) == falling.broken([day])
     assert [falling.quota_on(number) for number in (1, 2)] == [800, 9]
 
 

@@ -526,6 +526,22 @@ def test_who_is_heard_most_is_asked_about_first_and_then_who_is_charted_most(
     assert musicbrainz.asked[::2] == [isrc(number) for number in (4, 3, 5, 2, 1)]
 
 
+def test_whom_a_chart_file_shows_is_asked_about_by_the_track_that_was_looked_up(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, (1, 2))
+    (key,) = zones.lake.keys("chart_entries")
+    name = key.rpartition("/")[2].removesuffix(".parquet")
+    as_of_a_file = {"artist_ids": None, "album_id": None}
+    zones.lake.replace(
+        "chart_entries", MONTH, name, lambda found: [each | as_of_a_file for each in found]
+    )
+
+    enrich()
+
+    assert musicbrainz.asked[::2] == [isrc(1), isrc(2)]
+
+
 # Ended in between.
 
 

@@ -139,15 +139,27 @@ class _Asking:
 
 
 def _most_heard(lake: Lake, day: date) -> list[str]:
-    """The artists of this month and the one before, by plays and then by places in charts."""
+    """The artists of this month and the one before, by plays and then by places in charts.
+
+    A chart file names no artists' ids: they are those of the track, once that was looked up.
+    """
+    of: dict[str, list[str]] = {}
+    for table in lake.by_month("tracks", ["track_id", "artist_ids"]).values():
+        of |= {row["track_id"]: row["artist_ids"] or [] for row in table.to_pylist()}
     found: dict[str, None] = {}
     for table in ("plays", "chart_entries"):
         keys = [
             key for each in (-1, 0) for key in lake.keys(table, shift_month(month_of(day), each))
         ]
-        rows, _ = lake.readable(table, keys, ["artist_ids"])  # Enrich names what is damaged
-        lists = rows.column("artist_ids").to_pylist()
-        times = Counter(each for ids in lists for each in ids or () if each)
+        columns = ["track_id", "artist_ids"]
+        rows, _ = lake.readable(table, keys, columns)  # Enrich names what is damaged
+        tracks, lists = (rows.column(name).to_pylist() for name in columns)
+        times = Counter(
+            each
+            for track, ids in zip(tracks, lists, strict=True)
+            for each in ids or of.get(track, ())
+            if each
+        )
         found |= dict.fromkeys(sorted(times, key=lambda each: (-times[each], each)))
     return list(found)
 
