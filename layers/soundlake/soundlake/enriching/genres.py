@@ -144,8 +144,8 @@ def _most_heard(lake: Lake, day: date) -> list[str]:
     A chart file names no artists' ids: they are those of the track, once that was looked up.
     """
     of: dict[str, list[str]] = {}
-    for table in lake.by_month("tracks", ["track_id", "artist_ids"]).values():
-        of |= {row["track_id"]: row["artist_ids"] or [] for row in table.to_pylist()}
+    for tracks in lake.by_month("tracks", ["track_id", "artist_ids"]).values():
+        of |= {row["track_id"]: row["artist_ids"] or [] for row in tracks.to_pylist()}
     found: dict[str, None] = {}
     for table in ("plays", "chart_entries"):
         keys = [
@@ -153,11 +153,10 @@ def _most_heard(lake: Lake, day: date) -> list[str]:
         ]
         columns = ["track_id", "artist_ids"]
         rows, _ = lake.readable(table, keys, columns)  # Enrich names what is damaged
-        tracks, lists = (rows.column(name).to_pylist() for name in columns)
         times = Counter(
             each
-            for track, ids in zip(tracks, lists, strict=True)
-            for each in ids or of.get(track, ())
+            for row in rows.to_pylist()
+            for each in row["artist_ids"] or of.get(row["track_id"], ())
             if each
         )
         found |= dict.fromkeys(sorted(times, key=lambda each: (-times[each], each)))
