@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--charts", type=Path, default=REAL_DAY, help="a day's charts")
     parser.add_argument("--days", type=int, default=budget.DAYS, help="of a month (30)")
     parser.add_argument("--only", default="", help="the cases whose name has this")
-    parser.add_argument("--kept", action="store_true", help="the days that were lived before")
+    parser.add_argument("--kept", action="store_true", help="what was measured before")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="write JSON")
     parser.add_argument("--write", action="store_true", help="write the page in docs")
@@ -66,7 +66,10 @@ def _requests(path: Path, given: argparse.Namespace, facts: dict[str, str], show
     for mode in MONTHS:
         todo[f"{mode}: a month"] = partial(work.month, path, mode, given.days)
     chosen = {name: each for name, each in todo.items() if given.only in name}
-    found = work.done(chosen, given.processes, show)
+    if given.kept:
+        found = {name: work.kept_cases(name) for name in chosen}
+    else:
+        found = work.done(chosen, given.processes, show)
     cases = [case for several in found.values() for case in several]
     if given.json:
         print(json.dumps([case.as_dict() for case in cases], indent=1))

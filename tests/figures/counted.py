@@ -107,6 +107,12 @@ class Case:
         """For JSON."""
         return asdict(self) | {"least": self.least, "counted": self.counted}
 
+    @classmethod
+    def read(cls, known: dict[str, Any]) -> "Case":
+        """What `as_dict` gave."""
+        lines = [Line(**each) for each in known["lines"]]
+        return cls(known["name"], lines, known["runs"], known["failed"])
+
 
 class Counting:
     """What was asked since it began."""

@@ -21,12 +21,26 @@ FOLDER = ROOT / ".soundlake" / "figures"
 
 def days(path: Path, mode: Mode, charts: Charts) -> list[Case]:
     """The first day and the next one."""
-    return counted.days(path, mode, charts)
+    return _written(f"{mode}, charts from {charts}: two days", counted.days(path, mode, charts))
 
 
 def month(path: Path, mode: Mode, days: int) -> list[Case]:
     """A listener's month."""
-    return [counted.month(path, mode, days)]
+    return _written(f"{mode}: a month", [counted.month(path, mode, days)])
+
+
+def _written(name: str, cases: list[Case]) -> list[Case]:
+    """Write what was counted down, so that a look can be had, and what was stopped is not lost."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([case.as_dict() for case in cases])
+    (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
+    return cases
+
+
+def kept_cases(name: str) -> list[Case]:
+    """What was written down of some cases."""
+    text = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    return [Case.read(each) for each in json.loads(text)]
 
 
 def lived(path: Path, plan: Plan, days: int) -> list[Day]:

@@ -336,8 +336,8 @@ def test_pages_show_every_figure(day: Path, tmp_path: Path) -> None:
     assert "| albums | 100 | ceil(9 / 20) | 103 | 103 |" in requests
     assert "A run failed: Incomplete: no" in requests
     assert "| date | 2025-03-05 |" in requests
-    assert "1 days, 42 requests to Spotify, 0 of them refused" in page
-    assert "72 of 72 captures made. At the end tracks 75 %, " in page
+    assert "1 days, 42 requests to Spotify, 42 a day, 0 of them refused" in page
+    assert "72 of 72 captures made. 4 of 100 plays kept. At the end of what was shown" in page
     assert "| 1 | 800 |  | 7 | 7 | 7 | 7 | 7 | 7 | 7 | 7 | 0 | 0 | 0 | 0 of 72 | 4 | 75 |" in page
 
 
