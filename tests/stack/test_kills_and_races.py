@@ -26,7 +26,7 @@ from tests.stack.trials import Trial
 DIED = "Worker process died"
 # Runs that share a day's work ask for other ids together, and an answer's key is made of these;
 # and of which tracks the day's few analyses are depends on which charts came first.
-BATCHES = {"raw_key", "detail_raw_key", "asked"}
+BATCHES = {"raw_key", "detail_raw_key", "genres_asked", "asked"}
 ANALYSED = {"track_sections", "track_segments"}
 ZONES = ("lake/", "raw/", "staging/")
 
