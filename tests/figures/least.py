@@ -52,6 +52,7 @@ class Truth:
         self._mode = mode
         self._analyses = self._left = analyses
         self._asked: dict[str, set[str]] = {}
+        self._shown: dict[str, None] = {}
 
     def begin_day(self) -> None:
         """A day's analyses are asked in whichever runs of it."""
@@ -102,7 +103,10 @@ class Truth:
 
     def _analysed(self, tracks: Iterable[str]) -> Least:
         asked = self._asked.setdefault("audio-analysis", set())
-        new = [each for each in tracks if each not in asked] if self._mode == "extended" else []
+        # A track that leaves the chart before its turn is wanted all the same.
+        self._shown |= dict.fromkeys(tracks)
+        new = [each for each in self._shown if each not in asked]
+        new = new if self._mode == "extended" else []
         formula = f"min({len(new):,}, {self._left})"
         asked.update(new[: self._left])
         count = min(len(new), self._left)

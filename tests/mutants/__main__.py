@@ -46,9 +46,19 @@ MODULES = (
     "texts",
     "times",
     "countries",
+    "enriching.queue",
+    "enriching.progress",
 )
+TESTED_WITH = {"enriching.progress": "queue"}
+
+
+def tests_of(module: str) -> str:
+    """The file of a module's own tests."""
+    return f"tests/unit/test_{TESTED_WITH.get(module, module.rpartition('.')[2])}.py"
+
+
 # A module's own tests and those of the modules built on it: quick ones, and they have to notice.
-TESTS = [f"tests/unit/test_{name}.py" for name in MODULES]
+TESTS = list(dict.fromkeys(tests_of(name) for name in MODULES))
 CONFIG = """\
 [tool.mutmut]
 source_paths = ["soundlake"]
@@ -101,10 +111,15 @@ def lay_out(modules: Sequence[str]) -> None:
         (ROOT / "local", HOME / "local"),
     ):
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-    paths = json.dumps([f"soundlake/{name}.py" for name in modules])
+    paths = json.dumps([f"soundlake/{path_of(name)}" for name in modules])
     config = CONFIG.format(modules=paths, tests=json.dumps(TESTS))
     (HOME / "pyproject.toml").write_text(config, encoding="utf-8")
     (HOME / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+
+
+def path_of(module: str) -> str:
+    """A module's file in the package."""
+    return f"{module.replace('.', '/')}.py"
 
 
 def mutmut(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
@@ -122,7 +137,7 @@ def environment() -> dict[str, str]:
 
 def results(name: str) -> dict[str, str]:
     """What became of each of a module's mutants."""
-    meta = HOME / "mutants" / "soundlake" / f"{name}.py.meta"
+    meta = HOME / "mutants" / "soundlake" / f"{path_of(name)}.meta"
     ends: dict[str, int | None] = json.loads(meta.read_text("utf-8"))["exit_code_by_key"]
     return {mutant: kind(end, mutant) for mutant, end in ends.items()}
 
@@ -139,10 +154,10 @@ def lives(mutant: str) -> bool:
 
     mutmut forks when everything is imported, so of what runs at import it changes nothing.
     """
-    name = mutant.split(".")[1]
+    module = mutant.removeprefix("soundlake.").rpartition(".")[0]
     command = [sys.executable, "-P", "-m", "pytest", "-qx", "-p", "no:cacheprovider"]
     ran = subprocess.run(
-        [*command, f"tests/unit/test_{name}.py"],
+        [*command, tests_of(module)],
         cwd=HOME / "mutants",
         env=environment() | {"MUTANT_UNDER_TEST": mutant},
         check=False,

@@ -36,7 +36,8 @@ def unknown(trial: Trial) -> Iterator[Trial]:
     forget(stack)
     trials.begin_anew(stack)
     stack.spotify("DELETE", "faults")
-    yield trial
+    with trials.unspent(stack):
+        yield trial
     switch(stack, "extended")
     trials.begin_anew(stack)
 

@@ -32,17 +32,9 @@ def switch(stack: Stack, mode: Mode, quota: int = PLENTY) -> None:
     now = datetime.now(UTC)
     found = [Finding(each, each in allowed, now, "made up") for each in Ability]
     trials.abilities(stack).probed(stack.lake.facts.client["id"], found, now)
-    forget_budgets(stack)
+    trials.forget_budgets(stack)
     trials.begin_anew(stack)
     stack.spotify("DELETE", "requests")
-
-
-def forget_budgets(stack: Stack) -> None:
-    """Nobody was told to wait, and nothing is known of a quota."""
-    dynamodb, name = stack.lake.target.dynamodb, stack.lake.target.output("BudgetTable")
-    for item in dynamodb.scan(TableName=name)["Items"]:
-        if not item["holder"]["S"].startswith("access#"):
-            dynamodb.delete_item(TableName=name, Key={"holder": item["holder"]})
 
 
 def counted(stack: Stack) -> int:
@@ -54,9 +46,10 @@ def counted(stack: Stack) -> int:
 def played(trial: Trial) -> Iterator[Trial]:
     """A lake with a page of plays, whose app is in development mode; put back at the end."""
     trial.stack.spotify("DELETE", "faults")
-    assert trial.run("capture")["status"] == "SUCCEEDED"
-    yield trial
-    switch(trial.stack, "extended")
+    with trials.unspent(trial.stack):
+        assert trial.run("capture")["status"] == "SUCCEEDED"
+        yield trial
+        switch(trial.stack, "extended")
 
 
 def in_order(trial: Trial) -> list[str]:

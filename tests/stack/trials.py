@@ -247,6 +247,32 @@ def begin_anew(stack: "Stack") -> None:
     _configure(target.functions, wanted, {})
 
 
+@contextlib.contextmanager
+def unspent(stack: "Stack") -> Iterator[None]:
+    """Nothing counts against a quota yet; at the end all that was counted before is back."""
+    dynamodb, name = stack.lake.target.dynamodb, stack.lake.target.output("BudgetTable")
+    before = forget_budgets(stack)
+    try:
+        yield
+    finally:
+        forget_budgets(stack)
+        for item in before:
+            dynamodb.put_item(TableName=name, Item=item)
+
+
+def forget_budgets(stack: "Stack") -> list[dict[str, Any]]:
+    """Nobody was told to wait, nothing is counted or known of a quota; what was there."""
+    dynamodb, name = stack.lake.target.dynamodb, stack.lake.target.output("BudgetTable")
+    found: list[dict[str, Any]] = [
+        item
+        for item in dynamodb.scan(TableName=name)["Items"]
+        if not item["holder"]["S"].startswith("access#")
+    ]
+    for item in found:
+        dynamodb.delete_item(TableName=name, Key={"holder": item["holder"]})
+    return found
+
+
 def abilities(stack: "Stack") -> AbilitiesTable:
     """What is known of what the app may do."""
     target = stack.lake.target

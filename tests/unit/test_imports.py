@@ -26,6 +26,7 @@ DOMAIN = (
     "quota",
     "entities",
     "features",
+    "genres",
     "sections",
     "activity",
     "countries",

@@ -411,6 +411,9 @@ ROWS = st.lists(
             "images": st.none() | IMAGES,
             "detailed_at": TIMES,
             "detail_raw_key": TEXTS,
+            "genres_source": TEXTS,
+            "genres_asked": st.none() | st.lists(TEXTS, max_size=3),
+            "genres_ask_again": st.none() | st.dates(),
         }
     ),
     max_size=8,
