@@ -111,7 +111,7 @@ def test_a_run_ends_well_stops_what_it_started_and_a_second_adds_nothing(person:
     assert first.returncode == 0, printed
     summed_up(printed, person)
     assert f"6 done with {person.rows} rows" in printed
-    assert re.search(r"^ playlists/\{id\} +6 *$", printed, re.M)
+    assert re.search(r"^ playlists/\{id\} +7 *$", printed, re.M)  # six charts, and the probe's
     assert person.processes() == []
 
     second = person.start()
