@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from soundlake.times import format_time
 
 from cli import access, accounts, machines, quota, sources
 from cli.connect import stored_app
-from cli.errors import Trouble
+from cli.errors import tried
 from cli.render import labelled
 from cli.target import Target
 
@@ -32,7 +32,7 @@ def facts(target: Target, now: datetime) -> Facts:
 
     `now` is the time that accounts live in. `to_do` has what waits for a person.
     """
-    app = _tried(lambda: _app(target))
+    app = tried(lambda: _app(target))
     probed = access.probe(target, machines.now())
     found = accounts.summary(target, now)
     to_do = [] if probed["status"] in _PASSES else [probed["error"]]
@@ -42,18 +42,11 @@ def facts(target: Target, now: datetime) -> Facts:
         "app": app,
         "access": _access(probed),
         "accounts": found | {"consents": _consents(target, now)},
-        "requests": _tried(lambda: quota.facts(target, found["captured"], machines.now())),
+        "requests": tried(lambda: quota.facts(target, found["captured"], machines.now())),
         "contact": sources.contact(target),
         "sources": sources.facts(target, probed["refused"]),
         "to_do": to_do + [f"{one['account']}: {one['what_to_do']}" for one in found["waiting"]],
     }
-
-
-def _tried(part: Callable[[], Facts]) -> Facts:
-    try:
-        return part()
-    except Trouble as error:
-        return {"problem": str(error)}
 
 
 def _app(target: Target) -> Facts:

@@ -1,7 +1,7 @@
 """Foreseeable problems, each as one sentence that says what to do."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import click
 from botocore import exceptions as boto
@@ -18,6 +18,14 @@ class Misuse(Trouble):
     """The command was given something it cannot use. Exit code 2."""
 
     exit_code = 2
+
+
+def tried(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return a part of what is shown, or under `problem` why there is none: the rest stands."""
+    try:
+        return part()
+    except Trouble as error:
+        return {"problem": str(error)}
 
 
 _EXPIRED: Final = "The AWS credentials have expired; sign in again (for example `aws sso login`)."

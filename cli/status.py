@@ -12,7 +12,7 @@ from rich.table import Table
 from soundlake.times import format_time
 
 from cli import access, accounts, days, machines, queue, quota, services
-from cli.errors import Trouble
+from cli.errors import tried
 from cli.lake import sizes
 from cli.render import labelled
 from cli.target import MACHINES, RUN, Target, stack_state
@@ -35,12 +35,12 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool = Fal
     _show_lines("Access", _access(target), access.lines, console)
     runs = _runs(target)
     _show_runs(runs, console)
-    found = _tried(lambda: accounts.summary(target, now))
+    found = tried(lambda: accounts.summary(target, now))
     _show_lines("Accounts", found, accounts.lines, console)
     _show_lines("Requests", _quota(target, found), quota.lines, console)
-    _show_lines("Queue", _tried(lambda: queue.facts(target)), queue.lines, console)
+    _show_lines("Queue", tried(lambda: queue.facts(target)), queue.lines, console)
     console.print()
-    held = _tried(lambda: _held(target))
+    held = tried(lambda: _held(target))
     if "problem" in held:
         sentence = f"The tables cannot be counted now: {held['problem']}"
         console.print(sentence, soft_wrap=True, markup=False)
@@ -52,7 +52,7 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool = Fal
 
 def facts(target: Target, now: datetime) -> Facts:
     """Return all that is shown, as JSON has it; a part that cannot be told says its `problem`."""
-    found = _tried(lambda: accounts.summary(target, now))
+    found = tried(lambda: accounts.summary(target, now))
     runs = _runs(target)
     return {
         "stack": _stack(target),
@@ -60,25 +60,18 @@ def facts(target: Target, now: datetime) -> Facts:
         "runs": runs,
         "accounts": found,
         "requests": _quota(target, found),
-        "queue": _tried(lambda: queue.facts(target)),
-        "lake": _tried(lambda: _held(target)),
+        "queue": tried(lambda: queue.facts(target)),
+        "lake": tried(lambda: _held(target)),
         "next": _next(runs),
     }
 
 
-def _tried(part: Callable[[], Facts]) -> Facts:
-    try:
-        return part()
-    except Trouble as error:
-        return {"problem": str(error)}
-
-
 def _access(target: Target) -> Facts:
-    return _tried(lambda: access.facts(target, machines.now()))
+    return tried(lambda: access.facts(target, machines.now()))
 
 
 def _quota(target: Target, found: Facts) -> Facts:
-    return _tried(lambda: quota.facts(target, found.get("captured"), machines.now()))
+    return tried(lambda: quota.facts(target, found.get("captured"), machines.now()))
 
 
 def _show_lines(

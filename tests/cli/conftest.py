@@ -1,10 +1,13 @@
 """What the command line's tests share: a home folder of their own and free ports."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import boto3
 import pytest
+
+from cli.target import Target
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +23,29 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+def stack_of_tables(outputs: Mapping[str, str]) -> Target:
+    """A stack in moto, which is on: these outputs, and its tables of accounts and budgets."""
+    session = boto3.Session("testing", "testing", region_name="eu-north-1")
+    stack = Target(session, "soundlake-test")
+    stack.__dict__["outputs"] = {
+        "AccountsTable": "the-accounts",
+        "BudgetTable": "the-budget",
+        "CaptureInterval": "20",
+        "DailyRequests": "500",
+        "ParameterPrefix": "/soundlake/test",
+        "QuotaOwner": "somebody",
+        **outputs,
+    }
+    for name, key in (("the-accounts", "account"), ("the-budget", "holder")):
+        stack.dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    return stack
 
 
 def free_port() -> int:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 from rich.console import Console
@@ -23,6 +22,8 @@ from cli.follow import Outcome, take
 from cli.sources import Source
 from cli.target import Target
 from tests.template.translated import source
+
+from .conftest import stack_of_tables
 
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
 DEVELOPMENT = [each for each in Ability if each is not Ability.CATALOGUE]
@@ -78,25 +79,8 @@ def functions() -> FakeFunctions:
 def target(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     """A deployed stack with an app and one account."""
     with mock_aws():
-        session = boto3.Session("testing", "testing", region_name="eu-north-1")
-        stack = Target(session, "soundlake-test")
-        stack.__dict__["outputs"] = {
-            "AccountsTable": "the-accounts",
-            "BudgetTable": "the-budget",
-            "CaptureInterval": "20",
-            "DailyRequests": "500",
-            "ParameterPrefix": "/soundlake/test",
-            "ProbeFunction": "the-probe",
-            "QuotaOwner": "somebody",
-        }
+        stack = stack_of_tables({"ProbeFunction": "the-probe"})
         stack.__dict__["functions"] = functions
-        for name, key in (("the-accounts", "account"), ("the-budget", "holder")):
-            stack.dynamodb.create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
         add(stack, "a12345678901")
         store(stack, "0123456789abcdef", "secret")
         monkeypatch.setattr(machines, "now", lambda: NOW)

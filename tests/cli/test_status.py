@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 from rich.console import Console
@@ -22,6 +21,8 @@ from cli import access, accounts, queue, quota, services, status
 from cli.errors import Trouble
 from cli.lake import Size
 from cli.target import Target
+
+from .conftest import stack_of_tables
 
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -42,30 +43,17 @@ class FakeStates:
 def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     """A deployed stack with one account."""
     with mock_aws():
-        session = boto3.Session("testing", "testing", region_name="eu-north-1")
-        stack = Target(session, "soundlake-test")
-        stack.__dict__["outputs"] = {
-            "AccountsTable": "the-accounts",
-            "BudgetTable": "the-budget",
-            "CaptureInterval": "20",
-            "CaptureStateMachineArn": "capture",
-            "DataBucket": "the-data",
-            "DailyRequests": "500",
-            "DailyStateMachineArn": "daily",
-            "ImportStateMachineArn": "import",
-            "ParameterPrefix": "/soundlake/test",
-            "QuotaOwner": "somebody",
-        }
+        stack = stack_of_tables(
+            {
+                "CaptureStateMachineArn": "capture",
+                "DataBucket": "the-data",
+                "DailyStateMachineArn": "daily",
+                "ImportStateMachineArn": "import",
+            }
+        )
         stack.__dict__["states"] = FakeStates()
         where: Any = {"LocationConstraint": "eu-north-1"}
         stack.s3.create_bucket(Bucket="the-data", CreateBucketConfiguration=where)
-        for name, key in (("the-accounts", "account"), ("the-budget", "holder")):
-            stack.dynamodb.create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
         add(stack, "a12345678901")
         app = json.dumps({"client_id": MINE.client_id, "client_secret": "s"})
         stack.ssm.put_parameter(Name="/soundlake/test/spotify/app", Value=app, Type="SecureString")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from soundlake.sources.keyless import KeylessApi
 
 from local.spotify.control import Control
 from local.spotify.server import Running
@@ -171,3 +172,18 @@ def write_csv(path: Path, rows: Sequence[dict[str, str]], columns: Sequence[str]
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+class OneClient:
+    """Gives a source the same client whenever it asks; `for_whom` is what it has to ask with."""
+
+    def __init__(self, client: KeylessApi, for_whom: tuple[Any, ...] | None = None) -> None:
+        self._client = client
+        self._for_whom = for_whom
+
+    def spotify(self) -> Any:
+        raise AssertionError("Spotify is not asked here")
+
+    def keyless(self, *given: Any) -> KeylessApi:
+        assert self._for_whom in (None, given)
+        return self._client

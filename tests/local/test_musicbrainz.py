@@ -30,7 +30,7 @@ from local.musicbrainz.app import (
     mbid,
 )
 from local.spotify.world import Artist, Track, World
-from tests.local.helpers import Api
+from tests.local.helpers import Api, OneClient
 
 AGENT = {"User-Agent": "Soundlake-Tests/1 (+tests@example.invalid)"}
 CONTACT = "tests@example.invalid"
@@ -236,19 +236,6 @@ def client_of(api: Api, contact: str | None) -> KeylessApi:
         limited_by=LIMITED_BY,
         backoff_s=0.0,
     )
-
-
-class OneClient:
-    """Gives the same client whoever asks for it."""
-
-    def __init__(self, client: KeylessApi) -> None:
-        self._client = client
-
-    def spotify(self) -> Any:
-        raise AssertionError("Spotify is not asked here")
-
-    def keyless(self, *_: Any) -> KeylessApi:
-        return self._client
 
 
 @pytest.fixture(autouse=True)

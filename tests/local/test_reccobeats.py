@@ -17,7 +17,7 @@ from soundlake.spotify.errors import BadAnswerError, RateLimitedError, Unavailab
 
 from local.reccobeats.app import COVERAGE, PREFIX, knows
 from local.spotify.world import Track, World
-from tests.local.helpers import UNKNOWN_ID, Api
+from tests.local.helpers import UNKNOWN_ID, Api, OneClient
 
 KEY = "raw/audio-features/reccobeats/month=2025-03/2025-03-05/0-001.json.gz"
 AGENT = {"User-Agent": "Soundlake-Tests/1"}
@@ -185,6 +185,8 @@ def test_faults_of_one_service_leave_the_other_alone(made: Api) -> None:
 
 # Soundlake's own client and reader.
 
+ASKED_WITH = ("ReccoBeats", "https://a.test/v1", 1.0)
+
 
 @pytest.fixture
 def client(made: Api) -> KeylessApi:
@@ -195,20 +197,6 @@ def client(made: Api) -> KeylessApi:
         told=lambda _: None,
         backoff_s=0.0,
     )
-
-
-class OneClient:
-    """Gives the same client whoever asks for it."""
-
-    def __init__(self, client: KeylessApi) -> None:
-        self._client = client
-
-    def spotify(self) -> Any:
-        raise AssertionError("Spotify is not asked here")
-
-    def keyless(self, source: str, base: str, spacing_s: float) -> KeylessApi:
-        assert (source, base, spacing_s) == ("ReccoBeats", "https://a.test/v1", 1.0)
-        return self._client
 
 
 @pytest.fixture(autouse=True)
@@ -224,7 +212,7 @@ def test_the_source_reads_what_it_asked(made: Api, client: KeylessApi, made_worl
     asked = [one.id for one in list(made_world.catalogue.tracks.values())[:40]]
     source = ReccoBeats()
 
-    answer = source.ask(OneClient(client), asked)
+    answer = source.ask(OneClient(client, ASKED_WITH), asked)
     rows = source.rows(answer.json, asked, fetched_at=answer.at, raw_key=KEY)
 
     known = [one.id for one in tracks(made_world, known=True)]
@@ -260,7 +248,7 @@ def test_whatever_it_does_wrong_is_told(
     source = ReccoBeats()
 
     def rows() -> None:
-        answer = source.ask(OneClient(client), asked)
+        answer = source.ask(OneClient(client, ASKED_WITH), asked)
         source.rows(answer.json, asked, fetched_at=answer.at, raw_key=KEY)
 
     with pytest.raises(error, match=re.escape(text)):

@@ -111,6 +111,37 @@ class Provider:
     lost: int = 0
 
 
+def several(kind: str) -> Provider:
+    """Look-ups of several albums or artists."""
+    return Provider(
+        rf"^/v1/{kind}",
+        [
+            down(f"Enrich: Spotify answered 503 for /v1/{kind}: Service unavailable."),
+            slow(f"{SPOTIFY_UNREACHED}{kind} (ReadTimeout)."),
+            lying(f"Enrich: {kind}: {kind}: field required"),
+            no_json(f"Enrich: /v1/{kind}: the answer is not JSON"),
+            Fault("renamed", f"Enrich: {kind}", change=renamed(kind)),
+            Fault("another's", f"Enrich: {kind}: ", change=other("id")),
+        ],
+    )
+
+
+def one_by_one(kind: str, renaming: Fault) -> Provider:
+    """Look-ups of one track, album or artist."""
+    return Provider(
+        rf"^/v1/{kind}/",
+        [
+            down(f"Enrich: Spotify answered 503 for /v1/{kind}/"),
+            slow(f"{SPOTIFY_UNREACHED}{kind}/{{id}} (ReadTimeout)."),
+            lying(f"Enrich: {kind} "),
+            no_json(": the answer is not JSON"),
+            renaming,
+            Fault("another's", " in the place of ", change=other("id")),
+        ],
+        **ALONE,
+    )
+
+
 ALONE: dict[str, Any] = {"mode": "development", "charts": "files", "lost": 1}
 CONTACT = {"CONTACT": "you@example.org"}
 
@@ -138,28 +169,8 @@ PROVIDERS: dict[str, Provider] = {
             Fault("another's", "Enrich: audio features: ", change=other("id")),
         ],
     ),
-    "Spotify's albums": Provider(
-        r"^/v1/albums",
-        [
-            down("Enrich: Spotify answered 503 for /v1/albums: Service unavailable."),
-            slow(f"{SPOTIFY_UNREACHED}albums (ReadTimeout)."),
-            lying("Enrich: albums: albums: field required"),
-            no_json("Enrich: /v1/albums: the answer is not JSON"),
-            Fault("renamed", "Enrich: albums", change=renamed("albums")),
-            Fault("another's", "Enrich: albums: ", change=other("id")),
-        ],
-    ),
-    "Spotify's artists": Provider(
-        r"^/v1/artists",
-        [
-            down("Enrich: Spotify answered 503 for /v1/artists: Service unavailable."),
-            slow(f"{SPOTIFY_UNREACHED}artists (ReadTimeout)."),
-            lying("Enrich: artists: artists: field required"),
-            no_json("Enrich: /v1/artists: the answer is not JSON"),
-            Fault("renamed", "Enrich: artists", change=renamed("artists")),
-            Fault("another's", "Enrich: artists: ", change=other("id")),
-        ],
-    ),
+    "Spotify's albums": several("albums"),
+    "Spotify's artists": several("artists"),
     "Spotify's analyses": Provider(
         r"^/v1/audio-analysis/",
         [
@@ -182,41 +193,14 @@ PROVIDERS: dict[str, Provider] = {
         ],
         refused=r"^/v1/audio-features",
     ),
-    "Spotify's tracks, one by one": Provider(
-        r"^/v1/tracks/",
-        [
-            down("Enrich: Spotify answered 503 for /v1/tracks/"),
-            slow(f"{SPOTIFY_UNREACHED}tracks/{{id}} (ReadTimeout)."),
-            lying("Enrich: tracks "),
-            no_json(": the answer is not JSON"),
-            Fault("renamed", "Enrich: tracks ", change=renamed("artists")),
-            Fault("another's", " in the place of ", change=other("id")),
-        ],
-        **ALONE,
+    "Spotify's tracks, one by one": one_by_one(
+        "tracks", Fault("renamed", "Enrich: tracks ", change=renamed("artists"))
     ),
-    "Spotify's albums, one by one": Provider(
-        r"^/v1/albums/",
-        [
-            down("Enrich: Spotify answered 503 for /v1/albums/"),
-            slow(f"{SPOTIFY_UNREACHED}albums/{{id}} (ReadTimeout)."),
-            lying("Enrich: albums "),
-            no_json(": the answer is not JSON"),
-            Fault("renamed", "Enrich: albums: None in the place of ", change=renamed("id")),
-            Fault("another's", " in the place of ", change=other("id")),
-        ],
-        **ALONE,
+    "Spotify's albums, one by one": one_by_one(
+        "albums", Fault("renamed", "Enrich: albums: None in the place of ", change=renamed("id"))
     ),
-    "Spotify's artists, one by one": Provider(
-        r"^/v1/artists/",
-        [
-            down("Enrich: Spotify answered 503 for /v1/artists/"),
-            slow(f"{SPOTIFY_UNREACHED}artists/{{id}} (ReadTimeout)."),
-            lying("Enrich: artists "),
-            no_json(": the answer is not JSON"),
-            Fault("renamed", "Enrich: artists: None in the place of ", change=renamed("id")),
-            Fault("another's", " in the place of ", change=other("id")),
-        ],
-        **ALONE,
+    "Spotify's artists, one by one": one_by_one(
+        "artists", Fault("renamed", "Enrich: artists: None in the place of ", change=renamed("id"))
     ),
     "kworb.net": Provider(
         r"^/kworb/spotify/country/",

@@ -134,6 +134,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
+def no_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asks for analyses."""
+    monkeypatch.setenv("ANALYSES_PER_DAY", "0")
+    settings.cache_clear()
+
+
+@pytest.fixture
 def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine whose own time is 14 hours ahead of UTC."""
     with monkeypatch.context() as patched:

@@ -136,6 +136,18 @@ def full_album(number: int = 1, **changes: Any) -> Row:
     )
 
 
+def track_ids(numbers: Iterable[int]) -> list[str]:
+    return [track_id(number) for number in numbers]
+
+
+def album_ids(numbers: Iterable[int]) -> list[str]:
+    return [str(album(number)["id"]) for number in numbers]
+
+
+def artist_ids(numbers: Iterable[int]) -> list[str]:
+    return [str(artist(number)["id"]) for number in numbers]
+
+
 def track(number: int = 1, **changes: Any) -> Row:
     ident = track_id(number)
     return {
@@ -624,6 +636,18 @@ class FakeContext:
 
     def get_remaining_time_in_millis(self) -> int:
         return 60_000
+
+
+class Hurried(FakeContext):
+    """An invocation whose time passes with every look at the clock; at the first 100 s are left."""
+
+    def __init__(self, step_ms: int) -> None:
+        self._step_ms = step_ms
+        self._left_ms = 100_000 + step_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        self._left_ms -= self._step_ms
+        return self._left_ms
 
 
 class Killed(BaseException):

@@ -19,7 +19,6 @@ from tests.unit.helpers import (
     Killed,
     Row,
     Zones,
-    album,
     analysis,
     artist,
     enrich,
@@ -36,6 +35,15 @@ from tests.unit.helpers import (
     track,
     track_id,
 )
+from tests.unit.helpers import (
+    album_ids as albums,
+)
+from tests.unit.helpers import (
+    artist_ids as artists,
+)
+from tests.unit.helpers import (
+    track_ids as ids,
+)
 
 FEATURES = "/v1/audio-features"
 ANALYSES = "audio-analysis/{id}"
@@ -46,18 +54,6 @@ KINDS = ("audio-features", "albums", "artists", "audio-analysis")
 def chart(zones: Zones, numbers: Iterable[int], chart: Row = NORWAY_CHART, day: str = TODAY) -> Row:
     """Stage and load a chart's day; its outcome."""
     return load(zones, [track(number) for number in numbers], chart, day)
-
-
-def ids(numbers: Iterable[int]) -> list[str]:
-    return [track_id(number) for number in numbers]
-
-
-def albums(numbers: Iterable[int]) -> list[str]:
-    return [str(album(number)["id"]) for number in numbers]
-
-
-def artists(numbers: Iterable[int]) -> list[str]:
-    return [str(artist(number)["id"]) for number in numbers]
 
 
 def know(spotify: FakeSpotify, numbers: Iterable[int]) -> None:

@@ -15,9 +15,9 @@ from tests.unit.helpers import (
     MONTH,
     OWNER,
     TODAY,
-    FakeContext,
     FakeReccoBeats,
     FakeSpotify,
+    Hurried,
     Killed,
     Row,
     Zones,
@@ -33,17 +33,16 @@ from tests.unit.helpers import (
     track_id,
     without,
 )
+from tests.unit.helpers import (
+    track_ids as ids,
+)
 
 FEATURES = "/v1/audio-features"
 REFUSED = {"error": {"status": 403, "message": "Forbidden"}}
 NO_SOUND = "audio-features/reccobeats"
 RAW = f"raw/audio-features/reccobeats/month={MONTH}/{TODAY}/"
 
-pytestmark = pytest.mark.usefixtures("reccobeats")
-
-
-def ids(numbers: Iterable[int]) -> list[str]:
-    return [track_id(number) for number in numbers]
+pytestmark = pytest.mark.usefixtures("reccobeats", "no_analyses")
 
 
 def know(spotify: FakeSpotify, numbers: Iterable[int]) -> None:
@@ -59,12 +58,6 @@ def know_too(spotify: FakeSpotify, numbers: Iterable[int]) -> None:
 def refuse(spotify: FakeSpotify, times: int = 1) -> None:
     for _ in range(times):
         spotify.reply(FEATURES, 403, REFUSED)
-
-
-@pytest.fixture(autouse=True)
-def no_analyses(reccobeats: FakeReccoBeats, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANALYSES_PER_DAY", "0")
-    settings.cache_clear()
 
 
 def chart(zones: Zones, numbers: Iterable[int]) -> Row:
@@ -456,23 +449,12 @@ def test_an_unforeseen_status_stands_in_no_others_way(
 # Time.
 
 
-class Hurried(FakeContext):
-    """An invocation whose time passes with every look at the clock: from 100 s, 10 s at a time."""
-
-    def __init__(self) -> None:
-        self._left_ms = 110_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        self._left_ms -= 10_000
-        return self._left_ms
-
-
 def test_where_time_is_up_the_next_run_goes_on(
     zones: Zones, spotify: FakeSpotify, reccobeats: FakeReccoBeats
 ) -> None:
     chart(zones, range(1, 251))
 
-    first = invoke("enrich", {"date": TODAY, "requests": {}}, Hurried())
+    first = invoke("enrich", {"date": TODAY, "requests": {}}, Hurried(10_000))
     second = enrich()
 
     assert first["status"] == "enriched"

@@ -13,9 +13,9 @@ from tests.unit.helpers import (
     MONTH,
     NORWAY_CHART,
     TODAY,
-    FakeContext,
     FakeMusicBrainz,
     FakeSpotify,
+    Hurried,
     Killed,
     Row,
     Zones,
@@ -34,13 +34,7 @@ from tests.unit.helpers import (
 RAW = f"raw/genres/musicbrainz/month={MONTH}/{TODAY}/"
 ALL = "genres/musicbrainz"
 
-pytestmark = pytest.mark.usefixtures("musicbrainz")
-
-
-@pytest.fixture(autouse=True)
-def no_analyses(musicbrainz: FakeMusicBrainz, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANALYSES_PER_DAY", "0")
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("musicbrainz", "no_analyses")
 
 
 def setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -484,24 +478,13 @@ def test_where_time_is_up_the_next_run_goes_on(
 ) -> None:
     known(zones, spotify, range(1, 6))
 
-    first = invoke("enrich", {"date": TODAY, "requests": {}}, Hurried())
+    first = invoke("enrich", {"date": TODAY, "requests": {}}, Hurried(20_000))
     second = enrich()
 
     assert first["notes"] == ["Time was up for musicbrainz's genres: the next run goes on."]
     assert (first["asked"], second["asked"]) == ({ALL: 3}, {ALL: 2})
     assert (first["left"], second["left"]) == ({"genres": 2}, {})
     assert first["counts"]["left"] == 2
-
-
-class Hurried(FakeContext):
-    """An invocation whose time passes with every look at the clock: from 100 s, 20 s at a time."""
-
-    def __init__(self) -> None:
-        self._left_ms = 120_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        self._left_ms -= 20_000
-        return self._left_ms
 
 
 def test_who_is_heard_most_is_asked_about_first_and_then_who_is_charted_most(

@@ -25,8 +25,6 @@ from tests.unit.helpers import (
     Killed,
     Row,
     Zones,
-    album,
-    artist,
     enrich,
     features_of,
     full_album,
@@ -40,27 +38,20 @@ from tests.unit.helpers import (
     track_id,
     without,
 )
+from tests.unit.helpers import (
+    album_ids as albums,
+)
+from tests.unit.helpers import (
+    artist_ids as artists,
+)
+from tests.unit.helpers import (
+    track_ids as ids,
+)
+
+pytestmark = pytest.mark.usefixtures("spotify", "no_analyses")
 
 REFUSED = {"error": {"status": 403, "message": "Forbidden"}}
 SINGLE = ("tracks", "albums", "artists")
-
-
-@pytest.fixture(autouse=True)
-def no_analyses(spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANALYSES_PER_DAY", "0")
-    settings.cache_clear()
-
-
-def ids(numbers: Iterable[int]) -> list[str]:
-    return [track_id(number) for number in numbers]
-
-
-def albums(numbers: Iterable[int]) -> list[str]:
-    return [str(album(number)["id"]) for number in numbers]
-
-
-def artists(numbers: Iterable[int]) -> list[str]:
-    return [str(artist(number)["id"]) for number in numbers]
 
 
 def know(spotify: FakeSpotify, numbers: Iterable[int]) -> None:

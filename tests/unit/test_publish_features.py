@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from soundlake import asking
 from soundlake.abilities import Ability
-from soundlake.settings import settings
 from soundlake.store.objects import Bucket
 
 from tests.unit.helpers import (
@@ -33,13 +32,7 @@ from tests.unit.helpers import (
 LATER = "2026-12-21"  # when what nobody knew is asked about again
 REFUSED = {"error": {"status": 403, "message": "Forbidden"}}
 
-pytestmark = pytest.mark.usefixtures("reccobeats")
-
-
-@pytest.fixture(autouse=True)
-def no_analyses(reccobeats: FakeReccoBeats, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANALYSES_PER_DAY", "0")
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("reccobeats", "no_analyses")
 
 
 def chart(zones: Zones, numbers: Iterable[int], day: str = TODAY) -> Row:

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from soundlake.settings import settings
 from soundlake.store.answers import GENRES, Answers
 from soundlake.store.objects import Bucket, pack
 from soundlake.store.raw import Raw
@@ -32,13 +31,7 @@ from tests.unit.helpers import (
 ISRC = "NOABC2600001"
 NEW = ("genres_source", "genres_asked", "genres_ask_again")
 
-pytestmark = pytest.mark.usefixtures("musicbrainz")
-
-
-@pytest.fixture(autouse=True)
-def no_analyses(musicbrainz: FakeMusicBrainz, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANALYSES_PER_DAY", "0")
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("musicbrainz", "no_analyses")
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from soundlake.genres import normal
 from soundlake.settings import settings
 from soundlake.sources.base import Artist, GenreSource
 from soundlake.spotify.errors import BadAnswerError, NotFoundError
+from soundlake.spotify.models import Decoded
 from soundlake.texts import shortened
 
 if TYPE_CHECKING:
@@ -30,26 +31,21 @@ _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 _WHERE = "MusicBrainz'"
 
 
-class _Model(BaseModel):
-    # Any bound on texts makes pydantic look at their characters: half a pair fits no file.
-    model_config = ConfigDict(extra="ignore", frozen=True, str_min_length=0)
-
-
-class _Artist(_Model):
+class _Artist(Decoded):
     id: str
     name: str
 
 
-class _Credit(_Model):
+class _Credit(Decoded):
     name: str  # as the recording has it, which may be another than the artist's own
     artist: _Artist
 
 
-class _Recording(_Model):
+class _Recording(Decoded):
     credits: tuple[_Credit, ...] = Field(alias="artist-credit")
 
 
-class _Isrc(_Model):
+class _Isrc(Decoded):
     isrc: str
     recordings: tuple[_Recording, ...]
 
@@ -58,11 +54,11 @@ class _Hit(_Artist):
     score: int
 
 
-class _Hits(_Model):
+class _Hits(Decoded):
     artists: tuple[_Hit, ...]
 
 
-class _Genre(_Model):
+class _Genre(Decoded):
     name: Annotated[str, Field(min_length=1)]
     count: int
 
@@ -96,7 +92,7 @@ class MusicBrainz(GenreSource):
         """The genres of an artist, those with the most votes first; None of any other answer."""
         match answer:
             case {"genres": _}:
-                genres = _read(_ArtistWithGenres, answer, "artist").genres
+                genres = _ArtistWithGenres.read(answer, f"{_WHERE} artist").genres
                 voted = sorted((-each.count, each.name) for each in genres)
                 return [name for votes, name in voted if -votes >= MIN_VOTES]
             case {"recordings": _} | {"artists": _} | {"error": "Not Found"}:
@@ -133,7 +129,7 @@ def _credited(answer: Any, isrc: str, name: str) -> _Artist | None:
     """The one artist of that name whom an ISRC's recordings credit."""
     if _is_missing(answer):
         return None
-    told = _read(_Isrc, answer, "ISRC")
+    told = _Isrc.read(answer, f"{_WHERE} ISRC")
     if told.isrc != isrc:
         raise BadAnswerError(f"{_WHERE} ISRC: {shortened(told.isrc)} in the place of {isrc}")
     wanted = normal(name)
@@ -152,7 +148,7 @@ def _by_name(api: "KeylessApi", name: str, answers: list["Answer"]) -> _Artist |
     answer = _get(api, "artist", {"query": f'artist:"{phrase}"'})
     if _is_missing(answer.json):
         raise BadAnswerError(f"{_WHERE} search: there is none at its address")
-    hits = _read(_Hits, answer.json, "search").artists
+    hits = _Hits.read(answer.json, f"{_WHERE} search").artists
     answers.append(answer)
     same = [hit for hit in hits if normal(hit.name) == normal(name)]
     return same[0] if len(same) == 1 and same[0].score == _SCORE else None
@@ -161,7 +157,7 @@ def _by_name(api: "KeylessApi", name: str, answers: list["Answer"]) -> _Artist |
 def _genres_of(api: "KeylessApi", artist: _Artist, name: str) -> "Answer":
     answer = _get(api, "artist/{id}", {"inc": "genres"}, f"artist/{artist.id}")
     if not _is_missing(answer.json):  # deleted since: then there are none
-        told = _read(_ArtistWithGenres, answer.json, "artist")
+        told = _ArtistWithGenres.read(answer.json, f"{_WHERE} artist")
         # An artist who was merged into another one is answered with that one.
         if told.id != artist.id and normal(told.name) not in {normal(artist.name), normal(name)}:
             raise BadAnswerError(
@@ -188,12 +184,3 @@ def _is_missing(answer: Any) -> bool:
 
 def _compact(isrc: str) -> str:
     return isrc.replace("-", "").upper()
-
-
-def _read[M: _Model](model: type[M], answer: Any, where: str) -> M:
-    try:
-        return model.model_validate(answer)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise BadAnswerError(f"{_WHERE} {where}: {field}: {first['msg'].lower()}") from error

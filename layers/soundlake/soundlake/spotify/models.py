@@ -22,7 +22,9 @@ _Int = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 _Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
-class _Answer(BaseModel):
+class Decoded(BaseModel):
+    """What an answer is to have, whoever sent it; all else in it is left alone."""
+
     # Any bound on texts makes pydantic look at their characters: half a pair fits no file.
     model_config = ConfigDict(extra="ignore", frozen=True, str_min_length=0)
 
@@ -37,7 +39,7 @@ class _Answer(BaseModel):
             raise BadAnswerError(f"{where}: {field}: {first['msg'].lower()}") from error
 
 
-class Image(_Answer):
+class Image(Decoded):
     """A cover in one size; pixels, null where Spotify does not know them."""
 
     url: str
@@ -45,20 +47,20 @@ class Image(_Answer):
     width: _Int | None = None
 
 
-class Followers(_Answer):
+class Followers(Decoded):
     """How many follow an artist."""
 
     total: _Long | None = None
 
 
-class ExternalIds(_Answer):
+class ExternalIds(Decoded):
     """Identifiers from outside Spotify: the ISRC names the recording, the UPC the release."""
 
     isrc: str | None = None
     upc: str | None = None
 
 
-class Artist(_Answer):
+class Artist(Decoded):
     """An artist. Inside a track or album it has an id and names alone; local files have no id.
 
     `popularity` is 0 to 100; `genres` may be an empty list where Spotify has not said any.
@@ -73,7 +75,7 @@ class Artist(_Answer):
     images: tuple[Image, ...] | None = None
 
 
-class Album(_Answer):
+class Album(Decoded):
     """An album; `release_date` is as precise as it says.
 
     Inside a track it lacks what stands after `images`; `popularity` is 0 to 100.
@@ -94,25 +96,25 @@ class Album(_Answer):
     genres: tuple[str, ...] | None = None
 
 
-class Albums(_Answer):
+class Albums(Decoded):
     """Albums in the order asked; null where Spotify knows none."""
 
     albums: tuple[Album | None, ...]
 
 
-class Artists(_Answer):
+class Artists(Decoded):
     """Artists in the order asked; null where Spotify knows none."""
 
     artists: tuple[Artist | None, ...]
 
 
-class LinkedFrom(_Answer):
+class LinkedFrom(Decoded):
     """The track that was asked for, where Spotify answers with another one in its place."""
 
     id: str | None = None
 
 
-class Track(_Answer):
+class Track(Decoded):
     """A track with its artists and album; `duration_ms` in ms, `popularity` 0 to 100 or null.
 
     `linked_from` is there where the track stands for one that is not to be had in a market.
@@ -134,13 +136,13 @@ class Track(_Answer):
     linked_from: LinkedFrom | None = None
 
 
-class Tracks(_Answer):
+class Tracks(Decoded):
     """Tracks in the order asked; null where Spotify knows none."""
 
     tracks: tuple[Track | None, ...]
 
 
-class Page(_Answer):
+class Page(Decoded):
     """One page of a list; `next` is the address of the following page, or null.
 
     `offset` is how many entries of the list lie before it, `total` how many the list has.
@@ -152,7 +154,7 @@ class Page(_Answer):
     total: int | None = None
 
 
-class PlaylistEntry(_Answer):
+class PlaylistEntry(Decoded):
     """One place of a playlist; `item` is undecoded: a track, an episode, a local file, or null."""
 
     added_at: str | None = None
@@ -167,7 +169,7 @@ class PlaylistEntry(_Answer):
         return value
 
 
-class Playlist(_Answer):
+class Playlist(Decoded):
     """A playlist with the first page of its entries."""
 
     id: str
@@ -183,28 +185,28 @@ class Playlist(_Answer):
         return value
 
 
-class Context(_Answer):
+class Context(Decoded):
     """From where a track was played: a playlist, an album, an artist."""
 
     type: str | None = None
     uri: str | None = None
 
 
-class PlayedArtist(_Answer):
+class PlayedArtist(Decoded):
     """An artist of what was played; those of a local file have no id."""
 
     id: str | None = None
     name: str | None = None
 
 
-class PlayedFrom(_Answer):
+class PlayedFrom(Decoded):
     """The album, or the show, of what was played."""
 
     id: str | None = None
     name: str | None = None
 
 
-class Played(_Answer):
+class Played(Decoded):
     """What was played: a track, an episode, or a local file, which has no ids.
 
     Little has to be there: that something was played is worth more than what else is said of it.
@@ -227,7 +229,7 @@ class Played(_Answer):
         return self
 
 
-class PlayedItem(_Answer):
+class PlayedItem(Decoded):
     """One row of recently played; `played_at` is ISO 8601 UTC, start or end of the play."""
 
     track: Played
@@ -235,7 +237,7 @@ class PlayedItem(_Answer):
     context: Context | None = None
 
 
-class RecentlyPlayed(_Answer):
+class RecentlyPlayed(Decoded):
     """Recently played tracks, newest first; undecoded, so that each row may fail alone."""
 
     items: tuple[Any, ...]
@@ -244,7 +246,7 @@ class RecentlyPlayed(_Answer):
 Number = int | float  # a feature as it was answered: NaN or a fraction may stand anywhere
 
 
-class AudioFeatures(_Answer):
+class AudioFeatures(Decoded):
     """A track's features: shares 0 to 1, loudness in dB, tempo in BPM, key 0 to 11 or -1."""
 
     id: str
@@ -263,19 +265,19 @@ class AudioFeatures(_Answer):
     time_signature: Number | None = None
 
 
-class AudioFeaturesBatch(_Answer):
+class AudioFeaturesBatch(Decoded):
     """Features in the order asked; null where Spotify knows none."""
 
     audio_features: tuple[AudioFeatures | None, ...]
 
 
-class AnalysedTrack(_Answer):
+class AnalysedTrack(Decoded):
     """A track as its audio analysis sees it; `duration` in seconds."""
 
     duration: float | None = None
 
 
-class Section(_Answer):
+class Section(Decoded):
     """A part of a track, like a verse: seconds, dB, BPM, key 0 to 11 or -1, mode 0, 1 or -1."""
 
     start: float | None = None
@@ -286,7 +288,7 @@ class Section(_Answer):
     time_signature: int | None = None
 
 
-class Segment(_Answer):
+class Segment(Decoded):
     """One sound of a track: seconds and dB; 12 shares of pitch classes, 12 numbers of timbre."""
 
     start: float | None = None
@@ -300,7 +302,7 @@ class Segment(_Answer):
     timbre: tuple[float | None, ...] | None = None
 
 
-class AudioAnalysis(_Answer):
+class AudioAnalysis(Decoded):
     """How one track is built over time; a list that Spotify leaves out is null.
 
     Segments are many and undecoded, for whoever wants no more than the sections.
@@ -311,13 +313,13 @@ class AudioAnalysis(_Answer):
     segments: tuple[Any, ...] | None = None
 
 
-class Segments(_Answer):
+class Segments(Decoded):
     """The segments of one audio analysis."""
 
     segments: tuple[Segment, ...] | None = None
 
 
-class Token(_Answer):
+class Token(Decoded):
     """An access token, living `expires_in` seconds; a new refresh token only where it rotated."""
 
     access_token: str = Field(repr=False)
@@ -325,7 +327,7 @@ class Token(_Answer):
     refresh_token: str | None = Field(default=None, repr=False)
 
 
-class User(_Answer):
+class User(Decoded):
     """A user's own profile; Spotify need not know a name."""
 
     id: str = Field(min_length=1)
