@@ -108,6 +108,11 @@ def test_a_row_becomes_an_observation() -> None:
             "context_type": "album",
             "context_uri": "spotify:album:album00000000000000001",
             "raw_keys": ["raw/a"],
+            "incognito": None,
+            "offline_at": None,
+            "kind": "track",
+            "isrc": None,
+            "raw_rows": None,
         }
     ]
 

@@ -23,6 +23,8 @@ EARLIEST = datetime(2006, 1, 1)  # noqa: DTZ001 - as tables keep times; there wa
 UNREADABLE = "unreadable"  # the outcome of a capture whose answer holds no play that can be read
 AHEAD = timedelta(minutes=5)  # of the answer's own time: further on, nothing can have been played
 
+_KINDS = {"track": "track", "local": "track", "episode": "episode", "chapter": "chapter"}
+
 Row = dict[str, Any]
 Span = tuple[datetime, datetime]
 Identity = tuple[str, str, datetime, str]
@@ -152,13 +154,14 @@ def _observation(played: PlayedItem, account: str, raw_key: str, answered: datet
     artists = [artist for artist in track.artists or () if artist is not None]
     # An episode's show stands where a track's album does; its id is no album's.
     album = track.album or track.show
+    uri = track.uri or f"spotify:track:{track.id}"
     return {
         "account": account,
         "source": SOURCE,
         "time": _played_at(played.played_at, answered),
         "time_meaning": "unknown",  # Spotify does not say whether a play's start or its end
         "time_precision": "ms" if "." in played.played_at else "s",
-        "uri": track.uri or f"spotify:track:{track.id}",
+        "uri": uri,
         "track_name": track.name,
         "artist_names": [artist.name for artist in artists],
         "artist_ids": [artist.id for artist in artists],
@@ -177,7 +180,18 @@ def _observation(played: PlayedItem, account: str, raw_key: str, answered: datet
         "context_type": played.context.type if played.context else None,
         "context_uri": played.context.uri if played.context else None,
         "raw_keys": [raw_key],
+        "incognito": None,
+        "offline_at": None,
+        "kind": kind_of(uri),
+        "isrc": None,
+        "raw_rows": None,
     }
+
+
+def kind_of(uri: str) -> str | None:
+    """What a URI names: `track` (a local file too), `episode`, `chapter`, or nothing of these."""
+    part = uri.split(":")[1] if uri.count(":") > 1 else ""
+    return _KINDS.get(part)
 
 
 def identity(observation: Mapping[str, Any]) -> Identity:

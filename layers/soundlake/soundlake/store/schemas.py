@@ -18,6 +18,7 @@ _DOUBLE: pa.DataType = pa.float64()
 _IMAGES: pa.DataType = pa.list_(pa.struct([("url", _STRING), ("height", _INT), ("width", _INT)]))
 _INTS: pa.DataType = pa.list_(pa.int32())
 _DOUBLES: pa.DataType = pa.list_(pa.float64())
+_SPANS: pa.DataType = pa.list_(pa.struct([("from_time", _TIME), ("to_time", _TIME)]))
 _SEGMENTS: pa.DataType = pa.list_(
     pa.struct(
         [
@@ -75,6 +76,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("context_type", _STRING),
             ("context_uri", _STRING),
             ("raw_keys", _STRINGS),
+            ("incognito", _BOOL),
+            ("offline_at", _TIME),
+            ("kind", _STRING),
+            ("isrc", _STRING),
+            ("raw_rows", _INTS),
         ]
     ),
     "plays": pa.schema(
@@ -95,6 +101,23 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("context_uri", _STRING),
             ("sources", _STRINGS),
             ("evidence", _STRINGS),
+            ("kind", _STRING),
+            ("ended_at", _TIME),
+            ("reason_start", _STRING),
+            ("reason_end", _STRING),
+            ("shuffle", _BOOL),
+            ("skipped", _BOOL),
+            ("offline", _BOOL),
+            ("incognito", _BOOL),
+            ("platform", _STRING),
+            ("country", _STRING),
+            ("time_zone", _STRING),
+            ("local_time", _TIME),
+            ("counts_30s", _BOOL),
+            ("counts_to_end", _BOOL),
+            ("counts_half", _BOOL),
+            ("flags", _STRINGS),
+            ("name_key", _STRING),
         ]
     ),
     "captures": pa.schema(
@@ -139,6 +162,46 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("certainty", _STRING),
             ("plays", _INT),
             ("reached_by", _STRING),
+        ]
+    ),
+    "imports": pa.schema(
+        [
+            ("account", _STRING),
+            ("import_id", _STRING),
+            ("imported_at", _TIME),
+            ("status", _STRING),
+            ("kind", _STRING),
+            ("name", _STRING),
+            ("sha256", _STRING),
+            ("bytes", _LONG),
+            ("files", _INT),
+            ("rows", _LONG),
+            ("imported", _LONG),
+            ("duplicate", _LONG),
+            ("merged", _LONG),
+            ("outside", _LONG),
+            ("invalid", _LONG),
+            ("from_time", _TIME),
+            ("to_time", _TIME),
+            ("covered", _SPANS),
+            ("problems", _STRINGS),
+            ("withdrawn_at", _TIME),
+            ("raw_prefix", _STRING),
+        ]
+    ),
+    "import_rows": pa.schema(
+        [
+            ("account", _STRING),
+            ("import_id", _STRING),
+            ("file", _STRING),
+            ("row", _INT),
+            ("outcome", _STRING),
+            ("reason", _STRING),
+            ("played_at", _TIME),
+            ("uri", _STRING),
+            ("of_raw_key", _STRING),
+            ("of_row", _INT),
+            ("raw_key", _STRING),
         ]
     ),
     "chart_entries": pa.schema(
