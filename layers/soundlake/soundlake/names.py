@@ -103,8 +103,7 @@ def first_artist(name: str) -> str | None:
     folded = _folded(name)
     alone = folded.removesuffix(_TOPIC)
     alone = next((each for each in _NEXT_ARTIST.split(alone) if each and each.strip()), alone)
-    words = _words(alone)
-    return words.removeprefix("the ") or _words(folded) or folded or None
+    return _words(alone).removeprefix("the ") or _words(folded) or _signs(folded)
 
 
 @lru_cache(maxsize=4096)
@@ -117,7 +116,7 @@ def bare_title(title: str) -> str | None:
         bare = _GROUP.sub(lambda found: f" ({_recording(found[1])}) ", bare)
         head, *tails = _DASH.split(bare.strip())
         bare = " - ".join([head, *map(_recording, tails)])
-    return _words(bare) or _words(folded) or folded or None
+    return _words(bare) or _words(folded) or _signs(folded)
 
 
 def _recording(part: str) -> str:
@@ -146,6 +145,11 @@ def _words(text: str) -> str:
     text = unicodedata.normalize("NFD", text.translate(_LETTERS))
     text = unicodedata.normalize("NFC", _POINTS.sub("", _ACCENTS.sub("", text)))
     return " ".join("".join(map(_letter, text)).split())
+
+
+def _signs(text: str) -> str | None:
+    """What is left of a name that has no letter."""
+    return text.replace(" ", "") or None
 
 
 def _letter(sign: str) -> str:
