@@ -171,6 +171,31 @@ def test_whom_nobody_knows_is_asked_about_again_when_the_day_has_come(
     assert zones.rows("artists", "2026-12") == []
 
 
+def test_whom_spotify_tells_of_months_later_is_asked_about_then_after_those_who_are_heard(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    silent(spotify, (1, 2))
+    publish(chart(zones, (1, 2)))
+    spotify.pass_time(days=75)
+    asking._client.cache_clear()
+    load(zones, [track(2)], day="2027-02-04")
+
+    assert enrich("2027-02-04")["asked"][ALL] == 2
+    assert musicbrainz.asked[::2] == [isrc(2), isrc(1)]
+
+
+def test_whom_nobody_knows_is_asked_about_again_though_not_heard_any_more(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    charted = known(zones, spotify, (1,))
+    enrich()
+    publish(charted)
+    spotify.pass_time(days=75)
+    asking._client.cache_clear()
+
+    assert enrich("2027-02-04")["asked"][ALL] == 1
+
+
 def test_artists_of_one_track_share_its_isrc(
     zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
 ) -> None:

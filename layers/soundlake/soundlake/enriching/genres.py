@@ -53,11 +53,11 @@ class Told:
 def ask_genres(
     clients: "Clients", raw: Raw, lake: Lake, day: date, *, time_left: Callable[[], bool]
 ) -> Told:
-    """Ask about the artists of this month and the one before, each source while time lasts.
+    """Ask about the artists in the table, each source while time lasts.
 
-    Those who are heard most come first, then those who are charted most. Whatever a source does
-    wrong is a note, and so is a table that cannot be read: the next run asks. An artist's answers
-    are kept before the next one is asked about.
+    Those who are heard most in this month and the one before come first, then those who are charted
+    most, then all others. Whatever a source does wrong is a note, and so is a table that cannot be
+    read: the next run asks. An artist's answers are kept before the next one is asked about.
     """
     asked = _Asking(clients, raw, lake, day, time_left)
     try:
@@ -84,7 +84,8 @@ class _Asking:
         if not any(name in SOURCES for name in names):
             return
         rows = _rows(self.raw, self.lake, self.day, names)
-        known = [each for each in _most_heard(self.lake, self.day) if each in rows]
+        heard = [each for each in _most_heard(self.lake, self.day) if each in rows]
+        known = list(dict.fromkeys([*heard, *rows]))
         refusing = {SPOTIFY} if self._spotify_refuses([rows[each] for each in known]) else set()
         for name in filter(SOURCES.get, names):
             wanted = [
