@@ -48,7 +48,7 @@ class Wanted:
             pending, _ = answers.readable(answers.pending(month))
             column = answers.kind.id
             self.answered[name] = {row[column] for rows in pending.values() for row in rows}
-            self._known[name] = answers.present() if name == queue.TRACKS else answers.known()
+            self._known[name] = answers.ids() if name == queue.TRACKS else answers.known()
         self.features = FeatureAnswers(raw, lake)
         self._known[queue.FEATURES] = self.features.known()
         self.told = self.features.told(month)

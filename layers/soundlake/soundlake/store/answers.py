@@ -177,7 +177,7 @@ class Answers:
         return [month for month, rows in sorted(self._named.items()) if wanted & rows.keys()]
 
     def ids(self) -> set[str]:
-        """The ids of the table's rows, in any month."""
+        """The ids of the table's rows, in any month, asked about or not."""
         return {each for rows in self._named.values() for each in rows}
 
     def kept_on(self, day: date) -> int:
@@ -187,10 +187,6 @@ class Answers:
     def known(self) -> set[str]:
         """The ids that the table, in any month, says were asked about."""
         return {each for rows in self._named.values() for each, answers in rows.items() if answers}
-
-    def present(self) -> set[str]:
-        """The ids that the table, in any month, has a row of, asked about or not."""
-        return {each for rows in self._named.values() for each in rows}
 
     def pending(self, month: str) -> list[str]:
         """The kept answers of a month and the one before that the table does not name yet."""
