@@ -620,6 +620,26 @@ def test_what_a_table_has_lost_is_wanted_again(zones: Zones, spotify: FakeSpotif
     assert spotify.batches[-1] == ids((2,))
 
 
+def test_what_a_table_has_lost_is_wanted_again_though_it_has_learned_as_much_meanwhile(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    know(spotify, range(1, 6))
+    early, late = "2026-10-21", TODAY
+    for day, numbers in ((early, (1, 2)), (late, (3, 4, 5))):
+        charted = chart(zones, numbers, day=day)
+        enrich(day)
+        publish(charted, day=day)
+        if day == early:
+            enrich(day)
+    zones.lake.replace("audio_features", "2026-10", "audio_features", lambda rows: rows[:1])
+    for key in kept_answers(zones):
+        if "month=2026-10" in key:
+            zones.s3.delete_object(Bucket=zones.bucket.name, Key=key)
+
+    assert enrich("2026-11-22")["asked"] == {"audio-features": 1}
+    assert spotify.batches[-1] == ids((2,))
+
+
 def test_what_is_no_longer_named_is_no_longer_wanted(zones: Zones, spotify: FakeSpotify) -> None:
     chart(zones, (1, 2))
     spend_quota(99, of=100)

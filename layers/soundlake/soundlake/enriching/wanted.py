@@ -43,14 +43,20 @@ class Wanted:
         raw, month = access.raw(), month_of(day)
         self.answers = {name: Answers(kind, raw, lake) for name, kind in KINDS.items()}
         self.answered: dict[str, set[str]] = {}
-        self._known: dict[str, set[str]] = {}
+        known: dict[str, dict[str, set[str]]] = {}
         for name, answers in self.answers.items():
             pending, _ = answers.readable(answers.pending(month))
             column = answers.kind.id
             self.answered[name] = {row[column] for rows in pending.values() for row in rows}
-            self._known[name] = answers.ids() if name == queue.TRACKS else answers.known()
+            tracks = name == queue.TRACKS
+            known[name] = answers.ids_by_month() if tracks else answers.known_by_month()
         self.features = FeatureAnswers(raw, lake)
-        self._known[queue.FEATURES] = self.features.known()
+        known[queue.FEATURES] = self.features.known_by_month()
+        self._known = {kind: set[str]().union(*ids.values()) for kind, ids in known.items()}
+        self._counts = {
+            kind: {month: len(ids) for month, ids in months.items()}
+            for kind, months in known.items()
+        }
         self.told = self.features.told(month)
         self._before = self._store.read()
         self._sightings = self._up_to_date(self._before)
@@ -63,7 +69,11 @@ class Wanted:
 
     def _up_to_date(self, before: Queue) -> pa.Table:
         """What is not known: by the queue of before, and the parts that changed since."""
-        lost = any(len(ids) < before.known.get(kind, 0) for kind, ids in self._known.items())
+        lost = any(
+            counts.get(month, 0) < count
+            for kind, counts in self._counts.items()
+            for month, count in before.known.get(kind, {}).items()
+        )
         # What a table no longer knows was left out when it did: all parts are looked at again.
         seen = {} if lost else before.parts
         sightings = before.sightings
@@ -143,7 +153,7 @@ class Wanted:
         return Queue(
             queue.as_rows(sightings, left),
             whole,
-            {kind: len(ids) for kind, ids in self._known.items()},
+            self._counts,
             recorded(before.days, _day(self._day, kinds, (waited, self._began, left))),
         )
 

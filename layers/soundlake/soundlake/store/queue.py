@@ -29,12 +29,13 @@ class Queue:
     """The queue: its rows, and what they were made of.
 
     `parts` are the lake's parts (`plays/2026-11`) that have been looked at, each with what names
-    its objects' contents; `known` how many ids of each kind the tables knew; `days` the record.
+    its objects' contents; `known` how many ids of each kind the tables knew, by month; `days` the
+    record.
     """
 
     rows: pa.Table = field(default_factory=ROWS.empty_table)
     parts: Mapping[str, str] = field(default_factory=dict)
-    known: Mapping[str, int] = field(default_factory=dict)
+    known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     days: Sequence[Day] = ()
 
     @property
@@ -48,7 +49,7 @@ def encode(queue: Queue) -> bytes:
     facts = {
         "version": VERSION,
         "parts": dict(queue.parts),
-        "known": dict(queue.known),
+        "known": {kind: dict(months) for kind, months in queue.known.items()},
         "days": [each.as_json() for each in queue.days],
     }
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
@@ -66,7 +67,8 @@ def decode(body: bytes) -> Queue:
         return Queue(
             table.replace_schema_metadata().select(ROWS.names).cast(ROWS),
             facts["parts"],
-            facts["known"],
+            # An older queue has one total for each kind, which tells too little.
+            {kind: each for kind, each in facts["known"].items() if isinstance(each, dict)},
             days,
         )
     except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
