@@ -8,6 +8,7 @@ from soundlake import asking
 from soundlake.abilities import Ability
 from soundlake.settings import settings
 from soundlake.store.objects import Bucket
+from soundlake.store.queue import QueueStore
 
 from tests.unit.helpers import (
     MONTH,
@@ -496,6 +497,27 @@ def test_a_bad_answer_now_and_then_does_not_stop_it(
     assert result["asked"] == {ALL: 3}
     assert len(result["notes"]) == 1
     assert enrich()["asked"] == {ALL: 4}
+
+
+def test_who_is_answered_badly_each_time_stands_in_nobodys_way(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, range(1, 8))
+    musicbrainz.knows("Artist 5", isrc(5), pop=1)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(musicbrainz, "_hits", lambda _: {"oops": 1})
+        runs = [enrich() for _ in range(3)]
+    last = enrich()
+
+    # Who was answered badly longest ago comes first of those.
+    asked = (1, 2, 3), (4, 5, 6, 7, 1), (2, 3, 4), (6, 7, 1, 2, 3, 4)
+    assert [each for each in musicbrainz.asked if each.startswith("NO")] == [
+        isrc(number) for run in asked for number in run
+    ]
+    assert [each["left"]["genres"] for each in runs] == [7, 6, 6]
+    assert (last["left"], last["asked"]) == ({}, {ALL: 6})
+    assert QueueStore(zones.bucket).read().bad == []
 
 
 def test_where_time_is_up_the_next_run_goes_on(

@@ -61,7 +61,7 @@ class Wanted:
         self._before = self._store.read()
         self._sightings = self._up_to_date(self._before)
         self._began = self._waiting(self._sightings)
-        self.order = queue.in_order(self._began)
+        self.order = queue.bad_last(queue.in_order(self._began), self._before.bad)
         self.problems = [
             each for part in self._parts.present for each in self._parts.problems(part)
         ]
@@ -134,12 +134,15 @@ class Wanted:
         """Whether anything is unknown, be it that nobody may be asked about it."""
         return self._sightings.num_rows > 0
 
-    def put_back(self) -> dict[str, int]:
-        """Put the queue back, with what this run did on record; what is left, by kind."""
-        after = self._store.replace(self._change)
+    def put_back(self, badly: Sequence[queue.Wanted]) -> dict[str, int]:
+        """Put the queue back, with what this run did on record; what is left, by kind.
+
+        Those who were answered `badly` are asked about after the others next time.
+        """
+        after = self._store.replace(lambda before: self._change(before, badly))
         return {kind: left for kind, left in after.days[-1].left.items() if left}
 
-    def _change(self, before: Queue) -> Queue:
+    def _change(self, before: Queue, badly: Sequence[queue.Wanted]) -> Queue:
         same = before.parts == self._before.parts and before.rows.equals(self._before.rows)
         sightings = self._sightings if same else self._up_to_date(before)
         left = self._waiting(sightings)
@@ -150,11 +153,14 @@ class Wanted:
             for part, state in self._parts.present.items()
             if not self._parts.problems(part)
         }
+        waits = {*queue.in_order(left)}
+        bad = queue.bad_now(before.bad, badly)
         return Queue(
             queue.as_rows(sightings, left),
             whole,
             self._counts,
             recorded(before.days, _day(self._day, kinds, (waited, self._began, left))),
+            [each for each in bad if each in waits or each[0] not in queue.KINDS],
         )
 
 
