@@ -8,6 +8,7 @@ from soundlake import asking
 from soundlake.abilities import Ability
 from soundlake.settings import settings
 from soundlake.store.objects import Bucket
+from soundlake.store.queue import QueueStore
 
 from tests.unit.helpers import (
     MONTH,
@@ -169,6 +170,31 @@ def test_whom_nobody_knows_is_asked_about_again_when_the_day_has_come(
     assert len(first["genres_asked"]) == 5
     assert (second["genres"], second["genres_ask_again"]) == (["pop"], None)
     assert zones.rows("artists", "2026-12") == []
+
+
+def test_whom_spotify_tells_of_months_later_is_asked_about_then_after_those_who_are_heard(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    silent(spotify, (1, 2))
+    publish(chart(zones, (1, 2)))
+    spotify.pass_time(days=75)
+    asking._client.cache_clear()
+    load(zones, [track(2)], day="2027-02-04")
+
+    assert enrich("2027-02-04")["asked"][ALL] == 2
+    assert musicbrainz.asked[::2] == [isrc(2), isrc(1)]
+
+
+def test_whom_nobody_knows_is_asked_about_again_though_not_heard_any_more(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    charted = known(zones, spotify, (1,))
+    enrich()
+    publish(charted)
+    spotify.pass_time(days=75)
+    asking._client.cache_clear()
+
+    assert enrich("2027-02-04")["asked"][ALL] == 1
 
 
 def test_artists_of_one_track_share_its_isrc(
@@ -471,6 +497,27 @@ def test_a_bad_answer_now_and_then_does_not_stop_it(
     assert result["asked"] == {ALL: 3}
     assert len(result["notes"]) == 1
     assert enrich()["asked"] == {ALL: 4}
+
+
+def test_who_is_answered_badly_each_time_stands_in_nobodys_way(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, range(1, 8))
+    musicbrainz.knows("Artist 5", isrc(5), pop=1)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(musicbrainz, "_hits", lambda _: {"oops": 1})
+        runs = [enrich() for _ in range(3)]
+    last = enrich()
+
+    # Who was answered badly longest ago comes first of those.
+    asked = (1, 2, 3), (4, 5, 6, 7, 1), (2, 3, 4), (6, 7, 1, 2, 3, 4)
+    assert [each for each in musicbrainz.asked if each.startswith("NO")] == [
+        isrc(number) for run in asked for number in run
+    ]
+    assert [each["left"]["genres"] for each in runs] == [7, 6, 6]
+    assert (last["left"], last["asked"]) == ({}, {ALL: 6})
+    assert QueueStore(zones.bucket).read().bad == []
 
 
 def test_where_time_is_up_the_next_run_goes_on(

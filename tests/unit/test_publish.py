@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from soundlake import asking
+from soundlake.abilities import Ability
 from soundlake.sources.web import Answer
 from soundlake.store.answers import ALBUMS, ARTISTS, Answers, Kind
 from soundlake.store.lake import Lake
@@ -721,6 +723,43 @@ def test_killed_before_any_write_all_months_that_features_touch_are_derived_by_t
         assert (profile["tracks_with_features"], activity["tempo"]) == (1, 99.0)
         assert activity["sections"] == 2
     assert publish(day="2026-11-22")["written"] == 0
+
+
+@pytest.mark.parametrize("write", range(1, 5))
+@pytest.mark.parametrize("looked_up", [True, False])
+def test_killed_before_any_write_the_month_of_a_track_that_is_known_later_is_derived(
+    looked_up: bool,
+    write: int,
+    zones: Zones,
+    spotify: FakeSpotify,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An imported play says little of its track; then a look-up or a chart shows it."""
+    spotify.tracks[track_id(1)] = track(1)
+    play = {
+        "account": ACCOUNT,
+        "played_at": "2026-08-30T12:00:00Z",
+        "uri": f"spotify:track:{track_id(1)}",
+        "track_id": track_id(1),
+        "evidence": ["raw/imports/made-up.json.gz"],
+    }
+    zones.lake.replace("plays", "2026-08", ACCOUNT, lambda _: [play])
+    publish()
+    monkeypatch.setattr("soundlake.publishing.activity._newer", lambda *_: [])
+    asking.found(Ability.AUDIO_FEATURES, allowed=False, evidence="made up")
+    asking.found(Ability.AUDIO_ANALYSIS, allowed=False, evidence="made up")
+    chart = outcome("daily-NO", "unchanged")
+    if looked_up:
+        enrich()
+    else:
+        chart = load(zones, [track(1)])
+    killed_at(write, chart, monkeypatch)
+
+    for _ in range(2):
+        assert publish(chart, day="2026-11-22")["status"] == "published"
+
+    (activity,) = zones.rows("music_activity", "2026-08", ACCOUNT)
+    assert (activity["album"], activity["duration"]) == ("Album 1", 180.001)
 
 
 def test_only_the_months_that_new_features_touch_are_derived_at_all(

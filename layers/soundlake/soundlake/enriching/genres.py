@@ -5,13 +5,14 @@ say best who they are.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from soundlake import access
 from soundlake.abilities import Ability
+from soundlake.enriching.queue import Wanted, bad_last, bad_now
 from soundlake.genres import SPOTIFY, asked_keys, detailed, due, normal, told
 from soundlake.settings import settings
 from soundlake.sources.base import Artist, GenreSource
@@ -25,6 +26,7 @@ from soundlake.spotify.errors import (
 )
 from soundlake.store.answers import ARTISTS, GENRES, Answers
 from soundlake.store.lake import Lake, Row, SchemaError
+from soundlake.store.queue import QueueStore
 from soundlake.store.raw import Raw
 from soundlake.times import month_of, shift_month
 
@@ -51,15 +53,22 @@ class Told:
 
 
 def ask_genres(
-    clients: "Clients", raw: Raw, lake: Lake, day: date, *, time_left: Callable[[], bool]
+    clients: "Clients",
+    raw: Raw,
+    lake: Lake,
+    store: QueueStore,
+    day: date,
+    *,
+    time_left: Callable[[], bool],
 ) -> Told:
-    """Ask about the artists of this month and the one before, each source while time lasts.
+    """Ask about the artists in the table, each source while time lasts.
 
-    Those who are heard most come first, then those who are charted most. Whatever a source does
-    wrong is a note, and so is a table that cannot be read: the next run asks. An artist's answers
-    are kept before the next one is asked about.
+    Those who are heard most in this month and the one before come first, then those who are charted
+    most, then all others, and last those who were answered badly before, as the queue has it.
+    Whatever a source does wrong is a note, and so is a table that cannot be read: the next run
+    asks. An artist's answers are kept before the next one is asked about.
     """
-    asked = _Asking(clients, raw, lake, day, time_left)
+    asked = _Asking(clients, raw, lake, store, day, time_left)
     try:
         asked.ask_all()
     except (*access.FORESEEN, SchemaError) as error:
@@ -74,9 +83,11 @@ class _Asking:
     clients: "Clients"
     raw: Raw
     lake: Lake
+    store: QueueStore
     day: date
     time_left: Callable[[], bool]
     told: Told = field(default_factory=Told)
+    bad: Sequence[Wanted] = ()
 
     def ask_all(self) -> None:
         """Ask each source about those whom the ones before it do not know."""
@@ -84,7 +95,8 @@ class _Asking:
         if not any(name in SOURCES for name in names):
             return
         rows = _rows(self.raw, self.lake, self.day, names)
-        known = [each for each in _most_heard(self.lake, self.day) if each in rows]
+        heard = [each for each in _most_heard(self.lake, self.day) if each in rows]
+        known = list(dict.fromkeys([*heard, *rows]))
         refusing = {SPOTIFY} if self._spotify_refuses([rows[each] for each in known]) else set()
         for name in filter(SOURCES.get, names):
             wanted = [
@@ -99,6 +111,9 @@ class _Asking:
                     "GenreSources."
                 )
                 continue
+            self.bad = self.store.read().bad
+            in_order = bad_last([(_kind(name), each) for each in wanted], self.bad)
+            wanted = [each for _, each in in_order]
             for kept in self._ask(SOURCES[name], _artists(self.lake, wanted, rows)):
                 rows[kept["artist_id"]] = told(rows[kept["artist_id"]], kept, names)
 
@@ -113,8 +128,11 @@ class _Asking:
         kept: list[Row] = []
         seen: dict[str, Answer] = {}
         notes: dict[str, None] = {}
-        bad = settled = 0
+        badly: list[Wanted] = []
+        left = {(_kind(source.name), each.id) for each in artists}
+        bad = 0
         for artist in artists:
+            one = _kind(source.name), artist.id
             if not self.time_left():
                 notes[f"Time was up for {source.name}'s genres: the next run goes on."] = None
                 break
@@ -126,16 +144,34 @@ class _Asking:
                     kept += answers.keep(answer, [artist.id], self.day)
             except (BadAnswerError, SpotifyError) as error:
                 notes[f"{str(error).removesuffix('.')}. The next run asks again."] = None
+                if isinstance(error, _STOPS):
+                    break
+                badly.append(one)
                 bad += 1
-                if isinstance(error, _STOPS) or bad == BAD_ANSWERS:
+                if bad == BAD_ANSWERS:
                     break
             else:
                 bad = 0
-                settled += 1
-                self.told.asked[f"genres/{source.name}"] += bool(found)
+                left.remove(one)
+                self.told.asked[_kind(source.name)] += bool(found)
         self.told.notes += notes
-        self.told.left += len(artists) - settled
+        self.told.left += len(left)
+        self._remember(_kind(source.name), left, badly)
         return kept
+
+    def _remember(self, kind: str, left: Collection[Wanted], badly: Sequence[Wanted]) -> None:
+        """Put on record who of those that are left was answered badly, where that is news."""
+
+        def bad(before: Sequence[Wanted]) -> list[Wanted]:
+            now = bad_now(before, badly)
+            return [each for each in now if each[0] != kind or each in left]
+
+        if bad(self.bad) != [*self.bad]:
+            self.store.replace(lambda queue: replace(queue, bad=bad(queue.bad)))
+
+
+def _kind(source: str) -> str:
+    return f"genres/{source}"
 
 
 def _most_heard(lake: Lake, day: date) -> list[str]:
