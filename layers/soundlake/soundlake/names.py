@@ -69,7 +69,7 @@ _DASH = re.compile(r"\s+-\s+")
 _PIECES = re.compile(r"\s*[/;,|]\s*")
 
 _NEXT_ARTIST = re.compile(
-    rf"\s*[;,]\s+|;|\s+(?:&|\+|/|x|\u00d7|vs\.?|and|y|e|et|und|with|con|{_FEATURED})\s+"
+    rf"\s*[;,]\s+|;|\s+(?:&|\+|/|x|\u00d7|vs\.?|and|y|with|con|{_FEATURED})\s+"
     rf"|\s*[(\[]{_FEATURED}\s+"
 )
 _TOPIC = " - topic"  # so a video service names its artists' channels
@@ -77,6 +77,10 @@ _AND = re.compile(r"\s*&\s*|\s\+\s")
 _ACRONYM = re.compile(r"\b([^\W\d])\.(?=[^\W\d]\b)")
 _INSIDE = re.compile(r"(?<=[^\W\d])!(?=[^\W\d])")
 _SPACES = re.compile(r"\s+")
+# What stands between artists' names, and says nothing of who they are.
+GLUE = frozenset(
+    {"feat", "featuring", "ft", "f", "w", "with", "con", "and", "x", "vs", "y", "e", "et", "und"}
+)
 
 
 def name_keys(artists: "pa.Array[Any]", titles: "pa.Array[Any]") -> "pa.Array[Any]":
@@ -110,13 +114,38 @@ def first_artist(name: str) -> str | None:
 def bare_title(title: str) -> str | None:
     """A title without guests and editions; null where it is empty."""
     folded = _folded(title)
-    bare = folded
-    if _PARTS.search(folded):
-        bare = _OPEN_GUESTS.sub(" ", _GUESTS.sub(" ", folded))
-        bare = _GROUP.sub(lambda found: f" ({_recording(found[1])}) ", bare)
-        head, *tails = _DASH.split(bare.strip())
-        bare = " - ".join([head, *map(_recording, tails)])
-    return _words(bare) or _words(folded) or _signs(folded)
+    return _words(_bare(folded)) or _words(folded) or _signs(folded)
+
+
+def spoken_title(title: str) -> str:
+    """A title without guests and editions, with the signs that it is written with."""
+    folded = _folded(title)
+    bare = " ".join(_bare(folded).split())
+    return bare if _words(bare) else folded
+
+
+@lru_cache(maxsize=4096)
+def words(text: str) -> str:
+    """All the words of a name, of guests and editions too, as they are compared."""
+    folded = _folded(text)
+    return _words(folded) or _signs(folded) or ""
+
+
+@lru_cache(maxsize=4096)
+def guests(title: str) -> frozenset[str]:
+    """The words by which a title names its guests; none where it names nobody."""
+    folded = _folded(title)
+    found = [*_GUESTS.findall(folded), *_OPEN_GUESTS.findall(_GUESTS.sub(" ", folded))]
+    return frozenset(_words(" ".join(found)).split()) - GLUE
+
+
+def _bare(folded: str) -> str:
+    if not _PARTS.search(folded):
+        return folded
+    bare = _OPEN_GUESTS.sub(" ", _GUESTS.sub(" ", folded))
+    bare = _GROUP.sub(lambda found: f" ({said}) " if (said := _recording(found[1])) else " ", bare)
+    head, *tails = _DASH.split(bare.strip())
+    return " - ".join([head, *map(_recording, tails)])
 
 
 def _recording(part: str) -> str:
