@@ -4,10 +4,19 @@ A key (`soundlake.names`) brings together what may be the same recording. Here t
 guests that either side names, the ISRCs and the albums say whether it is.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from soundlake.names import GLUE, bare_title, guests, name_key, words
+from soundlake.names import (
+    GLUE,
+    bare_title,
+    guests,
+    name_key,
+    spoken_artist,
+    spoken_title,
+    words,
+)
 
 LAKE, ISRC, SEARCH = "lake", "isrc", "search"
 # How certain a match is, by what it rests on.
@@ -15,6 +24,9 @@ BY_ISRC = 1.0
 BY_ALBUM = 0.98
 BY_NAME = 0.95
 WITHOUT_GUESTS = 0.7  # guests whom the source left out, and nothing else it can be
+# Characters: with a query of more than 100 Spotify has been seen to find nothing at all.
+TITLE_QUERIED, ARTIST_QUERIED = 50, 30
+_UNQUERIED = re.compile('["+*:]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,26 @@ def match(name: Name, candidates: Sequence[Candidate], matched_by: str) -> Match
     (recording,) = recordings
     track = _first(name, [each for each in same if each.recording == recording])
     return Match(track.track_id, matched_by, sure, of)
+
+
+def query(name: Name, *, asked: bool) -> str:
+    """What to ask Spotify's search for: the ISRC where there is one, once `asked` the names."""
+    if len(name.isrcs) == 1 and not asked:
+        (isrc,) = name.isrcs
+        return f"isrc:{isrc}"
+    spelling = name.spellings[0]
+    title = _queried(spoken_title(spelling.title), TITLE_QUERIED)
+    artist = _queried(spoken_artist(spelling.artists[0]), ARTIST_QUERIED)
+    return f'track:"{title}" artist:"{artist}"'
+
+
+def _queried(text: str, most: int) -> str:
+    """A text as a field filter takes it: with an apostrophe it finds nothing, a plus is an error.
+
+    Of a long text the first words, which are enough to find it.
+    """
+    text = " ".join(_UNQUERIED.sub(" ", text.replace("'", "")).split())
+    return text if len(text) <= most else text[: most + 1].rpartition(" ")[0] or text[:most]
 
 
 def _key(spelling: Spelling) -> str | None:

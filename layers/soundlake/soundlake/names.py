@@ -83,7 +83,9 @@ GLUE = frozenset(
 )
 
 
-def name_keys(artists: "pa.Array[Any]", titles: "pa.Array[Any]") -> "pa.Array[Any]":
+def name_keys(
+    artists: "pa.Array[Any] | pa.ChunkedArray[Any]", titles: "pa.Array[Any] | pa.ChunkedArray[Any]"
+) -> "pa.Array[Any]":
     """The keys of many plays, as strings: null where either name is null or empty.
 
     `artists` are strings, or lists of strings of which the first counts.
@@ -105,9 +107,7 @@ def name_key(artist: str | None, title: str | None) -> str | None:
 def first_artist(name: str) -> str | None:
     """The first of the artists that a credit names, without a leading "The"; null where none."""
     folded = _folded(name)
-    alone = folded.removesuffix(_TOPIC)
-    alone = next((each for each in _NEXT_ARTIST.split(alone) if each and each.strip()), alone)
-    return _words(alone).removeprefix("the ") or _words(folded) or _signs(folded)
+    return _words(_alone(folded)).removeprefix("the ") or _words(folded) or _signs(folded)
 
 
 @lru_cache(maxsize=4096)
@@ -115,6 +115,11 @@ def bare_title(title: str) -> str | None:
     """A title without guests and editions; null where it is empty."""
     folded = _folded(title)
     return _words(_bare(folded)) or _words(folded) or _signs(folded)
+
+
+def spoken_artist(name: str) -> str:
+    """The first of the artists that a credit names, with the signs that it is written with."""
+    return _alone(_folded(name)).strip()
 
 
 def spoken_title(title: str) -> str:
@@ -139,13 +144,22 @@ def guests(title: str) -> frozenset[str]:
     return frozenset(_words(" ".join(found)).split()) - GLUE
 
 
+def _alone(folded: str) -> str:
+    alone = folded.removesuffix(_TOPIC)
+    return next((each for each in _NEXT_ARTIST.split(alone) if each and each.strip()), alone)
+
+
 def _bare(folded: str) -> str:
     if not _PARTS.search(folded):
         return folded
-    bare = _OPEN_GUESTS.sub(" ", _GUESTS.sub(" ", folded))
-    bare = _GROUP.sub(lambda found: f" ({said}) " if (said := _recording(found[1])) else " ", bare)
+    bare = _GROUP.sub(_recording_of, _OPEN_GUESTS.sub(" ", _GUESTS.sub(" ", folded)))
     head, *tails = _DASH.split(bare.strip())
-    return " - ".join([head, *map(_recording, tails)])
+    return " - ".join([head, *filter(None, map(_recording, tails))])
+
+
+def _recording_of(group: re.Match[str]) -> str:
+    said = _recording(group[1])
+    return group[0] if said == group[1] else f" ({said}) " if said else " "
 
 
 def _recording(part: str) -> str:
