@@ -107,16 +107,21 @@ class PendingNames:
         """
         wanted = {row["track_id"] for row in self._rows.values()}
         shown = [
-            (track, answer["fetched_at"])
+            (track, answer)
             for answers in self._found.values()
             for answer in answers
             for track in answer["tracks"]
             if track.id in wanted
         ]
         made: dict[str, list[Row]] = {table: [] for table in IDS}
-        for track, at in shown:
+        for track, answer in shown:
+            at = answer["fetched_at"]
             for table, rows in entity_rows([track], at).items():
                 made[table] += rows
+            made["tracks"][-1] |= {
+                "detailed_at": answer["asked_at"],
+                "detail_raw_key": answer["raw_key"],
+            }
         replaced = []
         for table, column in IDS.items() if shown else ():
             tables = self._lake.by_month(table, [column]).values()
