@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from soundlake.matching import LAKE, SEARCH, Candidate, Name, Spelling, match
 from soundlake.names import name_key, words
@@ -29,6 +30,17 @@ class Line:
     key: Counter[str] = field(default_factory=Counter)
     found: dict[str, Counter[str]] = field(default_factory=lambda: {way: Counter() for way in WAYS})
     without: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line as JSON has it."""
+        return {
+            "source": self.source,
+            "distortion": self.distortion,
+            "names": self.names,
+            "key": dict(self.key),
+            "found": {way: dict(counts) for way, counts in self.found.items()},
+            "without": dict(self.without),
+        }
 
     def add(self, other: "Line") -> None:
         """Count another line's names with these."""
@@ -135,3 +147,33 @@ def wrong_pairs(tracks: Iterable[Track]) -> list[tuple[Track, Track]]:
         for each in several[place + 1 :]
         if each.recording != one.recording
     ]
+
+
+# What may be wrong at most, as shares of the names.
+KEY_WRONG = 0.002  # a key that another recording has too
+MATCH_WRONG = 0.0001
+OTHERS_WRONG = 0.0002  # of names of recordings that are not there
+WITHOUT_WRONG = 0.001  # of names whose track is not there
+RIGHT = 0.94
+PAIRS = 1
+
+
+def wrong(lines: Sequence[Line], pairs: Sequence[tuple[Track, Track]]) -> list[str]:
+    """What is wrong more often than it may be, a sentence each."""
+    said = total(line for line in lines if line.source != ANOTHER)
+    other = total(line for line in lines if line.source == ANOTHER)
+    found = []
+    if len(pairs) > PAIRS:
+        found.append(f"{len(pairs)} pairs of recordings have one key.")
+    if said.key["wrong"] + said.key["both"] > said.names * KEY_WRONG:
+        found.append(f"The key of {said.key['wrong'] + said.key['both']} names is another's too.")
+    for way in WAYS:
+        if said.found[way]["wrong"] > said.names * MATCH_WRONG:
+            found.append(f"{way}: {said.found[way]['wrong']} wrong joins.")
+        if said.found[way]["right"] < said.names * RIGHT:
+            found.append(f"{way}: only {said.found[way]['right']} right joins.")
+        if other.found[way]["wrong"] > other.names * OTHERS_WRONG:
+            found.append(f"{way}: {other.found[way]['wrong']} joins of other recordings.")
+        if said.without[way] > said.names * WITHOUT_WRONG:
+            found.append(f"{way}: {said.without[way]} joins without the track.")
+    return found
