@@ -133,7 +133,7 @@ class PendingNames:
 
     def publish(self) -> list[tuple[str, Replaced]]:
         """Put the rows into the table, each into the month in which its name was first there."""
-        by_month: dict[str, dict[str, Row]] = {self._month: {}}
+        by_month: dict[str, dict[str, Row]] = {}
         for key, row in self._rows.items():
             month = self._names.rows[key][0] if key in self._before else self._month
             by_month.setdefault(month, {})[key] = row

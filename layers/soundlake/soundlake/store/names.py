@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import batched
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -104,12 +105,12 @@ class LakeNames:
         for table, credits_ in _CREDITS.items():
             columns = ["track_id", "track_name", "album_name", *credits_]
             for _, entries in self._objects(table, columns):
-                tracks = entries.filter(entries.column("track_id").is_valid())
-                for key, *said in _named(tracks, credits_, keys, columns):
-                    track_id, title, album, *artists = said
+                tracks = _each_once(entries)
+                for key, *said in _named(tracks, credits_, keys, [*columns, "count"]):
+                    track_id, title, album, *artists, count = said
                     spelling = Spelling(_artists(artists), title)
                     one = seen.setdefault(track_id, _Seen(key, spelling))
-                    one.count += 1
+                    one.count += count
                     one.album = one.album or album
         self._look_up(keys, of_isrc, seen)
         found: dict[str, list[Candidate]] = defaultdict(list)
@@ -177,6 +178,15 @@ class _Seen:
         self.album: str | None = None
         self.isrc: str | None = None
         self.count = 0
+
+
+def _each_once(rows: pa.Table) -> pa.Table:
+    """The first row of each track, and in `count` how many it has."""
+    rows = rows.filter(rows.column("track_id").is_valid()).combine_chunks()
+    ids: Any = rows.column("track_id").combine_chunks().dictionary_encode()
+    _, first, counts = np.unique(ids.indices, return_index=True, return_counts=True)
+    places: Any = pa.array(first, pa.int64())
+    return rows.take(places).append_column("count", pa.array(counts, pa.int64()))
 
 
 def _most_first(spelled: tuple[Spelling, int]) -> tuple[int, tuple[str, ...], str]:
