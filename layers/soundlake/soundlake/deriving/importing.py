@@ -14,23 +14,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundlake.coverage import Span
+from soundlake.deriving.coverage import months_between, publish_coverage
 from soundlake.importing import ledger, merging
 from soundlake.importing.columns import array
 from soundlake.importing.reading import entries
 from soundlake.listening import derive_plays
 from soundlake.store.kept import Kept, KeptFile
-from soundlake.store.lake import READERS, Lake, Opened, object_key
+from soundlake.store.lake import READERS, Lake, Opened, Row, month_of_key, object_key
 from soundlake.store.objects import ConflictError
-from soundlake.times import month_of, shift_month
+from soundlake.times import month_of, naive_ms, parse_time, shift_month
 
 OBSERVATIONS, PLAYS, IMPORTS, ROWS = "observations", "plays", "imports", "import_rows"
+BOUNDS = ("since", "until")
+
+
+class LedgerError(Exception):
+    """A ledger that does not add up to the rows of its files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
     """An import as its steps see it: whose, which, when begun, and the span that was asked for.
 
-    Times are UTC without zone; `until` is the first moment after the span.
+    `since` and `until`, the first moment after the span, are UTC without zone.
     """
 
     account: str
@@ -40,6 +47,20 @@ class Import:
     since: datetime | None = None
     until: datetime | None = None
     withdrawn: bool = False
+
+    @classmethod
+    def told(cls, given: Mapping[str, Any], *, withdrawn: bool = False) -> "Import":
+        """An import as the state machine carries it."""
+        since, until = (given[name] and naive_ms(parse_time(given[name])) for name in BOUNDS)
+        return cls(
+            given["account"],
+            given["import_id"],
+            given["raw_prefix"],
+            parse_time(given["at"]),
+            since,
+            until,
+            withdrawn,
+        )
 
     @property
     def month(self) -> str:
@@ -200,6 +221,84 @@ def write_others(lake: Lake, kept: Kept, import_: Import, files: Iterable[int]) 
     total.update(ledger.counted(found))
     _write_ledger(lake, import_, "others", found)
     return total
+
+
+def conclude(
+    lake: Lake, kept: Kept, import_: Import, given: Mapping[str, Any], read: Mapping[str, Any]
+) -> Row:
+    """Write the import's own row and what it tells of gaps and days; the row.
+
+    `given` is the import as the machine carries it; `read` has its `files` as Read tells of them,
+    the `outcomes` of the ledger so far, and the `problems`. Raises LedgerError where the ledger
+    does not add up to the rows.
+    """
+    files = read["files"]
+    refused = [file["number"] for file in files if file["invalid"] or file["outside"]]
+    outcomes = write_others(lake, kept, import_, refused)
+    for counts in read["outcomes"]:
+        outcomes.update(counts)
+    rows = sum(file["rows"] for file in files)
+    if outcomes.total() != rows:
+        raise LedgerError(
+            f"The ledger of {import_.import_id} has {outcomes.total():,} rows, its files {rows:,}: "
+            "import the file again, and if it stays so, keep it and report this."
+        )
+    spans = [(span["from_time"], span["to_time"]) for span in read["covered"]]
+    times = [file[name] for file in files for name in ("first", "last") if file[name]]
+    row = {
+        "account": import_.account,
+        "import_id": import_.import_id,
+        "imported_at": naive_ms(import_.at),
+        "status": "imported",
+        **{name: given[name] for name in ("kind", "name", "sha256", "bytes", "raw_prefix")},
+        "files": len(files),
+        "rows": rows,
+        **{outcome: outcomes[outcome] for outcome in ledger.OUTCOMES},
+        "from_time": min(times, default=None),
+        "to_time": max(times, default=None),
+        "covered": [{"from_time": first, "to_time": last} for first, last in spans],
+        "problems": read["problems"],
+        "withdrawn_at": None,
+    }
+    _write_row(lake, import_, row)
+    _cover(lake, import_, spans)
+    return row
+
+
+def take_back(lake: Lake, import_: Import, at: datetime) -> Row | None:
+    """Write that an import was withdrawn, and what that makes of gaps and days; its row."""
+    found = imported(lake, import_)
+    if found is None:
+        return None
+    row = found | {"status": "withdrawn", "withdrawn_at": naive_ms(at)}
+    _write_row(lake, import_, row)
+    _cover(lake, import_, [(span["from_time"], span["to_time"]) for span in found["covered"] or ()])
+    return row
+
+
+def imported(lake: Lake, import_: Import) -> Row | None:
+    """An import's own row, if it has one yet."""
+    rows = lake.owned(IMPORTS, import_.month, import_.account)
+    return next((row for row in rows if row["import_id"] == import_.import_id), None)
+
+
+def _write_row(lake: Lake, import_: Import, row: Row) -> None:
+    def change(before: list[Row]) -> list[Row]:
+        rows = {one["import_id"]: one for one in before} | {row["import_id"]: row}
+        return sorted(rows.values(), key=lambda one: (str(one["imported_at"]), one["import_id"]))
+
+    lake.replace(IMPORTS, import_.month, import_.account, change)
+
+
+def _cover(lake: Lake, import_: Import, spans: Iterable[Span]) -> None:
+    """Derive the gaps and days of an account that has captures or spans which are covered."""
+    account, now = import_.account, naive_ms(import_.at)
+    months = {month for first, last in spans for month in months_between(first, last)}
+    captured = sorted(map(month_of_key, lake.written("captures", account)))
+    captures = [row for month in captured for row in lake.owned("captures", month, account)]
+    if months or captures:
+        start = min([*captured, import_.month])
+        publish_coverage(lake, account, captures, start, at=now, also=months)
 
 
 def _write_ledger(lake: Lake, import_: Import, part: str, rows: pa.Table) -> None:

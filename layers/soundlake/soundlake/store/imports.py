@@ -72,11 +72,11 @@ class Imports:
             return False
         return True
 
-    def of(self, account: str) -> list[str]:
-        """The names of an account's imports."""
-        start = f"raw/imports/{account}/"
-        names = {key.removeprefix(start).partition("/")[0] for key in self._bucket.keys(start)}
-        return sorted(names)
+    def named(self, ident: str) -> list[str]:
+        """The prefixes of all accounts' imports of a name."""
+        keys = self._bucket.keys("raw/imports/")
+        found = {"/".join(key.split("/")[:4]) + "/" for key in keys}
+        return sorted(each for each in found if each.split("/")[3] == ident)
 
 
 def _what(key: str) -> str:
