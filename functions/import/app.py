@@ -68,17 +68,12 @@ class ImportInput(BaseModel):
     until: str | None = None
     undo: _Undo | None = None
 
-    @property
-    def bucket(self) -> str:
-        """The uploads bucket of the event."""
-        return self.detail.bucket.name if self.detail else ""
-
 
 @function("Import")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{input, start_time}` to `{status, ...}`, for the machine to branch on.
 
-    A chart: `{status: kept, bucket, key, etag, name, chart, date, file, ...}`, `file` being its name
+    A chart: `{status: kept, bucket, key, etag, name, chart, date, file, ...}`; `file` is its name
     in the raw zone, `file_key` where that has it, and `neighbour_keys` the files of the chart's
     nearest days. A history: `{status: history, upload, import, parts}`, the parts being lists of
     files to read; or `{status: known, import}` where the very file was imported. An import that is
@@ -89,9 +84,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     `{group: {import, reads}}` divides a history's months, to `{groups, read}`, `read` being what
     the steps after need of what Read told.
 
-    `{forget: {bucket, key, etag}, concluded}` deletes the upload, to `{status: forgotten}`; one that
-    another file has replaced stays, to `{status: replaced}`: it has a run of its own. `concluded`
-    is the place in the raw zone of an import that is over.
+    `{forget: {bucket, key, etag}, concluded}` deletes the upload, to `{status: forgotten}`; one
+    that another file has replaced stays, to `{status: replaced}`: it has a run of its own.
+    `concluded` is the place in the raw zone of an import that is over.
     """
     if "forget" in event:
         return _forget(event["forget"], event.get("concluded"))
@@ -106,23 +101,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if given.undo is not None:
         return _undo(given.undo, event["start_time"])
     if given.detail is None:
-        return {
-            "status": "failed",
-            "error": "The input has neither an upload ('detail') nor 'undo'.",
-        }
-    bucket, key = given.detail.bucket.name, given.detail.object.key
-    about = {"bucket": bucket, "key": key, "name": key.rpartition("/")[2]}
-    uploads = Uploads(bucket)
-    head = uploads.head(key)
-    if head is None:
-        return about | {"status": "gone"}
-    about["etag"] = head.etag
-    try:
-        return about | _import(given, uploads, head, event["start_time"])
-    except UploadGoneError:
-        return about | {"status": "gone"}
-    except access.FORESEEN as error:
-        return about | access.failure(error)
+        error = "The input has neither an upload ('detail') nor an import to 'undo'."
+        return {"status": "failed", "error": error}
+    return _upload(given, given.detail, event["start_time"])
 
 
 def _forget(upload: dict[str, Any], concluded: str | None) -> dict[str, Any]:
@@ -132,12 +113,26 @@ def _forget(upload: dict[str, Any], concluded: str | None) -> dict[str, Any]:
     return {"status": "forgotten" if deleted else "replaced"}
 
 
-def _import(
-    given: ImportInput, uploads: Uploads, head: UploadHead, start_time: str
-) -> dict[str, Any]:
+def _upload(given: ImportInput, detail: _Detail, start_time: str) -> dict[str, Any]:
+    bucket, key = detail.bucket.name, detail.object.key
+    about = {"bucket": bucket, "key": key, "name": key.rpartition("/")[2]}
+    uploads = Uploads(bucket)
+    head = uploads.head(key)
+    if head is None:
+        return about | {"status": "gone"}
+    about["etag"] = head.etag
+    try:
+        return about | _import(given, bucket, head, start_time)
+    except UploadGoneError:
+        return about | {"status": "gone"}
+    except access.FORESEEN as error:
+        return about | access.failure(error)
+
+
+def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) -> dict[str, Any]:
     name = head.key.rpartition("/")[2]
     try:
-        with fetched(uploads, head) as (file, sha256):
+        with fetched(Uploads(bucket), head) as (file, sha256):
             if _is_chart(given, name, file.read(HEAD)):
                 file.seek(0)
                 kept = _keep_chart(given, name, head, file.read(), start_time)
@@ -156,7 +151,7 @@ def _import(
         )
     except (ChartFileError, HistoryError, TooLargeError) as error:
         return _refused(error)
-    upload = {"bucket": given.bucket, "key": head.key, "etag": head.etag, "size": head.size}
+    upload = {"bucket": bucket, "key": head.key, "etag": head.etag, "size": head.size}
     return told | {"upload": upload, "counts": {told["status"]: 1}}
 
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from soundlake.accounts import ACCOUNT
 from soundlake.importing import groups
+from soundlake.importing.covered import covered
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.packages import Member, Package
 from soundlake.store.accounts import AccountsTable
@@ -27,7 +28,7 @@ from soundlake.store.imports import (
     prefix,
 )
 from soundlake.store.uploads import LARGEST_HISTORY, TooLargeError, UploadHead, Uploads
-from soundlake.times import TimeError, format_time, parse_date, parse_time
+from soundlake.times import TimeError, format_time, naive_ms, parse_date, parse_time
 
 COMMAND_LINE = "command-line"  # whose uploads are in a folder of this name, which is no account
 _PIECE = 8 * 1024 * 1024
@@ -203,7 +204,10 @@ def grouped(reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "read": {
             "files": [{name: file[name] for name in short} for file in files],
             "covered": [
-                {"from_time": format_time(first), "to_time": format_time(last)}
+                {
+                    "from_time": format_time(first.replace(tzinfo=UTC)),
+                    "to_time": format_time(last.replace(tzinfo=UTC)),
+                }
                 for first, last in spans
             ],
             "problems": [problem for read in reads for problem in read["problems"]],
@@ -240,3 +244,7 @@ def withdraw(imports: Imports, account: str | None, ident: str, start_time: str)
 
 def _is_of(raw_prefix: str, account: str | None) -> bool:
     return account is None or raw_prefix.split("/")[2] == account
+
+
+def _naive(time: str | None) -> datetime | None:
+    return naive_ms(parse_time(time)) if time else None
