@@ -1,0 +1,1 @@
+"""Listening history from files: what an upload is, and what its rows say."""
