@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from soundlake import access
-from soundlake.accounts import Account, due, least_consent_days_left, waits_for_user
+from soundlake.accounts import Account, State, due, least_consent_days_left, waits_for_user
 from soundlake.observability import function
 from soundlake.quota import planned
 from soundlake.rounds import round_of
@@ -35,7 +35,8 @@ class CaptureInput(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{input, start_time, now, round}` to `{status: selected, accounts, captured_at, next_at}`.
 
-    `accounts` are names of accounts; `waiting` those that wait for their user, with what to do;
+    `accounts` are names of accounts; `waiting` those that wait for their user, with what to do,
+    and not those that an import made, of which nobody expects a capture;
     `damaged` those whose items cannot be read, with why, which keeps no other from its capture.
     `next_at` is when the next round is due, in `next_in` seconds, both null where this was the
     last. Otherwise `{status: invalid, error}`.
@@ -61,7 +62,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     waiting = [
         {"account": one.account, "state": one.state, "error": one.what_to_do}
         for one in known
-        if one.account not in chosen
+        if one.account not in chosen and one.state is not State.IMPORTED
     ]
     return {
         "status": "selected",

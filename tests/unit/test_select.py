@@ -114,6 +114,15 @@ def test_who_waits_for_their_user_is_told_of_and_left_out(tables: object) -> Non
     assert select(now=NOW + 5 * HOUR)["accounts"] == [ACCOUNT, "refused"]
 
 
+def test_an_imported_account_is_neither_captured_nor_waited_for(tables: object) -> None:
+    access.accounts_table().new_imported(NOW - HOUR)
+
+    result = select()
+
+    assert (result["accounts"], result["waiting"]) == ([ACCOUNT], [])
+    assert (result["counts"]["awaiting_user"], result["counts"]["consent_days_left"]) == (0, 99)
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
