@@ -12,7 +12,6 @@ from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
-from soundlake.accounts import ACCOUNT
 from soundlake.importing import groups
 from soundlake.importing.covered import covered
 from soundlake.importing.errors import HistoryError
@@ -103,7 +102,7 @@ def owner(accounts: AccountsTable, asked: Asked, key: str, sha256: str, now: dat
     folder = key.partition("/")[0] if "/" in key else None
     named = asked.account or (folder if folder != COMMAND_LINE else None)
     found, damaged = accounts.all()
-    known = [one.account for one in (*found, *damaged)]
+    known = [*(one.account for one in found), *(one.account for one in damaged)]
     if named is not None:
         if named in known:
             return named
@@ -118,15 +117,12 @@ def owner(accounts: AccountsTable, asked: Asked, key: str, sha256: str, now: dat
             f"There are {len(known)} accounts: say whose history it is, with --account or by a "
             f"folder of that name in the uploads bucket: {', '.join(sorted(known))}."
         )
-    return accounts.create_imported(_name(sha256), now).account
+    return accounts.new_imported(now, _name(sha256)).account
 
 
 def _name(sha256: str) -> str:
-    """An account's name, of a file that nobody else has."""
-    name = f"i{sha256[-11:]}"
-    if not ACCOUNT.fullmatch(name):  # pragma: no cover - hexadecimal digits always match
-        raise ValueError(name)
-    return name
+    """The name of an account that a file makes, the same however often it is tried."""
+    return f"i{sha256[-11:]}"
 
 
 def begin(
