@@ -305,7 +305,7 @@ def test_in_development_mode_a_quota_is_assumed(spotify: FakeSpotify) -> None:
     assert spotify.asked == ["POST /api/token"]
 
 
-def test_with_extended_access_none_is_and_no_more_is_written_than_counts(
+def test_with_extended_access_none_is_and_no_more_is_written_than_a_count_a_page(
     spotify: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit(allowed=True)
@@ -316,9 +316,10 @@ def test_with_extended_access_none_is_and_no_more_is_written_than_counts(
     client = asking.spotify(beside_captures=True)
     for _ in range(60):
         client.playlist(NORWAY)
+    assert (updates, sum(each.total() for each in known().calls.values())) == (["calls"], 9050)
     asking.counted(client)
 
-    assert updates == ["calls"]
+    assert updates == ["calls", "calls"]
 
 
 def test_a_page_of_requests_is_drawn_counted_and_replaced_by_the_next(
@@ -386,6 +387,32 @@ def test_a_refusal_teaches_what_was_not_counted_yet_once(spotify: FakeSpotify) -
         client.playlist(NORWAY)
 
     assert known().learned == Learned(5, NOW)
+
+
+def refuse_a_capture(spotify: FakeSpotify) -> None:
+    """Another process, which draws nothing, is told by its token that the quota is spent."""
+    forget_values()
+    quota = {"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}
+    spotify.reply("/api/token", 429, quota, {"Retry-After": "3600"})
+    with pytest.raises(RateLimitedError):
+        asking.spotify().app_token()
+
+
+@pytest.mark.parametrize(("limited", "taught"), [(False, 151), (True, 201)])
+def test_a_refusal_teaches_what_others_sent_who_are_still_at_it(
+    limited: bool, taught: int, spotify: FakeSpotify
+) -> None:
+    """151 were made by another, and one by who is refused: too few by less than a page where no
+    quota was believed, else too many by less than one."""
+    limit(allowed=not limited)
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = asking.spotify(beside_captures=True)
+    for _ in range(150):
+        client.playlist(NORWAY)
+
+    refuse_a_capture(spotify)
+
+    assert known().learned == Learned(taught, NOW)
 
 
 def spaced(monkeypatch: pytest.MonkeyPatch, spotify: FakeSpotify) -> list[float]:

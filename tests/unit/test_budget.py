@@ -548,9 +548,10 @@ def test_seven_full_days_raise_what_is_granted_and_a_refusal_ends_that(table: Bu
         table.count(OWNER, now, {"albums": 100})
         assert table.draw(MINE, 50, now, assumed=100).granted == 0
     now = NOW + 8 * 25 * HOUR
-    assert table.draw(MINE, 200, now, assumed=100).granted == 105
+    drawn = table.draw(MINE, 200, now, assumed=100)
+    assert drawn.granted == 105
 
-    table.block(MINE, now + HOUR, "QUOTA_EXCEEDED", now=now, uncounted=104)
+    table.block(MINE, now + HOUR, "QUOTA_EXCEEDED", now=now, uncounted=104, drawn=drawn)
 
     known = table.known(MINE, now)
     assert (known.full_days, known.full_on) == (0, None)

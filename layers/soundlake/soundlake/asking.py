@@ -19,7 +19,7 @@ from soundlake.spotify.errors import NotYourTurnError, RateLimitedError, Reserve
 from soundlake.store import secrets
 from soundlake.store.budget import Budget, BudgetTable, Draw
 
-PAGE = 50  # requests that are drawn at once
+PAGE = 50  # requests that are drawn, or counted, at once
 
 
 @cache
@@ -77,6 +77,8 @@ class _Meter:
             self.settle()
             raise ReservedError(drawn.room.why)
         self._draw = drawn
+        if drawn.granted is None:
+            return Page(PAGE)  # so that it is counted in between: a refusal teaches by the counts
         if drawn.turn is None:
             return Page(drawn.granted)
         return Page(drawn.granted, self._spacing, drawn.turn)
@@ -84,7 +86,7 @@ class _Meter:
     def told(self, until: datetime, reason: str | None) -> None:
         """Note a wait that Spotify asks for."""
         now, uncounted = self._client.machine_time(), self._client.unsettled().total()
-        budgets().block(self._budget, until, reason, now=now, uncounted=uncounted)
+        budgets().block(self._budget, until, reason, now=now, uncounted=uncounted, drawn=self._draw)
 
     def blocked_until(self) -> datetime | None:
         """Until when nobody may ask, as anybody was told."""

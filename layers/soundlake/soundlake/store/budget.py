@@ -188,11 +188,13 @@ class BudgetTable:
         *,
         now: datetime,
         uncounted: int = 0,
+        drawn: Draw | None = None,
     ) -> None:
         """Note a long wait: the owner's where the quota is spent, else the client's.
 
-        A spent quota also teaches how large it is: from what was counted, and the `uncounted`
-        requests of the caller. A wait that was noted before is never shortened.
+        A spent quota also teaches how large it is: from what was counted, the `uncounted` requests
+        of the caller, and what others than it have `drawn` and may have sent, which errs upwards by
+        a page each at most. A wait that was noted before is never shortened.
         """
         client, owner = budget.holders
         holder, kept = client, _BLOCKS_KEPT
@@ -204,7 +206,9 @@ class BudgetTable:
         if reason == QUOTA_EXCEEDED:
             holder, kept = owner, _COUNTS_KEPT
             known = self.known(budget, now)
-            learned = learn(known.learned, known.calls, uncounted, now)
+            if drawn is not None and drawn.id is not None:
+                known.draws.pop(drawn.id, None)
+            learned = learn(known.learned, known.calls, uncounted + known.drawn(now), now)
             change += ", quota = :quota, learned_at = :learned_at REMOVE full_days, full_on"
             values[":quota"] = {"N": str(learned.calls)}
             values[":learned_at"] = {"S": format_time(learned.at)}
