@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from soundlake import asking
 from soundlake.abilities import Ability
 from soundlake.quota import SAFE, Learned
@@ -12,6 +13,7 @@ from soundlake.spotify.client import Spotify
 from soundlake.spotify.errors import (
     CredentialsError,
     NotFoundError,
+    NotYourTurnError,
     RateLimitedError,
     ReservedError,
 )
@@ -463,6 +465,41 @@ def test_whose_turn_is_far_away_is_told_so_and_does_not_sleep(
         asking.InvocationClients().spotify().app_token()
 
     assert (slept, spotify.asked) == ([], [])
+
+
+def test_a_page_that_tries_used_up_is_followed_by_the_next(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = spaced(monkeypatch, spotify)
+    limit()
+    spotify.playlists[NORWAY] = [playlist([])]
+    for _ in range(2):
+        cut_off = requests.exceptions.ChunkedEncodingError("cut off")
+        spotify.reply(f"/v1/playlists/{NORWAY}", error=cut_off)
+    client = asking.InvocationClients(9).spotify()
+    for _ in range(6):  # and a token first: nine requests at six times
+        client.playlist(NORWAY)
+
+    client.playlist(NORWAY)
+
+    assert (slept, len(spotify.asked)) == ([1.0] * 7, 10)
+
+
+def test_turns_of_another_are_told_as_such_and_a_wait_is_not(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaced(monkeypatch, spotify)
+    limit()
+    mine, table = Budget(CLIENT_ID, OWNER), BudgetTable(BUDGET_TABLE)
+    table.draw(mine, 50, NOW, assumed=500, spacing=timedelta(seconds=1))
+    with pytest.raises(NotYourTurnError):
+        asking.InvocationClients().spotify().app_token()
+    table.block(mine, NOW + HOURS, None, now=NOW)
+
+    with pytest.raises(RateLimitedError) as waits:
+        asking.InvocationClients().spotify().app_token()
+
+    assert (type(waits.value), waits.value.retry_after) == (RateLimitedError, 3600)
 
 
 #### OTHER SOURCES #################################################################################

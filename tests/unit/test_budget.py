@@ -318,7 +318,7 @@ def test_the_next_page_takes_the_place_of_the_one_before_in_one_write(
     table.count(OWNER, NOW, {"albums": 50})
     made = writes(tables, monkeypatch)
 
-    second = table.draw(MINE, 50, NOW, assumed=60, instead_of=first.id)
+    second = table.draw(MINE, 50, NOW, assumed=60, instead_of=first)
 
     assert (second.granted, len(made), drawn_on(table)) == (10, 1, 10)
 
@@ -482,7 +482,7 @@ def test_threads_that_settle_spend_all_and_no_more(tables: Any) -> None:
         mine, before = BudgetTable(BUDGET_TABLE, tables), None
         start.wait()
         while True:
-            drawn = mine.draw(MINE, 7, NOW, assumed=200, instead_of=before and before.id)
+            drawn = mine.draw(MINE, 7, NOW, assumed=200, instead_of=before)
             if not drawn.granted:
                 break
             sent.append(drawn.granted)
@@ -686,3 +686,31 @@ def test_a_draws_turns_that_are_left_are_given_back(table: BudgetTable) -> None:
     assert (second.turn, drawn_on(table)) == (NOW + 3 * SECOND, 50)
     table.drop(MINE, first, NOW + 3 * SECOND)  # twice: its turns are another's by now
     assert table.draw(MINE, 50, NOW + 3 * SECOND, assumed=500, spacing=SECOND).granted == 0
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(microseconds=300)])
+def test_the_next_page_does_not_wait_for_turns_that_its_own_one_did_not_use(
+    later: timedelta, table: BudgetTable
+) -> None:
+    """Requests that are tried again use up a page before its turns are over."""
+    now = NOW + later
+    first = table.draw(MINE, 50, now, assumed=500, spacing=SECOND)
+
+    soon = now + 25 * SECOND
+    second = table.draw(MINE, 50, soon, assumed=500, spacing=SECOND, instead_of=first)
+    other = table.draw(MINE, 50, soon, assumed=500, spacing=SECOND)
+
+    assert (second.granted, second.turn) == (50, soon + SECOND)
+    assert other.granted == 0
+    assert other.until is not None
+    assert soon + 51 * SECOND - other.until < timedelta(milliseconds=1)
+
+
+def test_the_next_page_comes_after_the_turns_of_others(table: BudgetTable) -> None:
+    first = table.draw(MINE, 5, NOW, assumed=500, spacing=SECOND)
+    table.draw(MINE, 5, NOW + 4 * SECOND, assumed=500, spacing=SECOND)
+
+    soon = NOW + 5 * SECOND
+    held = table.draw(MINE, 5, soon, assumed=500, spacing=SECOND, instead_of=first)
+
+    assert held == Draw(0, until=NOW + 10 * SECOND)

@@ -75,7 +75,7 @@ class Process:
             wanted,
             now,
             assumed=self.life.assumed,
-            instead_of=before.id if before else None,
+            instead_of=before,
         )
         if not self.draw.granted and before:
             self.table.drop(self.life.budget, before, now)

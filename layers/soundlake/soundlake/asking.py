@@ -68,11 +68,12 @@ class _Meter:
             now,
             assumed=_assumed(),
             spacing=self._spacing,
-            instead_of=before.id if before is not None else None,
+            instead_of=before,
         )
         if drawn.until is not None:
             self.settle()
-            raise RateLimitedError(ceil((drawn.until - now).total_seconds()))
+            wait = ceil((drawn.until - now).total_seconds())
+            raise (NotYourTurnError if self.blocked_until() is None else RateLimitedError)(wait)
         if drawn.room is not None and not drawn.granted:
             self.settle()
             raise ReservedError(drawn.room.why)

@@ -108,6 +108,12 @@ class Known:
             return now
         return self.next_at
 
+    def is_next_at(self, end: datetime | None) -> bool:
+        """Whether the turns that end then are the last that were taken."""
+        if end is None or self.next_at is None:
+            return False
+        return format_time(end) == format_time(self.next_at)  # as it is kept, in milliseconds
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:
@@ -124,6 +130,16 @@ class Draw:
     until: datetime | None = None
     turn: datetime | None = None
     turns_end: datetime | None = None
+
+    def free_at(self, now: datetime) -> datetime | None:
+        """When others may ask where no more of these are sent from now on; None without turns.
+
+        That is no sooner after a request that was sent just now than after any other.
+        """
+        if self.turn is None or self.turns_end is None or not self.granted:
+            return None
+        spacing = (self.turns_end - self.turn) / self.granted
+        return min(max(self.turn, now + spacing), self.turns_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,13 +283,14 @@ class BudgetTable:
         *,
         assumed: int | None = None,
         spacing: timedelta = timedelta(0),
-        instead_of: str | None = None,
+        instead_of: Draw | None = None,
     ) -> Draw:
         """Draw up to so many requests of the quota, beside what captures need; 0 while it waits.
 
         `assumed` is the quota where none was learned; where none is believed either, nothing is
         written. With a `spacing`, turns are taken too. `instead_of` is the caller's draw before,
-        whose requests are counted: it is dropped by the same write where it can.
+        whose requests are counted: it is dropped by the same write where it can, and turns that are
+        left of it hold nobody.
         """
         for _ in range(_TRIES):
             known = self._waits(budget)
@@ -284,8 +301,10 @@ class BudgetTable:
             found = known.estimate(assumed)
             if found is None:
                 return Draw(None)
-            if instead_of is not None:
-                known.draws.pop(instead_of, None)
+            if instead_of is not None and instead_of.id is not None:
+                known.draws.pop(instead_of.id, None)
+                if known.is_next_at(instead_of.turns_end):
+                    known.next_at = instead_of.free_at(now)
             left = known.room(found, now)
             if not left.left:
                 self._note_full_day(budget, known, found, now)
@@ -305,11 +324,11 @@ class BudgetTable:
         raise RuntimeError(f"The budget {budget.owner} is drawn on by too many at once.")
 
     def _take(
-        self, budget: Budget, drawn: Draw, known: Known, now: datetime, instead_of: str | None
+        self, budget: Budget, drawn: Draw, known: Known, now: datetime, instead_of: Draw | None
     ) -> bool:
         """Write a draw where nobody has drawn, nor has been told to wait, since it was read."""
         gone = [name for name, (_, at) in known.draws.items() if not is_drawn(at, now)]
-        gone += [instead_of] if instead_of else []
+        gone += [instead_of.id] if instead_of is not None and instead_of.id is not None else []
         names = {"#draw": drawn.id or ""} | {f"#g{at}": name for at, name in enumerate(gone)}
         change = "SET #draw = :draw, version = :next, expires = :expires"
         values: dict[str, Any] = {
