@@ -557,7 +557,7 @@ def test_turns_that_are_not_needed_are_given_back(
 
     theirs = Budget("reccobeats", "reccobeats")
     found = BudgetTable(BUDGET_TABLE).take_turns(theirs, 1, timedelta(seconds=1), spotify.now)
-    assert found.first - spotify.now <= timedelta(seconds=1)
+    assert found.first - spotify.now == timedelta(seconds=1)
 
 
 def test_a_wait_of_a_source_is_seen_by_who_has_turns_left(

@@ -683,7 +683,7 @@ def test_a_draws_turns_that_are_left_are_given_back(table: BudgetTable) -> None:
     table.drop(MINE, first, NOW + 3 * SECOND)
 
     second = table.draw(MINE, 50, NOW + 3 * SECOND, assumed=500, spacing=SECOND)
-    assert (second.turn, drawn_on(table)) == (NOW + 3 * SECOND, 50)
+    assert (second.turn, drawn_on(table)) == (NOW + 4 * SECOND, 50)
     table.drop(MINE, first, NOW + 3 * SECOND)  # twice: its turns are another's by now
     assert table.draw(MINE, 50, NOW + 3 * SECOND, assumed=500, spacing=SECOND).granted == 0
 
@@ -714,3 +714,15 @@ def test_the_next_page_comes_after_the_turns_of_others(table: BudgetTable) -> No
     held = table.draw(MINE, 5, soon, assumed=500, spacing=SECOND, instead_of=first)
 
     assert held == Draw(0, until=NOW + 10 * SECOND)
+
+
+def test_a_draw_whose_turns_are_yet_to_come_gives_back_none_of_those_before(
+    table: BudgetTable,
+) -> None:
+    table.draw(MINE, 2, NOW, assumed=500, spacing=SECOND)
+    second = table.draw(MINE, 50, NOW, assumed=500, spacing=SECOND)
+    assert second.turn == NOW + 2 * SECOND
+
+    table.drop(MINE, second, NOW)
+
+    assert table.draw(MINE, 1, NOW, assumed=500, spacing=SECOND).turn == NOW + 2 * SECOND

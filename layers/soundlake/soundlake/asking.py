@@ -190,9 +190,9 @@ class _Turns:
             raise NotYourTurnError(wait, self._source)
         return taken.first
 
-    def give_back(self, end: datetime, now: datetime) -> None:
-        """Give back what is left of the turns that end then."""
-        budgets().give_back(self._budget, end, now)
+    def give_back(self, end: datetime, free_at: datetime) -> None:
+        """Let others ask from then on and not from `end`."""
+        budgets().give_back(self._budget, end, free_at)
 
 
 @cache

@@ -44,8 +44,8 @@ class Limits(Protocol):
         Raises RateLimitedError where that is too far away to be slept.
         """
 
-    def give_back(self, end: datetime, now: datetime) -> None:
-        """Give back what is left of the turns that end then."""
+    def give_back(self, end: datetime, free_at: datetime) -> None:
+        """Let others ask from then on and not from `end`, when the turns end that were taken."""
 
 
 class KeylessApi:
@@ -108,8 +108,15 @@ class KeylessApi:
         """Leave the turns to others that were taken and are not needed."""
         if self._limits is not None and self._turns_end is not None:
             if self._turn is not None and self._turn < self._turns_end:
-                self._limits.give_back(self._turns_end, self._web.machine_time())
+                self._limits.give_back(self._turns_end, self._free_at(self._turn))
             self._turn = self._turns_end = None
+
+    def _free_at(self, turn: datetime) -> datetime:
+        """When others may ask in place of this process, whose own next turn that is."""
+        now = self._web.machine_time()
+        if self._sent_at is None:
+            return max(turn, now)
+        return max(turn, now, min(self._sent_at, now) + self._spacing)
 
     def get(self, endpoint: str, params: Mapping[str, str], path: str | None = None) -> Answer:
         """The JSON answer to one request, at `path` where that is not the endpoint that is counted.
@@ -135,8 +142,10 @@ class KeylessApi:
         """One request, and what is no answer to it raised."""
         self._keep_to_the_limits()
         name = f"{self._source.lower()}/{endpoint}"
-        response = self._web.send("GET", url, name, params=params)
-        self._sent_at = self._web.machine_time()
+        try:
+            response = self._web.send("GET", url, name, params=params)
+        finally:
+            self._sent_at = self._web.machine_time()
         match response.status_code:
             case 200:
                 return response

@@ -375,11 +375,12 @@ class BudgetTable:
         if drawn.id is None:
             return
         names, owner = {"#draw": drawn.id}, budget.holders[1]
-        if drawn.turns_end is not None and drawn.turns_end > now:
+        free_at = drawn.free_at(now)
+        if free_at is not None and drawn.turns_end is not None and free_at < drawn.turns_end:
             back = self._update(
                 owner,
-                "SET next_at = :now REMOVE #draw",
-                {":now": {"S": format_time(now)}, ":end": {"S": format_time(drawn.turns_end)}},
+                "SET next_at = :free REMOVE #draw",
+                {":free": {"S": format_time(free_at)}, ":end": {"S": format_time(drawn.turns_end)}},
                 names=names,
                 condition="next_at = :end",
             )
@@ -422,14 +423,14 @@ class BudgetTable:
                 return Turns(first, end)
         raise RuntimeError(f"{budget.owner} is asked by too many at once.")
 
-    def give_back(self, budget: Budget, end: datetime, now: datetime) -> None:
-        """Give back the turns up to `end` that are left, where nobody has taken later ones."""
-        if end <= now:
+    def give_back(self, budget: Budget, end: datetime, free_at: datetime) -> None:
+        """Let others ask from then on and not from `end`, where nobody has taken later turns."""
+        if end <= free_at:
             return
         self._update(
             budget.holders[0],
-            "SET next_at = :now",
-            {":now": {"S": format_time(now)}, ":end": {"S": format_time(end)}},
+            "SET next_at = :free",
+            {":free": {"S": format_time(free_at)}, ":end": {"S": format_time(end)}},
             condition="next_at = :end",
         )
 
