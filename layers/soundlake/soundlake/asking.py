@@ -224,8 +224,8 @@ def keyless(
 ) -> KeylessApi:
     """A source without keys, its request count at zero.
 
-    It keeps to long waits as Spotify does, and all processes together ask once in so many seconds
-    at most: where its next turn is further away than may be slept, it raises RateLimitedError.
+    All processes together keep to every wait that it asks for, and ask once in so many seconds at
+    most: where its next turn is further away than may be slept, it raises RateLimitedError.
     """
     spacing_s *= int(settings().source_spacing) / 100
     client = _keyless(source, base, spacing_s, contact, limited_by)
