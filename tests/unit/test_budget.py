@@ -380,6 +380,21 @@ def test_a_draw_meets_another_ones(
     assert drawn_on(table) == 40
 
 
+def test_a_draw_whose_answer_was_lost_is_found_again(
+    table: BudgetTable, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client sends the write again, which then meets its own version."""
+    update = tables.update_item
+    monkeypatch.setattr(tables, "update_item", lambda **given: (update(**given), update(**given)))
+
+    drawn = table.draw(MINE, 50, NOW, assumed=120, spacing=SECOND)
+
+    assert (drawn.granted, drawn.turn, drawn_on(table)) == (50, NOW, 50)
+    monkeypatch.undo()
+    table.drop(MINE, drawn, NOW)
+    assert drawn_on(table) == 0
+
+
 def test_a_draw_meets_a_refusal(
     table: BudgetTable, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

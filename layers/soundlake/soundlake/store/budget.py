@@ -108,11 +108,15 @@ class Known:
             return now
         return self.next_at
 
-    def is_next_at(self, end: datetime | None) -> bool:
-        """Whether the turns that end then are the last that were taken."""
-        if end is None or self.next_at is None:
-            return False
-        return format_time(end) == format_time(self.next_at)  # as it is kept, in milliseconds
+    def without(self, drawn: "Draw | None", now: datetime) -> None:
+        """Take out a draw whose requests are counted; turns that are left of it hold nobody."""
+        if drawn is None or drawn.id is None:
+            return
+        self.draws.pop(drawn.id, None)
+        end = drawn.turns_end
+        # They are the last that were taken where they end together, as it is kept in milliseconds.
+        if end and self.next_at and format_time(end) == format_time(self.next_at):
+            self.next_at = drawn.free_at(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +226,7 @@ class BudgetTable:
         if reason == QUOTA_EXCEEDED:
             holder, kept = owner, _COUNTS_KEPT
             known = self.known(budget, now)
-            if drawn is not None and drawn.id is not None:
-                known.draws.pop(drawn.id, None)
+            known.without(drawn, now)
             learned = learn(known.learned, known.calls, uncounted + known.drawn(now), now)
             change += ", quota = :quota, learned_at = :learned_at REMOVE full_days, full_on"
             values[":quota"] = {"N": str(learned.calls)}
@@ -292,8 +295,11 @@ class BudgetTable:
         whose requests are counted: it is dropped by the same write where it can, and turns that are
         left of it hold nobody.
         """
+        drawn: Draw | None = None
         for _ in range(_TRIES):
             known = self._waits(budget)
+            if drawn is not None and drawn.id in known.draws:
+                return drawn  # by a write whose answer was lost, so that it was sent again in vain
             if (until := known.blocked_until(now)) is not None:
                 return Draw(0, until=until)
             if known.learned is not None or assumed is not None:
@@ -301,10 +307,7 @@ class BudgetTable:
             found = known.estimate(assumed)
             if found is None:
                 return Draw(None)
-            if instead_of is not None and instead_of.id is not None:
-                known.draws.pop(instead_of.id, None)
-                if known.is_next_at(instead_of.turns_end):
-                    known.next_at = instead_of.free_at(now)
+            known.without(instead_of, now)
             left = known.room(found, now)
             if not left.left:
                 self._note_full_day(budget, known, found, now)
