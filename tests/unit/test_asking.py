@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 from soundlake import asking
 from soundlake.abilities import Ability
 from soundlake.quota import SAFE, Learned
@@ -292,6 +293,15 @@ def updates_of(tables: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+def raising(error: Exception) -> Any:
+    """What raises it, whatever it is called with."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    return fail
+
+
 def known() -> Known:
     return BudgetTable(BUDGET_TABLE).known(Budget(CLIENT_ID, OWNER), NOW)
 
@@ -352,6 +362,41 @@ def test_an_invocation_that_broke_off_is_settled_by_the_next(spotify: FakeSpotif
 
     assert known().drawn(NOW) == 0
     assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+
+def test_a_draw_that_could_not_be_dropped_is_by_the_next_invocation(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit()
+    client = asking.spotify(beside_captures=True)
+    client.app_token()
+    with monkeypatch.context() as busy:
+        busy.setattr(BudgetTable, "drop", raising(THROTTLED))
+        with pytest.raises(ClientError):
+            asking.counted(client)
+    assert known().drawn(NOW) == asking.PAGE
+
+    asking.spotify()
+
+    assert known().drawn(NOW) == 0
+    assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
+def test_a_draw_is_dropped_where_no_quota_is_believed_any_more(spotify: FakeSpotify) -> None:
+    limit()
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = asking.spotify(beside_captures=True, page=2)
+    client.playlist(NORWAY)
+    assert known().drawn(NOW) == 2
+    limit(allowed=True)
+
+    client.playlist(NORWAY)
+    asking.counted(client)
+
+    assert known().drawn(NOW) == 0
 
 
 def test_what_captures_will_need_is_kept_for_them_at_first(spotify: FakeSpotify) -> None:

@@ -50,14 +50,17 @@ class _Meter:
     def settle(self) -> None:
         """Count what was sent, and drop the draw: in this order nothing is lost to a crash."""
         self._count()
-        if self._draw is not None:
-            drawn, self._draw = self._draw, None
-            budgets().drop(self._budget, drawn, self._client.machine_time())
+        self._drop()
 
     def _count(self) -> None:
         sent = self._client.unsettled()
         budgets().count(self._budget.owner, self._client.machine_time(), sent)
         self._client.settle()
+
+    def _drop(self) -> None:
+        if self._draw is not None:
+            budgets().drop(self._budget, self._draw, self._client.machine_time())
+            self._draw = None  # not before: what could not be dropped is, the next time
 
     def _page(self) -> Page:
         self._count()
@@ -77,9 +80,10 @@ class _Meter:
         if drawn.room is not None and not drawn.granted:
             self.settle()
             raise ReservedError(drawn.room.why)
-        self._draw = drawn
         if drawn.granted is None:
+            self._drop()
             return Page(PAGE)  # so that it is counted in between: a refusal teaches by the counts
+        self._draw = drawn
         if drawn.turn is None:
             return Page(drawn.granted)
         return Page(drawn.granted, self._spacing, drawn.turn)
