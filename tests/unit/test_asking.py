@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -603,6 +604,27 @@ def test_turns_that_are_not_needed_are_given_back(
     theirs = Budget("reccobeats", "reccobeats")
     found = BudgetTable(BUDGET_TABLE).take_turns(theirs, 1, timedelta(seconds=1), spotify.now)
     assert found.first - spotify.now == timedelta(seconds=1)
+
+
+def test_what_was_asked_of_spotify_is_settled_though_no_turn_can_be_given_back(
+    reccobeats: FakeReccoBeats,
+    spotify: FakeSpotify,
+    monkeypatch: pytest.MonkeyPatch,
+    logs: StringIO,
+) -> None:
+    limit()
+    clients = asking.InvocationClients()
+    clients.spotify().app_token()
+    for _ in range(4):
+        clients.keyless("ReccoBeats", RECCOBEATS, 1.0).get("audio-features", {"ids": "a"})
+    monkeypatch.setattr(BudgetTable, "give_back", raising(THROTTLED))
+
+    found = clients.counted({})
+
+    assert found["requests"] == {"api/token": 1, "reccobeats/audio-features": 4}
+    assert known().drawn(spotify.now) == 0
+    warning = json.loads(logs.getvalue())
+    assert (warning["level"], "ThrottlingException" in warning["message"]) == ("WARNING", True)
 
 
 def test_a_wait_of_a_source_is_seen_by_who_has_turns_left(

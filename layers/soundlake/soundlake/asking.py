@@ -7,8 +7,11 @@ from functools import cache
 from math import ceil
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from soundlake import access, quota
 from soundlake.abilities import Abilities, Ability, Finding
+from soundlake.observability import logger
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
 from soundlake.sources.site import Site
@@ -278,18 +281,28 @@ class InvocationClients:
         api = self.keyless(name, base, spacing_s, contact)
         return Site(name, base, spacing_s, api, access.raw())
 
+    def settle(self) -> None:
+        """Count what was asked of Spotify, and give back what is left of it: it is not asked on."""
+        if self.asked_spotify is not None:
+            _meter(self.asked_spotify).settle()
+
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
         """As `counted`, with the requests to all sources; the budget counts Spotify's alone.
 
-        Turns of other sources that were taken and not used are given back.
+        Turns of other sources that were taken and not used are given back; where that does not go,
+        they pass by themselves.
         """
         sent = Counter(before)
         for each in self._keyless.values():
             sent += each.requests
-            each.give_back()
         total = sum(each.requests.total() for each in self._keyless.values())
         result = counted(self.asked_spotify, sent)
         result["counts"]["requests"] += total
+        for each in self._keyless.values():
+            try:
+                each.give_back()
+            except (BotoCoreError, ClientError) as error:
+                logger.warning(f"Turns that were not used were not given back: {error}")
         return result
 
 
