@@ -196,6 +196,26 @@ def test_what_a_busy_table_left_out_is_asked_for_again(
     assert known.calls == {hour(9): {"me": 1}}
 
 
+def test_a_table_that_stays_busy_is_an_error_after_a_few_tries(
+    table: BudgetTable, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def busy(RequestItems: Any) -> Any:  # noqa: N803 - AWS's name
+        assert len(slept) < 99, "it asks for ever"
+        slept.append(0)
+        return {"Responses": {}, "UnprocessedKeys": RequestItems}
+
+    monkeypatch.setattr(tables, "batch_get_item", busy)
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    with pytest.raises(ClientError, match="ProvisionedThroughputExceededException"):
+        table.blocked_until(MINE, NOW)
+
+    assert len(slept) < 20
+    assert 0 < sum(slept) < 2
+
+
 def test_nothing_asked_is_nothing_written(table: BudgetTable, tables: Any) -> None:
     table.count(OWNER, NOW, {})
 

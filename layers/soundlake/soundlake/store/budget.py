@@ -11,6 +11,7 @@ sent is counted first, and the draw dropped after, so a crash in between errs to
 """
 
 import secrets
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,14 @@ MOST_SLEPT = timedelta(seconds=2)  # whose turn is later is told so, and takes n
 # No process takes turns so far ahead: where the next one is, a clock was wrong.
 _MOST_AHEAD = timedelta(minutes=15)
 _TRIES = 50  # each that fails is another's success
+# Between readings of what a busy table left out (s); after the last one it is an error.
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 0)
+_TOO_BUSY: Any = {
+    "Error": {
+        "Code": "ProvisionedThroughputExceededException",
+        "Message": "the table of budgets left out some of its items each time it was read",
+    }
+}
 _DAY = timedelta(days=1)
 _BLOCKS_KEPT = _DAY
 _COUNTS_KEPT = timedelta(days=400)  # and what was learned of the quota
@@ -192,11 +201,14 @@ class BudgetTable:
         asked = {"Keys": [written({"holder": key}) for key in keys], "ConsistentRead": True}
         wanted: Any = {self.name: asked}
         found: list[Mapping[str, Any]] = []
-        while wanted:
+        for pause in _PAUSES:
             answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             found += answer["Responses"].get(self.name, ())
             wanted = answer.get("UnprocessedKeys")  # what a busy table left out
-        return found
+            if not wanted:
+                return found
+            time.sleep(pause)
+        raise ClientError(_TOO_BUSY, "BatchGetItem")
 
     #### WAITS #####################################################################################
 
