@@ -226,6 +226,11 @@ def _theirs(source: str) -> Budget:
     return Budget(source.lower(), source.lower())
 
 
+def _scaled(spacing_s: float) -> float:
+    """The seconds between two requests in this stage, which may ask a double."""
+    return spacing_s * int(settings().source_spacing) / 100
+
+
 def keyless(
     source: str, base: str, spacing_s: float, contact: str | None = None, limited_by: int = TOO_MANY
 ) -> KeylessApi:
@@ -234,8 +239,7 @@ def keyless(
     All processes together keep to every wait that it asks for, and ask once in so many seconds at
     most: where its next turn is further away than may be slept, it raises RateLimitedError.
     """
-    spacing_s *= int(settings().source_spacing) / 100
-    client = _keyless(source, base, spacing_s, contact, limited_by)
+    client = _keyless(source, base, _scaled(spacing_s), contact, limited_by)
     client.begin()
     return client
 
@@ -279,7 +283,7 @@ class InvocationClients:
     def site(self, name: str, base: str, spacing_s: float, contact: str) -> Site:
         """A web site that robots may visit, asked as `keyless` does."""
         api = self.keyless(name, base, spacing_s, contact)
-        return Site(name, base, spacing_s, api, access.raw())
+        return Site(name, base, _scaled(spacing_s), api, access.raw())
 
     def settle(self) -> None:
         """Count what was asked of Spotify, and give back what is left of it: it is not asked on."""
