@@ -386,6 +386,35 @@ def test_a_draw_that_could_not_be_dropped_is_by_the_next_invocation(
     assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
 
 
+def test_a_count_that_did_not_go_is_made_by_the_next_invocation(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = asking.spotify()
+    client.app_token()
+    with monkeypatch.context() as busy:
+        busy.setattr(BudgetTable, "count", raising(THROTTLED))
+        with pytest.raises(ClientError):
+            asking.counted(client)
+
+    asking.spotify()
+
+    assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
+def test_what_was_asked_with_refused_credentials_is_settled_too(spotify: FakeSpotify) -> None:
+    limit()
+    client = asking.spotify(beside_captures=True)
+    spotify.reply("/api/token", 400, {"error": "invalid_grant"})
+    with pytest.raises(CredentialsError):
+        client.app_token()  # and its function was killed
+    assert known().drawn(NOW) == asking.PAGE
+
+    asking.spotify()
+
+    assert known().drawn(NOW) == 0
+    assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
 def test_a_draw_is_dropped_where_no_quota_is_believed_any_more(spotify: FakeSpotify) -> None:
     limit()
     spotify.playlists[NORWAY] = [playlist([])]

@@ -632,6 +632,13 @@ def test_turns_follow_each_other_by_one_write_each(
     assert len(made) == 3
 
 
+def test_turns_are_kept_for_a_day(table: BudgetTable, tables: Any) -> None:
+    table.take_turns(THEIRS, 1, SECOND, NOW)
+
+    expires = int(item(tables, "client#reccobeats")["expires"]["N"])
+    assert expires == int((NOW + timedelta(days=1)).timestamp())
+
+
 def test_turns_that_are_left_are_given_back_unless_others_took_later_ones(
     table: BudgetTable,
 ) -> None:
