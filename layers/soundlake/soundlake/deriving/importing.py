@@ -173,7 +173,7 @@ def _by_month(rows: pa.Table, times: Any) -> dict[Any, pa.Table]:
     order = np.argsort(months, kind="stable")
     ordered = rows.take(array(order))
     distinct, starts = np.unique(months[order], return_index=True)
-    ends = [*starts[1:], len(order)]
+    ends = np.append(starts[1:], len(order))[: len(starts)]
     return {
         month: ordered.slice(start, end - start).combine_chunks()
         for month, start, end in zip(distinct, starts, ends, strict=True)
