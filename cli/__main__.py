@@ -430,7 +430,12 @@ def app(
     show_default=True,
     help="Where this command waits for the browser; part of the app's redirect URI.",
 )
-@click.option("--account", help="For data that was kept without its account: its old name.")
+@click.option(
+    "--account",
+    help="Which account is to be the listener's: an imported one, or the old name of data that was "
+    "kept without its account.",
+)
+@click.option("--time-zone", help="The listener's own, like Europe/Oslo.")
 @click.option("--listener", help="On this machine: which made-up listener agrees.")
 @stack_options
 def connect(
@@ -438,6 +443,7 @@ def connect(
     no_browser: bool,
     port: int,
     account: str | None,
+    time_zone: str | None,
     listener: str | None,
     profile: str | None,
     region: str | None,
@@ -448,6 +454,7 @@ def connect(
     Spotify asks in the browser. Run it again to renew a consent, which lasts six months, and once
     for every further listener.
     """
+    zone = accounts.known_zone(time_zone) if time_zone is not None else None
     target = _target(profile, region, stage)
     if listener and not target.local:
         raise Misuse("--listener is for the made-up ones of this machine.")
@@ -455,19 +462,43 @@ def connect(
         listeners.check(facts, listener)
     open_page = listeners.asked_by(target, no_browser=no_browser)
     extra = {"listener": listener} if listener else None
+    account = account or listeners.chosen(target)
     result = connecting.connect(target, open_page, port=port, account=account, extra=extra)
     click.echo(f"Connected {result['name']} as account {result['account']}.")
+    if zone is not None:
+        accounts.move(target, result["account"], zone)
     click.echo("Next: ./soundlake run capture, or ./soundlake accounts.")
 
 
 @main.command(name="accounts")
+@click.argument("account", required=False)
+@click.option("--time-zone", help="Where its listener lives, like Europe/Oslo; without, all.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @stack_options
 def show_accounts(
-    *, as_json: bool, profile: str | None, region: str | None, stage: str | None
+    *,
+    account: str | None,
+    time_zone: str | None,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
 ) -> None:
-    """Show every connected account: its state, what to do, its plays, its consent."""
+    """Show every account: its state, what to do, its plays, its consent.
+
+    With --time-zone, say where the listener of ACCOUNT lives; it may be left out where it is the
+    only one. Plays that name no country are then shown on the clocks there, and those in a country
+    of several time zones, where it is one of them.
+    """
+    if account is not None and time_zone is None:
+        raise Misuse("An account is named to set its --time-zone; without, all are shown.")
+    zone = accounts.known_zone(time_zone) if time_zone is not None else None
     target = _target(profile, region, stage)
+    if zone is not None:
+        name = account or accounts.only(target)
+        accounts.move(target, name, zone)
+        click.echo(f"The time zone of {name} is {zone}: the months derived from now on have it.")
+        return
     accounts.show(target, _now(target), Console(), as_json=as_json)
 
 
@@ -489,7 +520,8 @@ def disconnect(
     target = _target(profile, region, stage)
     found = accounts.find(target, account)
     if delete_data and not yes:
-        name = f"{account} ({found.name})" if isinstance(found, Account) else account
+        named = isinstance(found, Account) and found.name
+        name = f"{account} ({named})" if named else account
         question = f"Delete all data of {name} for good, old versions too?"
         if not click.confirm(question, err=True):
             raise Trouble("Nothing was changed.")
