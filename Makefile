@@ -90,6 +90,8 @@ COMPILE = .venv/.uv/*/bin/uv pip compile --quiet --universal --generate-hashes -
   --python-version 3.13 --custom-compile-command "make lock" $(UPGRADE)
 
 .PHONY: lock
-lock: env ## Pin requirements/*.in anew (UPGRADE=--upgrade takes newer releases)
+lock: env ## Pin requirements/*.in and the layer's anew (UPGRADE=--upgrade takes newer releases)
 	@for name in uv run aws test; do echo "requirements/$$name.txt"; \
 	  $(COMPILE) --output-file requirements/$$name.txt requirements/$$name.in; done
+	@echo "layers/soundlake/requirements.txt"
+	@$(COMPILE) --output-file layers/soundlake/requirements.txt layers/soundlake/requirements.in

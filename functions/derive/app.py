@@ -4,7 +4,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
+from soundlake.deriving import importing
 from soundlake.deriving.coverage import captures_from, publish_coverage
+from soundlake.importing.ledger import OUTCOMES
 from soundlake.observability import function, logger
 from soundlake.plays import (
     UNREADABLE,
@@ -17,6 +19,7 @@ from soundlake.plays import (
 )
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.captures import CaptureKey, prefix
+from soundlake.store.kept import Kept
 from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError, NotJsonError
 from soundlake.times import month_of, parse_time, shift_month
@@ -33,7 +36,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     capture is finished by the next. The rows of `captures` are written last. `status` is
     `captured`, `empty`, `waiting` where the account waits for its user, or `failed`, both with
     `error`. An attempt without a page is recorded too, and one whose page cannot be read.
+
+    Of an import it does one step: `{import, group: reads}` divides the months of what Read told,
+    to `{groups, read}`; `{import, merge: group}` makes observations, `{import, play: group}` plays
+    and ledger, `{import, conclude: {...}}` its own row; `withdrawn` beside them takes the import
+    back. `status` is `grouped`, `merged`, `played`, `concluded` or `failed`, with `error`.
     """
+    if "import" in event:
+        return _import(event)
     capture = event["capture"]
     account, at = capture["account"], parse_time(capture["captured_at"])
     lake = Lake(access.bucket())
@@ -72,6 +82,31 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
         "problems": access.small(own["error"]) if own["error"] else None,
     }
+
+
+def _import(event: dict[str, Any]) -> dict[str, Any]:
+    """One step of an import."""
+    if "group" in event:
+        return {"status": "grouped", **importing.grouped(event["group"])}
+    given = event["import"]
+    import_ = importing.Import.told(given, withdrawn=event.get("withdrawn", False))
+    lake, kept = Lake(access.bucket()), Kept(access.bucket(), import_.raw_prefix)
+    try:
+        if "merge" in event:
+            changed = importing.merge_months(lake, kept, import_, event["merge"])
+            return {"status": "merged", "counts": {"objects": changed}}
+        if "play" in event:
+            found = importing.play_months(lake, kept, import_, event["play"], None)
+            return {"status": "played", **found}
+        if import_.withdrawn:
+            at = parse_time(event["conclude"]["at"])
+            row = importing.take_back(lake, import_, at)
+        else:
+            row = importing.conclude(lake, kept, import_, given, event["conclude"])
+    except (*access.FORESEEN, SchemaError, importing.LedgerError) as error:
+        return access.failure(error)
+    told = {name: row[name] for name in ("files", "rows", *OUTCOMES)} if row else {}
+    return {"status": "concluded", "ledger": told, "counts": {"imports": 1}}
 
 
 def _result(capture: dict[str, Any], rows: list[Row]) -> dict[str, Any]:

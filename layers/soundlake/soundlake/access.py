@@ -18,6 +18,7 @@ from soundlake.spotify.errors import (
 from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.accounts import AccountsTable
 from soundlake.store.chart_files import ChartFiles
+from soundlake.store.imports import Imports
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
@@ -59,6 +60,11 @@ def raw() -> Raw:
 def chart_files() -> ChartFiles:
     """The chart files in the raw zone."""
     return ChartFiles(bucket())
+
+
+def imports() -> Imports:
+    """The imports in the raw zone."""
+    return Imports(bucket())
 
 
 def staging() -> Staging:

@@ -162,10 +162,13 @@ class AccountsTable:
             lambda: self._dynamodb.transact_write_items(TransactItems=[put, write])
         )
 
-    def new_imported(self, now: datetime) -> Account:
-        """Make an account without a consent, for a history that is imported at `now`."""
+    def new_imported(self, now: datetime, name: str | None = None) -> Account:
+        """Make an account without a consent, for a history that is imported at `now`.
+
+        Where there is one of the `name` that is given, it is that: its import was begun before.
+        """
         while True:
-            account = imported(new_name(), now)
+            account = imported(name or new_name(), now)
             put = partial(
                 self._dynamodb.put_item,
                 TableName=self.name,
@@ -174,6 +177,8 @@ class AccountsTable:
             )
             if self._conditionally(put):
                 return account
+            if name is not None and (found := self.get(name)) is not None:
+                return found
 
     def replace(self, before: Account, after: Account) -> bool:
         """Write what changed, only where the account still stands as it was read.

@@ -1,0 +1,173 @@
+"""Names as they are compared: one recording's meet, however two sources spell them.
+
+Case, width, accents, punctuation, second artists and what a remaster says of itself are left out.
+Whatever may name another recording stays: live, acoustic, remix, instrumental, karaoke, sped up,
+demo, radio edit, another's version. A name that cannot be told is better not joined than wrongly.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BETWEEN = " / "  # no first artist holds it, so a key is of one artist and one title alone
+
+_SIGNS = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u02bc\u2032\u00b4\u02b9", "'")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\uff0d", "-")
+    | {"\u3010": "[", "\u3011": "]", "\u3001": ",", "\u200b": None, "\ufeff": None, "\u00ad": None}
+)
+# Letters that no decomposition takes apart.
+_LETTERS = str.maketrans(
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "\u0131": "i",
+        "ħ": "h",
+        "ŧ": "t",
+        "\u0640": None,  # an Arabic letter drawn long
+    }
+)
+# Marks on Latin and Greek letters are left out; in other scripts they tell letters apart.
+_ACCENTS = re.compile("(?<=[a-z\u00df-\u024f\u0370-\u03ff])[\u0300-\u036f]+")
+_POINTS = re.compile("[\u0591-\u05bd\u05bf-\u05c7\u064b-\u0652]|(?<=\u0435)\u0308")
+_KEPT = frozenset("+=\u00d7\u00f7\u00b1\u221e")
+_NO_LETTER = re.compile("[^a-z0-9+=]+")  # of ASCII's
+
+_FEATURED = r"(?:feat(?:uring|\.)?|ft\.?|f\.|w/)"
+# "Stuck (with you)" names nobody.
+_WITH = (
+    r"with\s+(?!(?:you|u|me|us|him|her|them|it|a|an|the|my|your|our|no|out|out\s|love|all|every"
+    r"|every\w+|some\w+|no\w+|this|that|these|those|myself|yourself)\b)"
+)
+_GUESTS = re.compile(rf"[(\[{{]\s*(?:{_FEATURED}\s+|{_WITH})[^()\[\]{{}}]*[)\]}}]")
+_OPEN_GUESTS = re.compile(
+    rf"(?<=[^\s(\[{{])(?:\s+(?:feat(?:uring|\.)?|ft\.|(?<!\d\s)ft)\s+|\s+-\s+(?:{_FEATURED}\s+|{_WITH}))"
+    r"(?:(?!\s-\s)[^(\[{])+"
+)
+# What a title says of its edition where the recording is the same.
+_YEAR = r"(?:19|20)\d\d"
+_MASTER = r"re-?master(?:ed|ing|izad[oa]|isé|isiert|izzato)?"
+_EDITION = re.compile(
+    rf"(?:(?:the|{_YEAR}|digital(?:ly)?|newly|stereo|hd|\d+[- ]?bit"
+    rf"|\d+(?:st|nd|rd|th)\s+anniversary)\s+)*{_MASTER}(?:\s+(?:in|en|version|edition|recording|track|album|audio|{_YEAR}))*"
+    r"|(?:original\s+)?(?:album|lp)\s+version|bonus\s+track|explicit(?:\s+(?:ver\.?|version))?"
+    r"|official(?:\s+(?:hd|4k|music|lyrics?))*\s+(?:video|audio|visuali[sz]er)|lyrics?\s+video"
+)
+_PARTS = re.compile(r"[(\[{]|\sf(?:ea)?t|\s-\s")  # what has none of these is bare
+_GROUP = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
+_DASH = re.compile(r"\s+-\s+")
+_PIECES = re.compile(r"\s*[/;,|]\s*")
+
+_NEXT_ARTIST = re.compile(
+    rf"\s*[;,]\s+|;|\s+(?:&|\+|/|x|\u00d7|vs\.?|and|y|e|et|und|with|con|{_FEATURED})\s+"
+    rf"|\s*[(\[]{_FEATURED}\s+"
+)
+_TOPIC = " - topic"  # so a video service names its artists' channels
+_AND = re.compile(r"\s*&\s*|\s\+\s")
+_ACRONYM = re.compile(r"\b([^\W\d])\.(?=[^\W\d]\b)")
+_INSIDE = re.compile(r"(?<=[^\W\d])!(?=[^\W\d])")
+_SPACES = re.compile(r"\s+")
+
+
+def name_keys(artists: "pa.Array[Any]", titles: "pa.Array[Any]") -> "pa.Array[Any]":
+    """The keys of many plays, as strings: null where either name is null or empty.
+
+    `artists` are strings, or lists of strings of which the first counts.
+    """
+    first = _each(_first(_whole(artists)), first_artist)
+    keys: pa.Array[Any] = pc.binary_join_element_wise(
+        first, _each(_whole(titles), bare_title), BETWEEN
+    )
+    return keys
+
+
+def name_key(artist: str | None, title: str | None) -> str | None:
+    """An artist and a title as they are compared; null where either is null or empty."""
+    one, other = first_artist(artist or ""), bare_title(title or "")
+    return None if one is None or other is None else f"{one}{BETWEEN}{other}"
+
+
+@lru_cache(maxsize=4096)
+def first_artist(name: str) -> str | None:
+    """The first of the artists that a credit names, without a leading "The"; null where none."""
+    folded = _folded(name)
+    alone = folded.removesuffix(_TOPIC)
+    alone = next((each for each in _NEXT_ARTIST.split(alone) if each and each.strip()), alone)
+    words = _words(alone)
+    return words.removeprefix("the ") or _words(folded) or folded or None
+
+
+@lru_cache(maxsize=4096)
+def bare_title(title: str) -> str | None:
+    """A title without guests and editions; null where it is empty."""
+    folded = _folded(title)
+    bare = folded
+    if _PARTS.search(folded):
+        bare = _OPEN_GUESTS.sub(" ", _GUESTS.sub(" ", folded))
+        bare = _GROUP.sub(lambda found: f" ({_recording(found[1])}) ", bare)
+        head, *tails = _DASH.split(bare.strip())
+        bare = " - ".join([head, *map(_recording, tails)])
+    return _words(bare) or _words(folded) or folded or None
+
+
+def _recording(part: str) -> str:
+    """What a part of a title says of the recording, and not of its edition."""
+    pieces = _PIECES.split(part.strip())
+    kept = [each for each in pieces if not _EDITION.fullmatch(each)]
+    return part if len(kept) == len(pieces) else " ".join(kept)
+
+
+def _folded(text: str) -> str:
+    """Case and width left out; in signs and spaces as the patterns here expect them."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
+    text = text.casefold().replace("`", "'")
+    return _SPACES.sub(" ", text).strip()
+
+
+def _words(text: str) -> str:
+    """The letters and digits of a folded text, with one space between its words."""
+    if text.isalpha() and text.isascii():
+        return text
+    text = _AND.sub(" and ", _INSIDE.sub("i", text)).replace("'", "").replace("$", "s")
+    text = _ACRONYM.sub(r"\1", text)
+    if text.isascii():
+        return _NO_LETTER.sub(" ", text).strip()
+    text = unicodedata.normalize("NFD", text.translate(_LETTERS))
+    text = unicodedata.normalize("NFC", _POINTS.sub("", _ACCENTS.sub("", text)))
+    return " ".join("".join(map(_letter, text)).split())
+
+
+def _letter(sign: str) -> str:
+    return sign if sign.isalnum() or sign in _KEPT or unicodedata.category(sign)[0] == "M" else " "
+
+
+def _whole(array: Any) -> Any:
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _first(artists: Any) -> Any:
+    """The first of each list, null where there is none; strings as they are."""
+    if not (pa.types.is_list(artists.type) or pa.types.is_large_list(artists.type)):
+        return artists
+    starts = artists.offsets[:-1].cast(pa.int64())
+    some = pc.fill_null(pc.greater(pc.list_value_length(artists), pa.scalar(0)), False)
+    return artists.values.take(pc.if_else(some, starts, pa.scalar(None, pa.int64())))
+
+
+def _each(names: Any, normal: Callable[[str], str | None]) -> Any:
+    """What is made of each name, each made once."""
+    if not pa.types.is_dictionary(names.type):
+        names = names.cast(pa.string()).dictionary_encode()
+    made = [normal(each) if each else None for each in names.dictionary.to_pylist()]
+    return pa.array(made, pa.string()).take(names.indices)
