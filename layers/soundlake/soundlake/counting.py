@@ -28,7 +28,7 @@ def counted(sql: str, rule: str) -> str:
 
 
 def of_year(sql: str, year: int) -> str:
-    """A saved query of one year (four digits, UTC). Raises CountingError where it is of no years."""
+    """A saved query of one year (four digits, UTC). Raises CountingError where it chooses none."""
     if sql.count(_EVERY_YEAR) != 1:
         raise CountingError("it is not of one year or all.")
     return sql.replace(_EVERY_YEAR, f"BETWEEN '{year}-01' AND '{year}-12'")
