@@ -97,7 +97,8 @@ def _import(event: dict[str, Any]) -> dict[str, Any]:
             changed = importing.merge_months(lake, kept, import_, event["merge"])
             return {"status": "merged", "counts": {"objects": changed}}
         if "play" in event:
-            found = importing.play_months(lake, kept, import_, event["play"], None)
+            zone = access.zone_of(import_.account)
+            found = importing.play_months(lake, kept, import_, event["play"], zone)
             return {"status": "played", **found}
         if import_.withdrawn:
             at = parse_time(event["conclude"]["at"])
