@@ -695,6 +695,24 @@ def test_what_is_no_longer_named_is_no_longer_wanted(zones: Zones, spotify: Fake
     assert result["left"] == {"audio_features": 1, "artists": 1, "albums": 1}
 
 
+@pytest.mark.parametrize("damaged", [True, False])
+def test_what_a_deleted_object_named_is_no_longer_wanted(
+    damaged: bool, zones: Zones, spotify: FakeSpotify
+) -> None:
+    chart(zones, (1, 2))
+    spend_quota(99, of=100)
+    enrich()
+    (key,) = zones.lake.keys("chart_entries")
+    if damaged:
+        zones.damage(key)
+        assert sum(enrich()["left"].values()) == 6
+
+    zones.s3.delete_object(Bucket=zones.bucket.name, Key=key)
+
+    assert enrich()["left"] == {}
+    assert kept(zones).rows.num_rows == 0
+
+
 # The record.
 
 

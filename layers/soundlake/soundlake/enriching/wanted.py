@@ -77,16 +77,17 @@ class Wanted:
         # What a table no longer knows was left out when it did: all parts are looked at again.
         seen = {} if lost else before.parts
         sightings = before.sightings
-        found: dict[str, pa.Table | None] = dict.fromkeys({*before.parts} - {*self._parts.present})
-        found[queue.ASKED] = None
+        # Parts that are gone, whole or damaged; and what was `ASKED`, which is found anew.
+        named = {str(each) for each in sightings.column("part").unique().to_pylist()}
+        found: dict[str, pa.Table | None] = dict.fromkeys(named - self._parts.present.keys())
         for part, state in self._parts.present.items():
             if seen.get(part) != state:
                 here = self._parts.seen(part)
                 damaged = self._parts.problems(part)
                 found[part] = queue.beside(sightings, part, here) if damaged else here
         sightings = queue.unknown(queue.merged(sightings, found), self._known)
-        named = set(queue.by_kind(sightings).get(queue.FEATURES, ()))
-        due = self._due([each for each in self.told.unknown if each not in named])
+        wanted = set(queue.by_kind(sightings).get(queue.FEATURES, ()))
+        due = self._due([each for each in self.told.unknown if each not in wanted])
         return pa.concat_tables([sightings, queue.once_more(due, self._day)])
 
     def _waiting(self, sightings: pa.Table) -> pa.Table:
