@@ -214,6 +214,25 @@ def test_artists_of_one_track_share_its_isrc(
     assert musicbrainz.asked == [isrc(3), *names]
 
 
+def test_an_isrcs_answer_that_is_kept_nowhere_tells_nothing_of_another_artist(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    silent(spotify, (1, 2))
+    both = track(3, artists=[artist(1), artist(2)])
+    charted = load(zones, [both])
+    enrich()
+    publish(charted)
+    for number in (1, 2):
+        musicbrainz.knows(f"Artist {number}", isrc(3), pop=number)
+    musicbrainz.reply(200, b"<html>", after=1)
+
+    assert enrich()["asked"] == {ALL: 1}
+
+    first, second = (mbid(f"Artist {number}") for number in (1, 2))
+    assert musicbrainz.asked == [isrc(3), first, isrc(3), second]
+    assert len(kept_answers(zones, "genres")) == 2
+
+
 def test_the_order_can_be_the_other_way_round(
     zones: Zones,
     spotify: FakeSpotify,

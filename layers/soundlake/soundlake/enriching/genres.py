@@ -137,11 +137,13 @@ class _Asking:
                 notes[f"Time was up for {source.name}'s genres: the next run goes on."] = None
                 break
             try:
-                found = source.ask(self.clients, artist, seen)
+                new = dict(seen)
+                found = source.ask(self.clients, artist, new)
                 # The one that settles it is kept first: whoever is killed in between leaves nobody
                 # behind who was asked about in vain.
                 for answer in reversed(found):
                     kept += answers.keep(answer, [artist.id], self.day)
+                seen = new  # what is kept nowhere settles nothing of others
             except (BadAnswerError, SpotifyError) as error:
                 notes[f"{str(error).removesuffix('.')}. The next run asks again."] = None
                 if isinstance(error, _STOPS):
