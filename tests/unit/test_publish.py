@@ -1,6 +1,7 @@
 """Publish: entities first seen stay, features and profiles follow, a re-run changes nothing."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -562,6 +563,32 @@ def test_who_was_looked_up_before_any_track_showed_them_has_a_row(
     rows = {row[kind.id]: row for row in zones.rows(kind.table)}
     assert rows[unknown]["name"] == made(8)["name"]
     assert (rows[unknown]["source"], rows[unknown]["detail_raw_key"]) == ("spotify", key)
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"), [(ALBUMS, full_album), (ARTISTS, full_artist)], ids=["albums", "artists"]
+)
+def test_of_two_answers_the_row_is_of_the_first_one_whichever_is_read_first(
+    kind: Kind, made: Callable[[int], Row], zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Bucket(BUCKET)
+    answers = Answers(kind, Raw(bucket), Lake(bucket))
+    for name in ("First", "Second"):
+        told = {kind.table: [made(7) | {"name": name}]}
+        answer = Answer(json.dumps(told).encode(), told, NOON, f"/v1/{kind.table}")
+        answers.keep(answer, [made(7)["id"]], NOON.date())
+    batch = Raw.batch
+
+    def slowly(self: Raw, key: str) -> Any:
+        time.sleep(0.2 * key.endswith("-001.json.gz"))
+        return batch(self, key)
+
+    monkeypatch.setattr(Raw, "batch", slowly)
+    publish()
+
+    (row,) = zones.rows(kind.table)
+    assert row["name"] == "First"
+    assert row["detail_raw_key"] == kept_answers(zones, kind.name)[0]
 
 
 @pytest.mark.parametrize("kind", ["albums", "artists"])
