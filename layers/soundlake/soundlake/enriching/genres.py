@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from soundlake import access
 from soundlake.abilities import Ability
+from soundlake.enriching.drain import BAD_ANSWERS
 from soundlake.enriching.queue import Wanted, bad_last, bad_now
 from soundlake.genres import SPOTIFY, asked_keys, detailed, due, normal, told
 from soundlake.settings import settings
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from soundlake.sources.clients import Clients
     from soundlake.sources.web import Answer
 
-BAD_ANSWERS = 3  # in a row: who answers so is not asked again in this run
 # What says nothing about the artist who was asked about, but would be said of the next one too.
 _STOPS = (RateLimitedError, UnavailableError, RefusedError)
 _COLUMNS = ["artist_id", "name", "genres", "detail_raw_key", "genres_source", "genres_asked"]
