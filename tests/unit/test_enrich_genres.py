@@ -1,5 +1,6 @@
 """Enrich and the genres of artists: who is asked about whom, and what MusicBrainz may do wrong."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -288,6 +289,32 @@ def test_without_a_contact_nobody_is_asked_and_one_note_says_what_to_do(
         "musicbrainz was not asked for the genres of 2 artists: it wants to know whom it may write "
         "to. Set the parameter Contact, or leave it out of GenreSources."
     )
+
+
+def test_no_table_is_read_more_often_than_it_takes(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for the queue, and once for the genres where these need it."""
+    known(zones, spotify, (1, 2))
+    contact = settings().contact
+    setting(monkeypatch, "CONTACT", "none")
+    enrich()  # the queue has seen all parts
+    get, read = Bucket.get, Counter[str]()
+
+    def noted(self: Bucket, key: str) -> Any:
+        read[key] += 1
+        return get(self, key)
+
+    def reads() -> list[int]:
+        read.clear()
+        enrich()
+        return [read[f"lake/{each}/month={MONTH}/{each}.parquet"] for each in ("artists", "tracks")]
+
+    monkeypatch.setattr(Bucket, "get", noted)
+
+    assert reads() == [2, 1]
+    setting(monkeypatch, "CONTACT", contact)
+    assert reads() == [2, 2]
 
 
 def test_without_anybody_to_ask_about_there_is_no_note(
