@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     The day's staged rows take the place of the rows of the day that they are of; other days stay as
     they are. With `file` (its name in `raw/`) they are a chart file's. `{status: superseded,
     error}` where the rows there come from who is preferred, and stay; `{status: unchanged}` where a
-    page shows what an earlier page of that day showed.
+    page shows what another page of that day showed.
     `{withdraw: [{chart, date, error}]}` takes days' rows out again, to `{status: withdrawn, charts:
     [{chart, date, status, error}]}`: one that could not be is `failed` and says why.
     """

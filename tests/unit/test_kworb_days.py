@@ -109,6 +109,21 @@ def test_a_page_of_a_day_that_is_there_changes_nothing(zones: Zones) -> None:
     assert zones.versions("lake/") == versions
 
 
+def test_a_page_that_is_loaded_twice_is_loaded_and_looked_at(zones: Zones) -> None:
+    """A run that was broken off, or a step that was tried again, loads the very page once more."""
+    loaded(zones, shown("2026-11-17"), "2026-11-19")
+    transform(keep(zones, shown(SHOWN)))
+    load()
+    versions = zones.versions("lake/")
+
+    again = load()
+
+    assert again == {"status": "loaded", "rows": 60, "written": False, "counts": {"rows": 60}}
+    assert zones.versions("lake/") == versions
+    verify(outcome("daily-NO", again["status"], shown_date=SHOWN))
+    assert breaches(zones) == [("no_day_skipped", SHOWN, BEFORE)]
+
+
 def test_a_page_that_was_corrected_takes_the_place_of_the_earlier_one_in_either_order(
     zones: Zones,
 ) -> None:
