@@ -755,6 +755,18 @@ def kworb_in_turn(world: World) -> None:
     """Others have the next turns; each time that it is looked again, a second has passed."""
     world.knows(Ability.CHARTS)
     world.chart_sources("kworb")
+    others_have_the_turns(world)
+
+
+@scenario
+def kworb_in_turn_for_a_lost_playlist(world: World) -> None:
+    world.knows()
+    world.chart_sources("spotify,kworb")
+    del world.spotify.playlists[playlist_id("daily-NO")]
+    others_have_the_turns(world)
+
+
+def others_have_the_turns(world: World) -> None:
     world.charts(off=set(CHARTS) - {"daily-NO"})
     kworb_shows(world, "2025/03/03", "no_daily")
     theirs = Budget("kworb.net", "kworb.net")

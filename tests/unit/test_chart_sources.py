@@ -374,6 +374,69 @@ def test_its_waits_are_its_own(shown: FakeKworb, spotify: FakeSpotify) -> None:
     assert extract(again=True)["raw_keys"][0].startswith("raw/charts/spotify/")
 
 
+def waited(limited: Row) -> Row:
+    """What the machine hands to the next try after a wait."""
+    return {name: limited[name] for name in ("requests", "passed")}
+
+
+def test_a_source_that_does_not_have_it_is_not_asked_again_after_a_wait(
+    kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    """Else each wait for the second one's turn would be a request to the first."""
+    found_out(True)
+    kworb.pages[PAGE] = kworb_page()
+    asking.budgets().take_turns(Budget("kworb.net", "kworb.net"), 2, timedelta(seconds=1.5), NOW)
+
+    waiting = extract()
+    again = extract(**waited(waiting))
+    spotify.pass_time(seconds=3)
+    result = extract(**waited(again))
+
+    assert [each["status"] for each in (waiting, again)] == ["rate_limited"] * 2
+    assert waiting["passed"].keys() == {"spotify"}
+    assert result["raw_keys"] == [KEPT]
+    assert spotify.api_requests() == [f"GET {PLAYLIST}"]
+
+
+@pytest.mark.parametrize(
+    ("playlist_status", "became"), [(404, "failed"), (403, "failed"), (None, "unserved")]
+)
+def test_what_it_said_is_told_where_nobody_has_the_chart_after_a_wait(
+    playlist_status: int | None, became: str, kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    found_out(playlist_status is not None)
+    if playlist_status == 403:
+        spotify.reply(PLAYLIST, 403, {"error": {"status": 403, "message": "Forbidden"}})
+    kworb.reply(429, **{"Retry-After": "9"})
+    limited = extract()
+    said = limited["passed"]["spotify"]["error"]
+    asked = list(spotify.asked)
+
+    result = extract(**waited(limited))
+
+    assert (limited["status"], result["status"]) == ("rate_limited", became)
+    assert result["error"].startswith(said)
+    assert (str(playlist_status) if playlist_status else NOT_SHOWN) in said
+    assert spotify.asked == asked
+
+
+def test_a_day_that_the_first_does_not_show_is_unavailable_after_the_seconds_wait(
+    shown: FakeKworb, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(monkeypatch, "kworb,spotify")
+    found_out(True)
+    spotify.reply("/api/token", 429, {}, {"Retry-After": "9"})
+    limited = extract(YESTERDAY)
+    asked = list(shown.asked)
+
+    result = extract(YESTERDAY, **waited(limited))
+
+    assert (limited["status"], result["status"]) == ("rate_limited", "unavailable")
+    assert result["error"] == limited["passed"]["kworb"]["error"]
+    assert result["error"].startswith("kworb.net shows only its latest page")
+    assert shown.asked == asked
+
+
 def test_a_turn_that_others_have_is_told_from_a_wait(shown: FakeKworb) -> None:
     """The machine waits for it as often as it takes: nobody was asked, and it comes soon."""
     theirs = Budget("kworb.net", "kworb.net")
