@@ -19,6 +19,7 @@ from soundlake.sources.charts import ordered
 from soundlake.spotify.errors import (
     BadAnswerError,
     ExpiredTokenError,
+    MissingSecretError,
     NoPremiumError,
     NotFoundError,
     NotRegisteredError,
@@ -37,6 +38,8 @@ ELSEWHERE = ", or choose kworb (docs/sources.md)"
 
 # What became of a source that does not have the chart, and of the chart where none has it.
 FAILED, UNAVAILABLE, UNSERVED = "failed", "unavailable", "unserved"
+# After these the next source is asked: each is about the one that was asked alone.
+PASSED = (DayUnavailableError, NotServedError, NotFoundError, RefusedError, MissingSecretError)
 
 Attempts = dict[str, dict[int, list[str]]]  # by date and number: the pages' keys, in order
 
@@ -105,17 +108,17 @@ class _Work:
                 self._pass(source, NotServedError(str(why_not)))
             except ExpiredTokenError:
                 raise
-            except (DayUnavailableError, NotServedError, NotFoundError, RefusedError) as error:
+            except PASSED as error:
                 self._pass(source, error)
         raise self._not_had([self.passed[source.name] for source in sources])
 
-    def _pass(self, source: ChartSource, error: SpotifyError) -> None:
+    def _pass(self, source: ChartSource, error: Exception) -> None:
         """Go on to the next source, with what this one said."""
         status = FAILED
         if isinstance(error, DayUnavailableError | NotServedError):
             status = UNAVAILABLE if isinstance(error, DayUnavailableError) else UNSERVED
         elif source.name == "spotify" and not isinstance(
-            error, NoPremiumError | NotRegisteredError
+            error, MissingSecretError | NoPremiumError | NotRegisteredError
         ):
             asking.doubted()
         self.passed[source.name] = {"status": status, "error": access.small(str(error))}
@@ -137,15 +140,14 @@ class _Work:
         number, kept, whole = self._kept(source, tried)
         if self._again or not whole:
             self.asking = source.name
-            if source.why_not(self.clients, self._chart) is not None:
-                if not (kept := self._whole(source, tried)):
-                    return None
-            else:
-                try:
+            try:
+                if source.why_not(self.clients, self._chart) is None:
                     kept = self._ask(source, number + whole, [] if whole else kept)
-                except DayUnavailableError:
-                    if not (kept := self._whole(source, tried)):
-                        raise
+                elif not (kept := self._whole(source, tried)):
+                    return None
+            except (DayUnavailableError, MissingSecretError):
+                if not (kept := self._whole(source, tried)):
+                    raise
         return {
             "status": "extracted",
             "raw_keys": [page.key for page in kept],

@@ -163,6 +163,32 @@ def test_the_preferred_source_is_asked_first(
     assert extract()["raw_keys"] == [KEPT]
 
 
+def test_without_an_app_the_next_one_is_asked(
+    shown: FakeKworb, spotify: FakeSpotify, ssm: Any
+) -> None:
+    """It needs none; where it does not have the chart, the missing app is what failed."""
+    extract()
+    ssm.delete_parameter(Name=f"{PREFIX}/spotify/app")
+    asking.secrets.forget()
+
+    assert extract(again=True)["raw_keys"] == [KEPT.replace("/001/", "/002/")]
+    shown.pages.clear()
+    neither = extract(chart=NORWAY_CHART | {"chart": "daily-SE", "country": "SE"})
+    assert (neither["status"], neither["error"]) == (
+        "failed",
+        f"There is no SecureString {PREFIX}/spotify/app; write it with ./soundlake app.",
+    )
+    assert spotify.asked == []
+
+
+def test_without_an_app_a_kept_playlist_counts(zones: Zones, ssm: Any) -> None:
+    key = keep_chart(zones, [track(1)])
+    ssm.delete_parameter(Name=f"{PREFIX}/spotify/app")
+    asking.secrets.forget()
+
+    assert extract(again=True)["raw_keys"] == [key]
+
+
 def test_a_kept_playlist_counts_though_spotify_shows_none_any_more(
     shown: FakeKworb, zones: Zones
 ) -> None:
