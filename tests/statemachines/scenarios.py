@@ -1023,6 +1023,15 @@ def playlist_of_a_day_that_a_file_has(world: World) -> None:
 
 
 @scenario
+def file_of_a_day_that_failed(world: World) -> None:
+    """Its playlist was kept: the next run makes up for it."""
+    world.before("Load", raising(RuntimeError("made up"), times=3))
+    world.run("daily", ONE)
+    world.run("import", world.upload(FILE, CHART))
+    world.run("daily", at(DAY))
+
+
+@scenario
 def nothing_to_import_in_the_input(world: World) -> None:
     world.run("import", {})
 

@@ -186,19 +186,43 @@ def after(now: datetime, seconds: int) -> str:
     return format_time(now + timedelta(seconds=seconds))
 
 
-def merge(before: Iterable[Row], found: Iterable[Row]) -> list[Row]:
+def merge(before: Iterable[Row], found: Iterable[Row], *, imported: bool = False) -> list[Row]:
     """The records with those that a run found in the place of earlier ones, by date and chart.
 
     That a day could not be derived again for want of an answer does not undo that it was done;
     that a new answer could not be had in the place of a refused one, not that it was refused; in
     the place of one that was not new, not what it showed.
+
+    `imported`: found of files, each under its own day, which has a record of the answer that was
+    asked for on it, too. The answer's wins where it is open, with the file's rows noted, and where
+    it showed another day.
     """
     merged = {(row["chart_date"], row["chart"]): row for row in before}
     for row in found:
         key = (row["chart_date"], row["chart"])
-        earlier = merged[key]["status"] if key in merged else None
-        if earlier in {*REFUSED, UNCHANGED} and row["status"] in OPEN and row["stage"] == "Extract":
-            merged[key] = {**merged[key], "not_before": row["not_before"]}
-        elif earlier not in DONE or row["status"] != "unavailable":
+        there = merged.get(key)
+        if there is None:
             merged[key] = row
+        else:
+            merged[key] = _with_file(there, row) if imported else _with_answer(there, row)
     return [merged[key] for key in sorted(merged)]
+
+
+def _with_file(there: Row, row: Row) -> Row:
+    if there["status"] in OPEN:
+        return {**there, "rows": row["rows"]}
+    return row if there["shown_date"] is None else there
+
+
+def _with_answer(there: Row, row: Row) -> Row:
+    earlier, status = there["status"], row["status"]
+    if earlier in {*REFUSED, UNCHANGED} and status in OPEN and row["stage"] == "Extract":
+        return {**there, "not_before": row["not_before"]}
+    if earlier in DONE and status == "unavailable":
+        return there
+    if earlier in OPEN and there["rows"] is not None:  # a file's
+        if status in OPEN:
+            return {**row, "rows": there["rows"]}
+        if status == "unavailable":
+            return {**row, "status": "loaded", "stage": None, "error": None, "rows": there["rows"]}
+    return row
