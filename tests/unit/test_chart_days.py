@@ -65,6 +65,19 @@ def test_a_daily_chart_that_was_not_new_is_asked_for_again_while_its_day_lasts()
     ]
 
 
+def test_a_daily_chart_that_was_shown_late_is_asked_for_again_while_its_day_lasts() -> None:
+    """The page of the day before yesterday comes after a run at noon, or does not come at all."""
+    late, usual = {"shown_date": days_ago(3)}, {"shown_date": days_ago(2)}
+
+    assert due([NO], DAY, [record("daily-NO", DAY, "loaded", **late)], NOW) == [
+        Due(NO, DAY, again=True)
+    ]
+    assert due([NO], DAY, [record("daily-NO", DAY, "loaded", **usual)], NOW) == []
+    assert due([WEEKLY], DAY, [record("weekly-NO", DAY, "loaded", **late)], NOW) == []
+    yesterday = record("daily-NO", days_ago(1), "loaded", shown_date=days_ago(4))
+    assert due([NO], DAY, [yesterday, record("daily-NO", DAY, "loaded")], NOW) == []
+
+
 @pytest.mark.parametrize("status", ["refused", "withdrawn"])
 def test_what_was_refused_is_asked_for_again_while_its_day_lasts(status: str) -> None:
     known = [record("daily-NO", DAY, status), record("daily-SE", days_ago(1), status)]
@@ -298,6 +311,15 @@ def test_what_was_not_new_stays_so_where_it_cannot_be_asked_for_again(status: st
 
     assert (found["status"], found["shown_date"]) == ("unchanged", date(2026, 11, 22))
     assert merge(before, refused) == refused
+
+
+def test_what_was_shown_late_stays_so_where_it_cannot_be_asked_for_again() -> None:
+    late = records([LOADED | {"shown_date": "2026-11-21"}], [])
+    usual = records([LOADED | {"shown_date": "2026-11-22"}], [])
+    unasked = records([LOADED | {"status": "failed", "stage": "Extract", "error": "down"}], [])
+
+    assert merge(late, unasked) == late
+    assert merge(usual, unasked) == unasked
 
 
 def test_the_latest_run_counts() -> None:

@@ -13,6 +13,7 @@ from soundlake.charts import Chart
 from soundlake.times import format_time, naive_ms, parse_date, parse_time
 
 LOOK_BACK_DAYS = 7
+SHOWN_LATE_DAYS = 2  # as a rule; a daily chart that is shown later than that may be renewed today
 REPAIRS = 50  # days of charts that one run makes up for: bounded, as its history is
 
 WAITS = 3  # for Spotify, that one chart may cost a run
@@ -38,8 +39,8 @@ class Due:
     """One chart's day that a run is to do.
 
     `repair`: a day before the run's own. `again`: its answer was refused, or a daily chart's showed
-    what the lake had already, so a new one is asked for. `not_before`: Spotify asked not to be
-    asked earlier (ISO 8601, UTC).
+    what the lake had already or an older day than usual, so a new one is asked for.
+    `not_before`: Spotify asked not to be asked earlier (ISO 8601, UTC).
     """
 
     chart: Chart
@@ -124,8 +125,17 @@ def _status(
 
 def _again(known: Mapping[tuple[str, date], Mapping[str, Any]], chart: Chart, day: date) -> bool:
     """Whether another answer is to be asked for in the place of the one that is there."""
-    status = _status(known, chart, day)
-    return status in REFUSED or (status == UNCHANGED and chart.cadence == "daily")
+    record = known.get((chart.chart, day))
+    return record is not None and _may_be_renewed(record)
+
+
+def _may_be_renewed(record: Mapping[str, Any]) -> bool:
+    """Whether an answer was refused, or a daily chart's was not new or late."""
+    status, shown = record["status"], record.get("shown_date")
+    if status in REFUSED or not record["chart"].startswith("daily-"):
+        return status in REFUSED
+    late = shown is not None and shown < record["chart_date"] - timedelta(days=SHOWN_LATE_DAYS)
+    return status == UNCHANGED or (status == "loaded" and late)
 
 
 def _not_before(records: Iterable[Mapping[str, Any]], now: datetime) -> str | None:
@@ -191,7 +201,7 @@ def merge(before: Iterable[Row], found: Iterable[Row], *, imported: bool = False
 
     That a day could not be derived again for want of an answer does not undo that it was done;
     that a new answer could not be had in the place of a refused one, not that it was refused; in
-    the place of one that was not new, not what it showed.
+    the place of one that was not new or late, not what it showed.
 
     `imported`: found of files, each under its own day, which has a record of the answer that was
     asked for on it, too. The answer's wins where it is open, with the file's rows noted, and where
@@ -216,7 +226,8 @@ def _with_file(there: Row, row: Row) -> Row:
 
 def _with_answer(there: Row, row: Row) -> Row:
     earlier, status = there["status"], row["status"]
-    if earlier in {*REFUSED, UNCHANGED} and status in OPEN and row["stage"] == "Extract":
+    kept = earlier == UNCHANGED or _may_be_renewed(there)
+    if kept and status in OPEN and row["stage"] == "Extract":
         return {**there, "not_before": row["not_before"]}
     if earlier in DONE and status == "unavailable":
         return there
