@@ -265,6 +265,35 @@ def test_an_app_whose_owner_has_no_premium_wants_no_probe(
     assert asking.abilities().probe_wanted
 
 
+def test_a_site_that_refuses_its_page_says_nothing_of_the_app(shown: FakeKworb) -> None:
+    extract()
+    shown.reply(403)
+
+    refused = extract(again=True)
+
+    assert (refused["status"], refused["error"]) == (
+        "failed",
+        "kworb.net refused country with 403.",
+    )
+    assert not asking.abilities().probe_wanted
+
+
+def test_a_token_that_spotify_refuses_sends_no_chart_on(
+    kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    """It says nothing of the playlist, and the next try has a new one."""
+    found_out(True)
+    kworb.pages[PAGE] = kworb_page()
+    for _ in range(2):
+        spotify.reply(PLAYLIST, 401, {"error": {"status": 401, "message": "Words"}})
+
+    result = extract()
+
+    assert (result["status"], "with 401" in result["error"]) == ("failed", True)
+    assert kworb.asked == []
+    assert not asking.abilities().probe_wanted
+
+
 def test_a_chart_that_a_source_does_not_have_is_not_served(shown: FakeKworb) -> None:
     shown.pages.clear()
 
@@ -462,6 +491,21 @@ def test_a_day_that_the_first_does_not_show_is_unavailable_after_the_seconds_wai
     assert result["error"] == limited["passed"]["kworb"]["error"]
     assert result["error"].startswith("kworb.net shows only its latest page")
     assert shown.asked == asked
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_its_wait_is_not_spotifys_though_spotify_was_asked_first(
+    status: int, kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    found_out(True)
+    for _ in range(3):
+        kworb.reply(status, **{"Retry-After": "9"})
+
+    result = extract()
+
+    assert result["status"] == ("rate_limited" if status == 429 else "unreachable")
+    assert spotify.api_requests() == [f"GET {PLAYLIST}"]
+    assert "not_before" not in result
 
 
 def test_a_turn_that_others_have_is_told_from_a_wait(shown: FakeKworb) -> None:

@@ -247,6 +247,7 @@ def test_a_breach_is_of_the_day_that_was_shown(zones: Zones) -> None:
 
 
 def test_a_chart_that_was_not_renewed_yet_is_not_missing(zones: Zones) -> None:
+    publish(loaded(zones, shown("2026-11-17"), "2026-11-19"), day="2026-11-19")
     publish(loaded(zones, shown(BEFORE), "2026-11-20"), day="2026-11-20")
     unchanged = loaded(zones, shown(BEFORE))
 
