@@ -312,7 +312,7 @@ def test_a_chart_that_a_source_does_not_have_is_not_served(shown: FakeKworb) -> 
 @pytest.mark.parametrize(
     ("rules", "why"),
     [
-        (b"User-agent: *\nDisallow: /", "kworb.net's robots.txt forbids /spotify/country/no_daily"),
+        (b"User-agent: *\nDisallow: /", "kworb.net's robots.txt forbids robots this page."),
         (b"User-agent: soundlake\nDisallow: /spotify/", "kworb.net's robots.txt forbids "),
         (
             b"User-agent: *\nCrawl-delay: 10\nAllow: /",
@@ -328,6 +328,14 @@ def test_what_robots_txt_forbids_is_not_asked_for(rules: bytes, why: str, shown:
     assert result["status"] == "unserved"
     assert why in result["error"]
     assert shown.asked == ["/robots.txt"]
+
+
+def test_what_it_forbids_of_all_charts_is_one_reason(shown: FakeKworb) -> None:
+    """A run's end says each reason once."""
+    shown.robots = (200, b"User-agent: *\nDisallow: /")
+    sweden = NORWAY_CHART | {"chart": "daily-SE", "country": "SE"}
+
+    assert extract(chart=sweden)["error"] == extract()["error"]
 
 
 @pytest.mark.parametrize(
