@@ -863,9 +863,9 @@ def test_chart_days_are_recorded_and_merged(zones: Zones) -> None:
 def test_a_withdrawn_day_is_recorded_and_has_no_profile(zones: Zones) -> None:
     norway, sweden = load(zones, [track(1)]), load(zones, [track(1)], SWEDEN_CHART)
     publish(norway, sweden)
-    withdrawn = invoke(
-        "load", {"withdraw": [{"chart": "daily-SE", "date": TODAY, "error": "Why."}]}
-    )
+    raw_key = zones.rows("chart_entries", name="daily-SE")[0]["raw_key"]
+    errs = {"chart": "daily-SE", "date": TODAY, "raw_key": raw_key, "error": "Why."}
+    withdrawn = invoke("load", {"withdraw": [errs]})
     assert withdrawn["charts"][0]["status"] == "withdrawn"
 
     publish(norway, sweden, withdrawals=[outcome("daily-SE", "withdrawn", error="A sentence.")])
