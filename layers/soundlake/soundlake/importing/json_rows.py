@@ -211,6 +211,8 @@ def _ends(text: bytes, limit: int) -> Iterator[int]:
 
 def _broken(shown: str, text: bytes, before: int, rows: int | None, error: Exception) -> str:
     """Where a file is no JSON any more, and what to do; `rows` came before `text`."""
+    if isinstance(error, RecursionError):
+        return f"{shown} is nested deeper than any export is. Download it again."
     try:
         text.decode()
     except UnicodeDecodeError as found:
