@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from soundlake.importing import reading
 from soundlake.importing.entries import ENTRIES
 from soundlake.importing.formats import own
 from soundlake.importing.packages import recognise
@@ -128,7 +129,10 @@ def test_an_own_export_gives_the_observations_that_were_written() -> None:
     assert b"listener0001" not in zipped.getvalue()
 
 
-def test_a_large_file_is_read_in_pieces_and_no_row_is_lost() -> None:
+def test_a_large_file_is_read_in_pieces_and_no_row_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "TOGETHER", 999)
     plays = list(life(6_000, seed=11))
     body = spotify.extended_file(plays)
     assert len(body) > 4 * 1_048_576
