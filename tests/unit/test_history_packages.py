@@ -252,6 +252,24 @@ def test_files_of_one_person_may_leave_the_name_out() -> None:
     assert len(plain(text(*found))[1].files) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "called"),
+    [
+        ("anna.31", b"A,B,C,01 Jan 2020 12:34\n", "lastfm"),
+        ("anna31.csv", b"A,B,C,01 Jan 2020 12:34\n", "lastfm.csv"),
+        ("recenttracks-anna31-1700000000.CSV", b"A,B,C,01 Jan 2020 12:34\n", "lastfm.csv"),
+        ("anna31_lb.jsonl", b'{"track_metadata": {}}\n', "listenbrainz.jsonl"),
+        ("history of Anna31.json", text(row(username="anna31")), "history of user.json"),
+        ("endsong_0.json", text(row(username="anna31")), "endsong_0.json"),
+    ],
+)
+def test_what_is_recorded_is_not_called_by_its_user(name: str, body: bytes, called: str) -> None:
+    package = recognise(BytesIO(body), f"somewhere/{name}")
+    assert (package.name, package.files[0].name) == (called, called)
+    zipped = upload({"a/endsong_0.json": text(row(username="anna31"))})
+    assert recognise(zipped, "anna31.zip").name == "user.zip"
+
+
 def of_many_rows() -> bytes:
     rows = [row(reason_end=str(at)) for at in range(5_000)]
     return upload({"endsong_0.json": text(*rows)}).getvalue()
