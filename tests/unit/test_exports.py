@@ -1,6 +1,7 @@
 """The made-up exports that other tests and the benchmarks import."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,15 @@ def test_a_life_has_the_oddities_of_real_exports() -> None:
     assert {play.offline_form for play in plays} == {"s", "ms", "0", "null"}
     assert {"NO", "ZZ"} < {play.country for play in plays}
     assert {play.item.kind for play in plays} == {"track", "episode", "chapter"}
+
+
+def test_rows_may_stand_twice_and_times_may_be_wrong() -> None:
+    plays = list(life(4_000, repeated=0.1, wrong_times=0.08))
+    again = sum(one is other for one, other in pairwise(plays))
+    earlier = sum(other.end < one.end for one, other in pairwise(plays))
+    assert len(plays) == 4_000
+    assert 300 < again < 500
+    assert 150 < earlier < 500
 
 
 def test_a_plain_life_has_none() -> None:

@@ -101,6 +101,12 @@ def test_what_macos_adds_to_a_zip_is_passed_over() -> None:
     assert package.others == ()
 
 
+def test_a_zip_may_have_the_separators_of_windows() -> None:
+    zipped = tricked("MyData\\endsong_1.json", "MyData\\endsong_0.json", "MyData\\._endsong_0.json")
+    names = [one.name for one in recognise(BytesIO(zipped), "x").files]
+    assert names == ["endsong_0.json", "endsong_1.json"]
+
+
 def test_a_damaged_file_that_is_called_a_history_is_none_of_the_others() -> None:
     zipped = upload({"endsong_0.json": text(row()), "endsong_1.json": b"<html>sign in</html>"})
     package = recognise(zipped, "my.zip")

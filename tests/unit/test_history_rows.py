@@ -340,6 +340,12 @@ def test_a_byte_order_mark_and_space_around_are_no_matter() -> None:
     body = b"\xef\xbb\xbf \n" + text(row()) + b"\n "
     file = BytesIO(body)
     assert len(keep(file, recognise(file, "x").files[0])) == 1
+    file = BytesIO(b'\xef\xbb\xbf{"track_metadata": {}}\n\n{"track_metadata": {}}\n')
+    assert len(keep(file, recognise(file, "x").files[0])) == 2
+    file = BytesIO(b"\xef\xbb\xbfuts,artist,track\r\n1714588927,A,T\r\n")
+    assert len(keep(file, recognise(file, "x").files[0])) == 1
+    file = BytesIO(b'\xef\xbb\xbf{"scrobbles": [{"time": 1, "track": {"title": "T"}}]}')
+    assert len(keep(file, recognise(file, "x").files[0])) == 1
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def _named(path: str) -> str | None:
 
 
 def _of_macos(path: str) -> bool:
-    parts = path.split("/")
+    parts = re.split(r"[\\/]", path)
     return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] == ".DS_Store"
 
 
@@ -321,7 +321,7 @@ def file_number(name: str) -> int | None:
 
 
 def _base(path: str) -> str:
-    return path.rpartition("/")[2]
+    return re.split(r"[\\/]", path)[-1]  # some tools write zips with Windows' separators
 
 
 def _too_large(shown: str, size: int) -> str:
