@@ -498,6 +498,16 @@ def test_a_row_of_minutes_that_is_no_date_is_invalid_by_itself() -> None:
     ]
 
 
+def test_what_listenbrainz_took_from_spotifys_files_may_be_ends() -> None:
+    def meaning(**info: Any) -> Any:
+        meta = {"track_name": "T", "additional_info": info}
+        return read(listen(track_metadata=meta), "x", "listenbrainz")[0]["time_meaning"]
+
+    assert meaning(submission_client="Spotify Archive Importer", ms_played=5) == "unknown"
+    assert meaning(submission_client="Maloja Archive Importer") == "start"
+    assert meaning(submission_client="a player", ms_played=5) == "start"
+
+
 def test_podcasts_of_account_data_may_stand_under_the_keys_of_music() -> None:
     body = text({"endTime": "2024-05-01 18:42", "artistName": "S", "trackName": "E", "msPlayed": 1})
     names = ("kind", "track_name", "artist_names", "album_name")
