@@ -125,13 +125,15 @@ def life(seed: int, count: int, noise: Noise) -> Life:
         other = some.random(len(which)) < noise.alternates
         tables.append(_table(some, source, which, time, track, length, heard, other))
         listening.append(which)
-    agree = {row[0]: _agree(rows[0], row, heard, length) for row in rows[1:]}
+    agree = {row[0]: _agree(rows[0], row, ts, heard, length) for row in rows[1:]}
     return Life(pa.concat_tables(tables), np.concatenate(listening), repeated, agree)
 
 
-def _agree(captured: Any, other: Any, heard: Array, length: Array) -> Array:
+def _agree(captured: Any, other: Any, ts: Array, heard: Array, length: Array) -> Array:
     """Whether both know a listening, at times within its length and a minute."""
     source, known, time = other
+    # Account data cuts off the seconds of a time that is no worse.
+    time = ts if source == "spotify_account" else time
     start = time - heard if source in {"spotify_extended", "spotify_account"} else time
     apart = np.minimum(np.abs(captured[2] - time), np.abs(captured[2] - start))
     return captured[1] & known & (apart <= length + 60_000)

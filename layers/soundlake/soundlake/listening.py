@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soundlake import local_times, plays
+from soundlake.alignment import END, START
 from soundlake.matching import UNKNOWN, Side, match
 from soundlake.names import name_keys
 from soundlake.store.schemas import SCHEMAS
@@ -27,6 +28,7 @@ SOURCES = (CAPTURED, EXTENDED, ACCOUNT, "koito", "maloja", "listenbrainz", "last
 # Those that know a start and an end come first: the others' times are measured by them.
 _JOINED = (EXTENDED, ACCOUNT, CAPTURED, "koito", "maloja", "listenbrainz", "lastfm")
 # Soundlake's own words of a play come from a capture, these from an export where there is one.
+_USUAL = {ACCOUNT: END, CAPTURED: UNKNOWN}  # what their times mean; the others' are starts
 _EXPORTED = (
     "ms_played",
     "reason_start",
@@ -287,7 +289,7 @@ def _joined(units: _Units) -> tuple[Any, Any]:
         if known is None:
             known = side.spread(np.full(len(own), UNKNOWN))
             continue
-        found = match(known, side)
+        found = match(known, side, _USUAL.get(name, START))
         play[side.rows[found.right]] = play[known.rows[found.left]]
         flagged[known.rows[found.unsure_left]] = True
         flagged[side.rows[found.unsure_right]] = True

@@ -17,7 +17,7 @@ Array = Any  # of numpy
 NEAR = 10_000  # ms: times this close are the same: clocks drift, and seconds are cut off
 MINUTE = 30_000  # ms: how far off the middle of a minute can be
 BEYOND = 60_000  # ms: further than a play's length and this apart, times name different plays
-BESIDE = 15_000  # ms: a play that begins this soon after another one follows it
+BESIDE = 8_000  # ms: a play that begins this soon after another one follows it
 SHORTEST = 30_000  # ms: Spotify lists no shorter play
 ODD = 60_000  # ms: two plays of one listener that overlap longer than this have a wrong time
 UNTIL = 1 << 42  # ms, of a track's part in a sorted key: 139 years
@@ -112,13 +112,39 @@ class Side:
         uri[left] = np.where(other.uri[right] >= 0, other.uri[right], uri[left])
         name[left] = np.where(other.name[right] >= 0, other.name[right], name[left])
         listed[left] |= other.listed[right]
-        mine = replace(self, length=length, ms=ms, other_uri=uri, other_name=name, listed=listed)
+        start, end = self._corrected(other, found)
+        mine = replace(
+            self,
+            start=start,
+            end=end,
+            length=length,
+            ms=ms,
+            other_uri=uri,
+            other_name=name,
+            listed=listed,
+        )
         alone = np.ones(len(other.rows), bool)
         alone[right] = False
         rest = other.spread(found.meaning).taken(np.flatnonzero(alone))
         return Side(
             **{each: np.concatenate([getattr(mine, each), getattr(rest, each)]) for each in _EACH}
         )
+
+    def _corrected(self, other: "Side", found: Found) -> tuple[Array, Array]:
+        """Starts and ends, moved to where another source's one time says that they were."""
+        left, right = found.left, found.right
+        start, end = self.start.copy(), self.end.copy()
+        one = (other.start == other.end)[right] & (other.exact[right] == 0)
+        late_end = other.end[right] - end[left]
+        late_start = other.start[right] - start[left]
+        ends, starts = found.meaning[right] == END, found.meaning[right] == START
+        move = np.where(ends, late_end, np.where(starts, late_start, 0))
+        move = np.where(one & (np.abs(move) > NEAR), move, 0)
+        # A play that was paused began earlier, and did not end earlier.
+        paused = starts & (move < 0)
+        start[left] += move
+        end[left] += np.where(paused, 0, move)
+        return start, end
 
     def spread(self, meaning: Array) -> "Side":
         """With a start and an end by what one time means: an end where nothing tells it."""
@@ -162,19 +188,22 @@ def _twins(track: Array, end: Array, ms: Array, coarse: Array) -> Array:
     return twin
 
 
-def match(left: Side, right: Side) -> Found:
-    """Pair the plays of two sides; `right` is of one source."""
+def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
+    """Pair the plays of two sides; `right` is of one source.
+
+    Its times `usual`ly mean an END or a START: so where too few pairs show what they mean.
+    """
     heard_left = _can(left, right)
     heard_right = _can(right, left)
     some, other = left.taken(heard_left), right.taken(heard_right)
     by_end, far_end = _nearest(some, other, some.end, other.end)
     by_start, far_start = _nearest(some, other, some.start, other.start)
-    meaning = _meanings(other.end, by_end, by_start, len(some.rows))
+    meaning = _meanings(other.end, by_end, by_start, len(some.rows), usual)
     pair = np.where(meaning == END, by_end, np.where(meaning == START, by_start, -1))
     far = np.where(meaning == START, far_start, far_end)
     both = (by_end >= 0) & (by_end == by_start)
     pair = _one_to_one(np.where(both, by_end, pair), np.where(both, far_end, far), len(some.rows))
-    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning)
+    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning, (left, right))
     right_places = np.flatnonzero(pair >= 0)
     every = np.full(len(right.rows), UNKNOWN)
     every[heard_right] = meaning
@@ -241,12 +270,15 @@ def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, 
 
 
 def _heard_otherwise(left: Side, right: Side, one: Array, other: Array) -> Array:
-    """Whether both sides say how long was heard, and do not say the same."""
+    """Whether both sides say how long was heard, and not the same; or it was hardly heard."""
     mine, theirs = left.ms[one], right.ms[other]
-    return (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
+    differ = (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
+    # Who tells nothing but a time tells it of what was really heard.
+    alone = right.start[other] == right.end[other]
+    return differ | (alone & (theirs < 0) & (mine >= 0) & (mine < SHORTEST))
 
 
-def _meanings(time: Array, by_end: Array, by_start: Array, count: int) -> Array:
+def _meanings(time: Array, by_end: Array, by_start: Array, count: int, usual: int) -> Array:
     """What each time means, by the pairs around it that fit in only one way. By time."""
     ends, starts = (by_end >= 0) & (by_start < 0), (by_start >= 0) & (by_end < 0)
     # Where a play ends another one may begin: what two rows claim is no witness.
@@ -264,6 +296,7 @@ def _meanings(time: Array, by_end: Array, by_start: Array, count: int) -> Array:
         asked = (meaning == UNKNOWN) & (seen >= WITNESSES)
         meaning[asked & (as_end >= AGREED * seen)] = END
         meaning[asked & (seen - as_end >= AGREED * seen)] = START
+    meaning[meaning == UNKNOWN] = usual
     return meaning
 
 
@@ -278,7 +311,9 @@ def _one_to_one(pair: Array, far: Array, count: int) -> Array:
     return pair
 
 
-def _weighed(left: Side, right: Side, pair: Array, meaning: Array) -> tuple[Array, Array, Array]:
+def _weighed(
+    left: Side, right: Side, pair: Array, meaning: Array, every: tuple[Side, Side]
+) -> tuple[Array, Array, Array]:
     """The pairs, where what is left over on both sides has been weighed with them."""
     free_right = pair < 0
     free_left = np.ones(len(left.rows), bool)
@@ -288,7 +323,7 @@ def _weighed(left: Side, right: Side, pair: Array, meaning: Array) -> tuple[Arra
         return pair, np.empty(0, np.int64), np.empty(0, np.int64)
     pairs = _pairs(left, right, mine, theirs, cluster)
     pair = pair.copy()
-    return _decided(left, right, pair, meaning, pairs, (mine, theirs, cluster))
+    return _decided(left, right, pair, meaning, pairs, (mine, theirs, cluster), every)
 
 
 def _clusters(
@@ -404,10 +439,13 @@ def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array,
     end = np.where(one & (not ends), right.start[b] + length, right.end[b])
     beside = BESIDE + left.exact[a] + right.exact[b]
     follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
+    # No play ends before it begins; and one that ends long after another one has is the next.
     if ends:
-        room = (late >= SHORTEST - beside) | (right.end[b] - left.start[a] <= beside)
+        apart_from = (right.end[b] - left.start[a] <= beside) | (late >= SHORTEST - beside)
+        room = apart_from
     else:
-        room = (late <= beside - SHORTEST) | (right.start[b] - left.end[a] >= -beside)
+        apart_from = right.start[b] - left.end[a] >= -beside
+        room = apart_from | (late <= beside - SHORTEST)
     fits = apart <= exact
     near = np.where(fits, 10 * apart / exact, cost)
     more = np.where(_heard_otherwise(left, right, a, b), 20, 0)
@@ -416,7 +454,19 @@ def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array,
     def doubted(where: Array) -> Array:
         return np.where((where & ~fits & ~odd) | twin, 2.0 * ALONE, near) + more
 
-    return doubted(follows), doubted(follows | room)
+    return doubted(follows | apart_from), doubted(follows | room)
+
+
+def _heard_again(left: Side, one: Array, every: tuple[Side, Side]) -> Array:
+    """Whether either side has another row of the track near these, be it ever so short."""
+    first, last = _reach(left, one)
+    again = np.zeros(len(one), bool)
+    for side in every:
+        keys = np.sort(_keys(side.track, side.end))
+        begin = np.searchsorted(keys, _keys(left.track[one], first), "left")
+        end = np.searchsorted(keys, _keys(left.track[one], last), "right")
+        again |= end - begin > 1
+    return again
 
 
 def _decided(
@@ -426,6 +476,7 @@ def _decided(
     meaning: Array,
     pairs: tuple[Array, Array, Costs],
     lots: tuple[Array, Array, Array],
+    every: tuple[Side, Side],
 ) -> tuple[Array, Array, Array]:
     a, b, costs = pairs
     mine, theirs, cluster = lots
@@ -436,7 +487,11 @@ def _decided(
     lot = of[b]
     single = np.bincount(lot, minlength=int(cluster.max()) + 1)[lot] == 1
     one, other, way = a[single], b[single], meaning[b[single]]
-    by_end, by_start = costs.alone[END][single], costs.alone[START][single]
+    again = _heard_again(left, one, every)
+    by_end, by_start = (
+        np.where(again, costs.repeated[way][single], costs.alone[way][single])
+        for way in (END, START)
+    )
     cost = np.where(way == END, by_end, np.where(way == START, by_start, np.inf))
     cost = np.where(way == UNKNOWN, np.minimum(by_end, by_start), cost)
     sure = cost <= 2 * ALONE - SURE
@@ -447,6 +502,8 @@ def _decided(
     begins = np.flatnonzero(lot[rest][1:] != lot[rest][:-1]) + 1
     for part in np.split(rest, begins) if len(rest) else []:
         mine, theirs = a[part], b[part]
+        complete = len(np.unique(mine)) == len(np.unique(theirs))
+        starts = costs.alone if complete else costs.repeated
         decided = align(
             Pairs(
                 left=mine.tolist(),
@@ -458,7 +515,7 @@ def _decided(
                     zip(right.end[theirs].tolist(), right.start[theirs].tolist(), strict=True)
                 ),
                 ends=costs.repeated[END][part].tolist(),
-                starts=costs.repeated[START][part].tolist(),
+                starts=starts[START][part].tolist(),
                 meanings=set(meaning[theirs].tolist()),
                 odd=left.odd[mine].tolist(),
             )
