@@ -19,13 +19,15 @@ class Counted:
     """Sums over lives. A pair is a captured row and another source's of the same listening.
 
     Of those whose times agree: `flagged` were left open, of the rest some were `missed`. `false`
-    are rows of two listenings in one play. `plays` are all listenings, `open` those with a flag.
+    are rows of two listenings in one play, `false_flagged` in one with a flag. `plays` are all
+    listenings, `open` those with a flag, `open_repeats` the repeats among these.
     """
 
     pairs: int = 0
     flagged: int = 0
     missed: int = 0
     false: int = 0
+    false_flagged: int = 0
     plays: int = 0
     open: int = 0
     open_repeats: int = 0
@@ -50,17 +52,18 @@ def count(seed: int, plays: int, noise: Noise) -> Counted:
     truth = lived.listening
     # Rows of more than one listening in a play, each beyond the first.
     both = np.unique(np.stack([play_of, truth]), axis=1)
-    false = int((np.bincount(both[0]) - 1).clip(0).sum())
+    mixed = (np.bincount(both[0]) - 1).clip(0)
     size = len(lived.repeated)
     mine = _play(play_of, truth, source == CAPTURED, size)
-    open_play = np.zeros(int(play_of.max()) + 1, bool)
+    open_play = np.zeros(len(mixed), bool)
     open_play[flags] = True
     flagged = np.zeros(size, bool)
     flagged[truth[open_play[play_of]]] = True
     known = np.zeros(size, bool)
     known[truth] = True
     counted = Counted(
-        false=false,
+        false=int(mixed[~open_play].sum()),
+        false_flagged=int(mixed[open_play].sum()),
         plays=int(known.sum()),
         open=int(flagged.sum()),
         open_repeats=int((flagged & lived.repeated).sum()),

@@ -73,14 +73,16 @@ def derive_plays(observations: pa.Table, zone: str | None = None) -> Derived:
     """
     if not observations.num_rows:
         return Derived(SCHEMAS["plays"].empty_table(), np.empty(0, np.int64))
-    rows = _Rows(observations)
+    rows = _Rows(observations.combine_chunks())
     units = _Units(rows)
     play_of_unit, flagged = _joined(units)
     return _assembled(rows, play_of_unit[units.of], flagged, units, zone)
 
 
 def _whole(column: Any) -> Any:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _numbers(column: Any, null: int = -1) -> Any:
@@ -110,6 +112,14 @@ def _firsts(column: Any) -> Any:
     if lists.null_count:
         filled = filled & lists.is_valid().to_numpy(zero_copy_only=False)
     return lists.values.take(pa.array(starts, mask=~filled))
+
+
+def _both(places: Any, count: int) -> Any:
+    """These places and each one's next, in order."""
+    either = np.zeros(count + 1, bool)
+    either[places] = True
+    either[places + 1] = True
+    return np.flatnonzero(either[:count])
 
 
 def _ranks(*keys: Any) -> Any:
@@ -143,11 +153,11 @@ class _Rows:
         order = np.argsort(self.time, kind="stable")
         times = self.time[order]
         same = np.flatnonzero(times[1:] == times[:-1])
-        tied = np.union1d(same, same + 1)
+        tied = _both(same, len(order))
         rows = order[tied]
-        some = self.table.take(pa.array(rows))
-        keys, _ = _codes(_firsts(some["raw_keys"]))
-        numbers = _numbers(_firsts(some["raw_rows"]))
+        taken = pa.array(rows)
+        keys, _ = _codes(_firsts(_whole(self.table["raw_keys"]).take(taken)))
+        numbers = _numbers(_firsts(_whole(self.table["raw_rows"]).take(taken)))
         within = _ranks(
             self.time[rows],
             self.account[rows],
@@ -224,7 +234,7 @@ class _Units:
         # Rows of one time stand together already; only among them there can be such.
         time = rows.time[exported]
         same = np.flatnonzero(time[1:] == time[:-1])
-        some = exported[np.union1d(same, same + 1)]
+        some = exported[_both(same, len(exported))]
         named = np.where(rows.uri[some] >= 0, -1, rows.name[some])
         keys = [rows.time, rows.source, rows.account, rows.uri, rows.ms]
         told = [key[some] for key in keys] + [named]
@@ -269,11 +279,9 @@ def _joined(units: _Units) -> tuple[Any, Any]:
     play = np.arange(len(units.time))
     flagged = np.zeros(len(units.time), bool)
     known: Side | None = None
-    for name in _JOINED:
-        place = SOURCES.index(name)
-        own = np.flatnonzero(units.source == place)
-        if not len(own):
-            continue
+    there = [name for name in _JOINED if (units.source == SOURCES.index(name)).any()]
+    for name in there:
+        own = np.flatnonzero(units.source == SOURCES.index(name))
         side = Side.of(
             own,
             time=units.time[own],
@@ -293,7 +301,8 @@ def _joined(units: _Units) -> tuple[Any, Any]:
         play[side.rows[found.right]] = play[known.rows[found.left]]
         flagged[known.rows[found.unsure_left]] = True
         flagged[side.rows[found.unsure_right]] = True
-        known = known.joined(side, found)
+        if name != there[-1]:
+            known = known.joined(side, found)
     return play, flagged
 
 
@@ -390,8 +399,10 @@ class _Asked:
         codes, keys = _codes(values)
         owner = np.repeat(play_of, np.diff(offsets))
         codes = codes[offsets[0] : offsets[-1]]
-        pairs = np.unique(owner * (len(keys) + 1) + codes)
-        owner, code = np.divmod(pairs, len(keys) + 1)
+        pairs = np.sort(owner * (len(keys) + 1) + codes)
+        once = np.ones(len(pairs), bool)
+        once[1:] = pairs[1:] != pairs[:-1]
+        owner, code = np.divmod(pairs[once], len(keys) + 1)
         counts = np.bincount(owner, minlength=len(self._begins))
         ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(ends), keys.take(pa.array(code)))

@@ -159,7 +159,9 @@ class Side:
         )
 
     def taken(self, places: Array) -> "Side":
-        """Some of the plays."""
+        """Some of the plays, in their order."""
+        if len(places) == len(self.rows):
+            return self
         return Side(**{each: getattr(self, each)[places] for each in _EACH})
 
 
@@ -237,33 +239,30 @@ def same_track(left: Side, right: Side, one: Array, other: Array) -> Array:
 
 def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, Array]:
     """For each right row the one left row of its track whose time is near; how far off it is."""
-    keys = _keys(left.track, at)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    wanted = _keys(right.track, sought)
-    asked = np.argsort(wanted, kind="stable")
-    places = np.empty(len(asked), np.int64)
-    places[asked] = np.searchsorted(keys, wanted[asked])
     best = np.full(len(sought), -1)
     least = np.full(len(sought), np.iinfo(np.int64).max)
-    rivals = np.zeros(len(sought), bool)
-    if not len(order):
+    if not len(at):
         return best, least
+    keys, wanted = _keys(left.track, at), _keys(right.track, sought)
+    order, asked = np.argsort(keys), np.argsort(wanted)
+    keys, wanted = keys[order], wanted[asked]
+    places = np.searchsorted(keys, wanted)
+    widest = NEAR + int(left.exact.max(initial=0)) + int(right.exact.max(initial=0))
+    rivals = np.zeros(len(sought), bool)
     for step in (-1, 0, -2, 1):
-        place = places + step
-        inside = (place >= 0) & (place < len(order))
-        found = order[np.where(inside, place, 0)]
-        apart = np.abs(at[found] - sought)
-        near = np.flatnonzero(
-            inside
-            & (left.track[found] == right.track)
-            & (apart <= NEAR + left.exact[found] + right.exact)
+        place = np.clip(places + step, 0, len(keys) - 1)
+        close = np.flatnonzero(np.abs(keys[place] - wanted) <= widest)
+        # Beyond either end the last one would be looked at twice.
+        close = close[place[close] == places[close] + step]
+        near, one = asked[close], order[place[close]]
+        apart = np.abs(at[one] - sought[near])
+        good = (apart <= NEAR + left.exact[one] + right.exact[near]) & (
+            left.track[one] == right.track[near]
         )
-        one = found[near]
-        good = same_track(left, right, one, near) & ~_heard_otherwise(left, right, one, near)
+        good &= same_track(left, right, one, near) & ~_heard_otherwise(left, right, one, near)
         near, one = near[good], one[good]
         rivals[near[best[near] >= 0]] = True
-        best[near], least[near] = one, apart[near]
+        best[near], least[near] = one, apart[good]
     # Of two that both fit, neither is taken at once.
     best[rivals] = -1
     return best, least
@@ -374,8 +373,10 @@ def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) 
     a, b = _within(left, right, mine, theirs)
     b2, a2 = _within(right, left, theirs, mine)
     many = len(right.rows)
-    once = np.unique(np.concatenate([a * many + b, a2 * many + b2]))
-    a, b = np.divmod(once, many)
+    found = np.sort(np.concatenate([a * many + b, a2 * many + b2]))
+    once = np.ones(len(found), bool)
+    once[1:] = found[1:] != found[:-1]
+    a, b = np.divmod(found[once], many)
     length = np.maximum(left.length[a], right.length[b])
     apart = np.minimum(np.abs(left.end[a] - right.end[b]), np.abs(left.start[a] - right.start[b]))
     exact = left.exact[a] + right.exact[b]
@@ -439,10 +440,10 @@ def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array,
     end = np.where(one & (not ends), right.start[b] + length, right.end[b])
     beside = BESIDE + left.exact[a] + right.exact[b]
     follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
-    # No play ends before it begins; and one that ends long after another one has is the next.
+    # No play ends before it begins; and where 30 s are between two there is room for another one.
     if ends:
-        apart_from = (right.end[b] - left.start[a] <= beside) | (late >= SHORTEST - beside)
-        room = apart_from
+        apart_from = right.end[b] - left.start[a] <= beside
+        room = apart_from | (late >= SHORTEST - beside)
     else:
         apart_from = right.start[b] - left.end[a] >= -beside
         room = apart_from | (late <= beside - SHORTEST)
@@ -502,8 +503,6 @@ def _decided(
     begins = np.flatnonzero(lot[rest][1:] != lot[rest][:-1]) + 1
     for part in np.split(rest, begins) if len(rest) else []:
         mine, theirs = a[part], b[part]
-        complete = len(np.unique(mine)) == len(np.unique(theirs))
-        starts = costs.alone if complete else costs.repeated
         decided = align(
             Pairs(
                 left=mine.tolist(),
@@ -515,7 +514,7 @@ def _decided(
                     zip(right.end[theirs].tolist(), right.start[theirs].tolist(), strict=True)
                 ),
                 ends=costs.repeated[END][part].tolist(),
-                starts=starts[START][part].tolist(),
+                starts=costs.repeated[START][part].tolist(),
                 meanings=set(meaning[theirs].tolist()),
                 odd=left.odd[mine].tolist(),
             )
