@@ -19,7 +19,8 @@ MINUTE = 30_000  # ms: how far off the middle of a minute can be
 BEYOND = 60_000  # ms: further than a play's length and this apart, times name different plays
 BESIDE = 8_000  # ms: a play that begins this soon after another one follows it
 SHORTEST = 30_000  # ms: Spotify lists no shorter play
-ODD = 60_000  # ms: two plays of one listener that overlap longer than this have a wrong time
+ODD = 15_000  # ms: of two plays that overlap longer one has a wrong time; a crossfade is shorter
+HARDLY = 15_000  # ms: who heard less scrobbles nothing: half a track, of 30 s at least
 UNTIL = 1 << 42  # ms, of a track's part in a sorted key: 139 years
 SINCE = -(1 << 40)  # ms: 1935
 HOUR, DAY = 3_600_000, 86_400_000
@@ -219,10 +220,9 @@ def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
 
 
 def _can(side: Side, other: Side) -> Array:
-    """The plays that the other side can know: Spotify lists none that is shorter than 30 s."""
-    if other.listed.all():
-        return np.flatnonzero((side.ms < 0) | (side.ms >= SHORTEST))
-    return np.arange(len(side.rows))
+    """The plays that the other side can know: who tells one time tells it of what was heard."""
+    least = np.where(other.listed, SHORTEST, np.where(other.start == other.end, HARDLY, 0))
+    return np.flatnonzero((side.ms < 0) | (side.ms >= least.min(initial=SHORTEST)))
 
 
 def _keys(track: Array, time: Array) -> Array:
@@ -440,12 +440,13 @@ def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array,
     end = np.where(one & (not ends), right.start[b] + length, right.end[b])
     beside = BESIDE + left.exact[a] + right.exact[b]
     follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
-    # No play ends before it begins; and where 30 s are between two there is room for another one.
+    # No play ends before it begins, nor long after it has ended, nor begins then.
     if ends:
-        apart_from = right.end[b] - left.start[a] <= beside
-        room = apart_from | (late >= SHORTEST - beside)
+        apart_from = (right.end[b] - left.start[a] <= beside) | (late >= SHORTEST - beside)
+        room = apart_from
     else:
         apart_from = right.start[b] - left.end[a] >= -beside
+        # What seems a pause may be another play.
         room = apart_from | (late <= beside - SHORTEST)
     fits = apart <= exact
     near = np.where(fits, 10 * apart / exact, cost)
