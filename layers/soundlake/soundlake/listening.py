@@ -13,12 +13,14 @@ import pyarrow.compute as pc
 
 from soundlake import local_times, plays
 from soundlake.alignment import END, START
-from soundlake.matching import UNKNOWN, Side, match
+from soundlake.matching import UNKNOWN, Side, match, overlapping
 from soundlake.names import name_keys
 from soundlake.store.schemas import SCHEMAS
 
 AMBIGUOUS = "ambiguous"  # it may be the same listening as another play of the track
 ODD_TIME = "odd_time"  # by its times two things were heard at once, for more than a minute
+
+OVERLAP = 60_000  # ms
 
 CAPTURED = plays.SOURCE
 EXTENDED = "spotify_extended"
@@ -75,8 +77,9 @@ def derive_plays(observations: pa.Table, zone: str | None = None) -> Derived:
         return Derived(SCHEMAS["plays"].empty_table(), np.empty(0, np.int64))
     rows = _Rows(observations.combine_chunks())
     units = _Units(rows)
-    play_of_unit, flagged = _joined(units)
-    return _assembled(rows, play_of_unit[units.of], flagged, units, zone)
+    play_of_unit, unsure = _joined(units)
+    flagged = {AMBIGUOUS: units.rows[unsure], ODD_TIME: units.rows[_odd_times(units)]}
+    return _assembled(rows, play_of_unit[units.of], flagged, zone)
 
 
 def _whole(column: Any) -> Any:
@@ -306,10 +309,18 @@ def _joined(units: _Units) -> tuple[Any, Any]:
     return play, flagged
 
 
+def _odd_times(units: _Units) -> Any:
+    """The plays of the extended export of which some overlap for more than a minute."""
+    own = np.flatnonzero(units.source == SOURCES.index(EXTENDED))
+    end = units.time[own]
+    start = end - np.maximum(units.ms[own], 0)
+    return own[overlapping(start, end, np.full(len(own), OVERLAP))]
+
+
 def _assembled(
-    rows: _Rows, play_unit: Any, flagged_unit: Any, units: _Units, zone: str | None
+    rows: _Rows, play_unit: Any, flagged: dict[str, Any], zone: str | None
 ) -> Derived:
-    """The plays, each with the best of its rows."""
+    """The plays, each with the best of its rows; `flagged` are rows by what is said of them."""
     count = len(rows.time)
     place = np.empty(count, np.int64)
     place[rows.order] = np.arange(count)
@@ -323,20 +334,18 @@ def _assembled(
     order = np.argsort(place[by_play[begins]], kind="stable")
     begins, sizes = begins[order], sizes[order]
     # Which play each row, in that order, is of.
-    number = np.empty(len(units.time), np.int64)
+    number = np.empty(int(play_unit.max()) + 1, np.int64)
     number[play_unit[by_play[begins]]] = np.arange(len(begins))
     play_of = number[play_unit]
     asked = _Asked(rows, by_play, begins, sizes)
     columns = {name: asked.best(name) for name in _BEST}
     columns |= {name: asked.best(name, exported=True) for name in _EXPORTED}
-    flagged = np.zeros(len(begins), bool)
-    flagged[play_of[units.rows[flagged_unit]]] = True
     columns |= {
         "played_at": _whole(rows.table["time"]).take(pa.array(asked.first)),
         "ended_at": asked.ended(),
         "sources": asked.sources(play_of),
         "evidence": asked.evidence(play_of),
-        "flags": _flags(flagged),
+        "flags": _flags({flag: play_of[own] for flag, own in flagged.items()}, len(begins)),
     }
     columns |= _told(columns, rows, asked)
     columns["time_zone"], columns["local_time"] = local_times.local(
@@ -424,9 +433,16 @@ def _put(values: Any, where: Any, filled: Any) -> Any:
     return pa.concat_arrays([values, filled]).take(pa.array(places))
 
 
-def _flags(flagged: Any) -> Any:
-    lists = pa.array([[], [AMBIGUOUS]], pa.list_(pa.string()))
-    return lists.take(pa.array(flagged.astype(np.int8)))
+def _flags(plays_of: dict[str, Any], count: int) -> Any:
+    """The names of the flags of each play, in order."""
+    lists: list[list[str]] = [[]]
+    which = np.zeros(count, np.int8)
+    for place, flag in enumerate(sorted(plays_of)):
+        flagged = np.zeros(count, bool)
+        flagged[plays_of[flag]] = True
+        which += np.where(flagged, 1 << place, 0).astype(np.int8)
+        lists += [[*each, flag] for each in lists]
+    return pa.array(lists, pa.list_(pa.string())).take(pa.array(which))
 
 
 def _told(columns: dict[str, Any], rows: _Rows, asked: _Asked) -> dict[str, Any]:

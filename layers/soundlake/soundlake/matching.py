@@ -19,7 +19,7 @@ MINUTE = 30_000  # ms: how far off the middle of a minute can be
 BEYOND = 60_000  # ms: further than a play's length and this apart, times name different plays
 BESIDE = 8_000  # ms: a play that begins this soon after another one follows it
 SHORTEST = 30_000  # ms: Spotify lists no shorter play
-ODD = 15_000  # ms: of two plays that overlap longer one has a wrong time; a crossfade is shorter
+CROSSFADE = 15_000  # ms: of two plays that overlap longer one has a wrong time
 HARDLY = 15_000  # ms: who heard less scrobbles nothing: half a track, of 30 s at least
 UNTIL = 1 << 42  # ms, of a track's part in a sorted key: 139 years
 SINCE = -(1 << 40)  # ms: 1935
@@ -84,6 +84,7 @@ class Side:
         """The rows of one source, by time; `spans` where it tells ends and how long was heard."""
         end = time + np.where(coarse, MINUTE, 0)
         start = end - np.maximum(ms, 0) if spans else end
+        allowed = CROSSFADE + np.where(coarse, 2 * MINUTE, 0)
         return cls(
             rows=rows,
             start=start,
@@ -98,7 +99,7 @@ class Side:
             other_name=name,
             listed=np.full(len(rows), listed),
             guessed=np.zeros(len(rows), bool),
-            odd=_overlapping(start, end, coarse) if spans else np.zeros(len(rows), bool),
+            odd=overlapping(start, end, allowed) if spans else np.zeros(len(rows), bool),
             twin=_twins(track, end, ms, coarse) if spans else np.zeros(len(rows), bool),
         )
 
@@ -138,8 +139,9 @@ class Side:
         one = (other.start == other.end)[right] & (other.exact[right] == 0)
         late_end = other.end[right] - end[left]
         late_start = other.start[right] - start[left]
-        ends, starts = found.meaning[right] == END, found.meaning[right] == START
-        move = np.where(ends, late_end, np.where(starts, late_start, 0))
+        nearer = np.where(np.abs(late_start) < np.abs(late_end), START, END)
+        starts = np.where(found.meaning[right] == UNKNOWN, nearer, found.meaning[right]) == START
+        move = np.where(starts, late_start, late_end)
         move = np.where(one & (np.abs(move) > NEAR), move, 0)
         # A play that was paused began earlier, and did not end earlier.
         paused = starts & (move < 0)
@@ -169,10 +171,9 @@ class Side:
 _EACH = tuple(Side.__dataclass_fields__)
 
 
-def _overlapping(start: Array, end: Array, coarse: Array) -> Array:
-    """Which plays overlap the one before or after for more than a minute. By their ends."""
+def overlapping(start: Array, end: Array, allowed: Array) -> Array:
+    """Which plays overlap the one before or after for more ms than is allowed. By their ends."""
     odd = np.zeros(len(start), bool)
-    allowed = ODD + np.where(coarse, 2 * MINUTE, 0)
     shared = np.minimum(end[1:], end[:-1]) - np.maximum(start[1:], start[:-1])
     overlap = shared > allowed[1:]
     odd[1:] |= overlap
