@@ -27,6 +27,7 @@ HOUR, DAY = 3_600_000, 86_400_000
 WITNESSES = 3  # pairs that tell what a time means, before they are believed
 AGREED = 0.8  # of them
 UNKNOWN = -1
+DOUBTED = 2 * ALONE  # what a pair costs that is no better than two rows alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,43 +422,48 @@ def _costs(left: Side, right: Side, a: Array, b: Array) -> Costs:
 def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array, Array]:
     """How badly pairs fit if the right side's times agree with the left one's ends, or starts.
 
-    0 to 10 where they agree to the second, 10 to 40 where a pause explains it, more where nothing
-    does. Twice `ALONE` where each may as well be a listening of its own: alone, if it would just
-    follow the other one; among repeats, if there is room for it.
+    0 to 10 where they agree to the second, 10 to 40 where a pause explains what is between, 40 to
+    80 where only a wrong time does. `DOUBTED` where each row may as well be a listening of its
+    own: if it would just follow the other one, or no play could have had both times; among
+    repeats, where there is room for another one. The first costs are for pairs alone, the second
+    among repeats.
     """
     length = np.maximum(left.length[a], right.length[b])
-    exact = NEAR + left.exact[a] + right.exact[b]
-    ends = way == END
-    late = right.end[b] - left.end[a] if ends else right.start[b] - left.start[a]
+    blur = left.exact[a] + right.exact[b]
+    exact, beside = NEAR + blur, BESIDE + blur
+    late = right.end[b] - left.end[a] if way == END else right.start[b] - left.start[a]
     apart = np.abs(late)
-    share = np.minimum(apart / (length + BEYOND + exact), 1.0)
-    cost = 40 + 40 * share
-    if not ends:
-        # Whoever pauses has begun earlier than the end and what was heard tell; where the start
-        # is of a guess that all was heard, later.
-        cost = np.where((late < 0) | left.guessed[a], 10 + 30 * share, cost)
+    share = np.minimum(apart / (length + BEYOND + blur), 1.0)
     one = right.start[b] == right.end[b]
-    begin = np.where(one & ends, right.end[b] - length, right.start[b])
-    end = np.where(one & (not ends), right.start[b] + length, right.end[b])
-    beside = BESIDE + left.exact[a] + right.exact[b]
-    follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
-    # No play ends before it begins, nor long after it has ended, nor begins then.
-    if ends:
-        apart_from = (right.end[b] - left.start[a] <= beside) | (late >= SHORTEST - beside)
+    if way == END:
+        begin, end = np.where(one, right.end[b] - length, right.start[b]), right.end[b]
+        explained = np.zeros(len(a), bool)
+        # No play ends before it begins, nor once more long after it has ended.
+        apart_from = (end - left.start[a] <= beside) | (late >= SHORTEST - beside)
         room = apart_from
     else:
-        apart_from = right.start[b] - left.end[a] >= -beside
+        begin, end = right.start[b], np.where(one, right.start[b] + length, right.end[b])
+        # Whoever pauses has begun earlier than the end and what was heard tell; or later, where
+        # the start is a guess that all was heard.
+        explained = (late < 0) | left.guessed[a]
+        apart_from = begin - left.end[a] >= -beside
         # What seems a pause may be another play.
         room = apart_from | (late <= beside - SHORTEST)
-    fits = apart <= exact
-    near = np.where(fits, 10 * apart / exact, cost)
+    follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
+    fits, odd, twin = apart <= exact, left.odd[a], left.twin[a]
     more = np.where(_heard_otherwise(left, right, a, b), 20, 0)
-    odd, twin = left.odd[a], left.twin[a]
 
-    def doubted(where: Array) -> Array:
-        return np.where((where & ~fits & ~odd) | twin, 2.0 * ALONE, near) + more
+    def cost(doubt: Array, wrong: Array) -> Array:
+        found = np.where(explained, 10 + 30 * share, wrong)
+        found = np.where(doubt & ~odd, DOUBTED, found)
+        return np.where(twin, DOUBTED, np.where(fits, 10 * apart / exact, found)) + more
 
-    return doubted(follows | apart_from), doubted(follows | room)
+    wrong = 40 + 40 * share
+    # Among repeats, a wrong time is believed of a play that overlaps others.
+    return (
+        cost(follows | apart_from, wrong),
+        cost(follows | room, np.where(odd, wrong, 65 + 30 * share)),
+    )
 
 
 def _heard_again(left: Side, one: Array, every: tuple[Side, Side]) -> Array:
@@ -497,7 +503,7 @@ def _decided(
     )
     cost = np.where(way == END, by_end, np.where(way == START, by_start, np.inf))
     cost = np.where(way == UNKNOWN, np.minimum(by_end, by_start), cost)
-    sure = cost <= 2 * ALONE - SURE
+    sure = cost <= DOUBTED - SURE
     pair[other[sure]] = one[sure]
     unsure_left, unsure_right = one[~sure].tolist(), other[~sure].tolist()
     rest = np.flatnonzero(~single)
