@@ -466,15 +466,17 @@ def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array,
     )
 
 
-def _heard_again(left: Side, one: Array, every: tuple[Side, Side]) -> Array:
+def _heard_again(
+    left: Side, right: Side, one: Array, other: Array, every: tuple[Side, Side]
+) -> Array:
     """Whether either side has another row of the track near these, be it ever so short."""
-    first, last = _reach(left, one)
+    reach = _reach(left, one), _reach(right, other)
+    first = _keys(left.track[one], np.minimum(reach[0][0], reach[1][0]))
+    last = _keys(left.track[one], np.maximum(reach[0][1], reach[1][1]))
     again = np.zeros(len(one), bool)
     for side in every:
         keys = np.sort(_keys(side.track, side.end))
-        begin = np.searchsorted(keys, _keys(left.track[one], first), "left")
-        end = np.searchsorted(keys, _keys(left.track[one], last), "right")
-        again |= end - begin > 1
+        again |= np.searchsorted(keys, last, "right") - np.searchsorted(keys, first) > 1
     return again
 
 
@@ -496,7 +498,7 @@ def _decided(
     lot = of[b]
     single = np.bincount(lot, minlength=int(cluster.max()) + 1)[lot] == 1
     one, other, way = a[single], b[single], meaning[b[single]]
-    again = _heard_again(left, one, every)
+    again = _heard_again(left, right, one, other, every)
     by_end, by_start = (
         np.where(again, costs.repeated[way][single], costs.alone[way][single])
         for way in (END, START)
