@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundlake import local_times, plays
+from soundlake import plays
 from soundlake.alignment import END, START
+from soundlake.local_times import local
 from soundlake.matching import UNKNOWN, Side, match, overlapping
 from soundlake.names import name_keys
 from soundlake.store.schemas import SCHEMAS
@@ -348,7 +349,7 @@ def _assembled(
         "flags": _flags({flag: play_of[own] for flag, own in flagged.items()}, len(begins)),
     }
     columns |= _told(columns, rows, asked)
-    columns["time_zone"], columns["local_time"] = local_times.local(
+    columns["time_zone"], columns["local_time"] = local(
         columns["played_at"], columns["country"], zone
     )
     schema = SCHEMAS["plays"]
