@@ -71,6 +71,10 @@ bench: env ## Measure here (ARGS=--json; --growth, --accounts, --imports; with -
 simulate: env ## Prove what capture promises on made-up lives (ARGS="--weeks 50 --years 100")
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.simulation $(ARGS)
 
+.PHONY: accuracy
+accuracy: env ## Count how well the same listening is found (ARGS=--write for docs/accuracy.md)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.accuracy $(ARGS)
+
 .PHONY: requests
 requests: env ## Count the requests to every provider beside the least (ARGS=--write; --json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures requests $(ARGS)
