@@ -195,9 +195,10 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     for each in months:
         own = [row for row in seen if month_of(row["time"]) == each]
         lake.replace("observations", each, account, lambda known, own=own: merge(known, own))
+    zone = access.zone_of(account) if months else None
     around = sorted({shift_month(each, by) for each in months for by in (-1, 0, 1)})
     for each in around:
-        lake.replace("plays", each, account, lambda _, each=each: _plays(lake, account, each))
+        lake.replace("plays", each, account, lambda _, each=each: _plays(lake, account, each, zone))
     # A page of old plays alone is late beside what the run's own months have shown, and a row
     # that cannot be read may be of a play that is known.
     unread = {month_of(newest) for page in pages for _, newest in page.unread}
@@ -216,12 +217,12 @@ def _around(lake: Lake, account: str, month: str) -> pa.Table:
     return lake.read("observations", keys)
 
 
-def _plays(lake: Lake, account: str, month: str) -> list[Row]:
+def _plays(lake: Lake, account: str, month: str, zone: str | None) -> list[Row]:
     """A month's plays, from observations read after the plays they replace.
 
     In this order the last writer of plays has seen every observation written before it.
     """
-    plays: list[Row] = derive_plays(_around(lake, account, month)).plays.to_pylist()
+    plays: list[Row] = derive_plays(_around(lake, account, month), zone).plays.to_pylist()
     return [row for row in plays if month_of(row["played_at"]) == month]
 
 
