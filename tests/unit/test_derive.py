@@ -29,8 +29,6 @@ from tests.unit.helpers import (
     without,
 )
 
-pytestmark = pytest.mark.usefixtures("tables")  # of accounts: Derive reads their time zone
-
 START = "2026-11-21T09:18:00.000Z"
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -114,7 +112,7 @@ def test_a_page_becomes_observations_plays_and_an_attempt(zones: Zones) -> None:
     assert attempt["observed_at"] == (NOW + timedelta(seconds=2)).replace(tzinfo=None)
 
 
-def test_a_captured_play_is_shown_on_the_accounts_own_clocks(zones: Zones) -> None:
+def test_a_captured_play_is_shown_on_the_accounts_own_clocks(zones: Zones, tables: object) -> None:
     before = access.accounts_table().get(ACCOUNT)
     assert before is not None
     assert access.accounts_table().replace(before, replace(before, time_zone="Asia/Kolkata"))

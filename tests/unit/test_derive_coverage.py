@@ -7,8 +7,6 @@ import pytest
 
 from tests.unit.helpers import ACCOUNT, Row, Zones, invoke, keep_page, played
 
-pytestmark = pytest.mark.usefixtures("tables")  # of accounts: Derive reads their time zone
-
 START = datetime.fromisoformat("2026-09-10T12:00:00+00:00")
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
