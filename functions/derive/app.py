@@ -194,7 +194,7 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     for each in months:
         own = [row for row in seen if month_of(row["time"]) == each]
         lake.replace("observations", each, account, lambda known, own=own: merge(known, own))
-    zone = access.zone_of(account)
+    zone = access.zone_of(account) if months else None
     around = sorted({shift_month(each, by) for each in months for by in (-1, 0, 1)})
     for each in around:
         lake.replace_table(
