@@ -83,6 +83,10 @@ requests: env ## Count the requests to every provider beside the least (ARGS=--w
 simulate-budget: env ## Live through months under a daily quota (ARGS=--write; --json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures budget $(ARGS)
 
+.PHONY: names
+names: env ## Measure how often a name without an id finds its track (ARGS=--write; --json)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.names $(ARGS)
+
 .PHONY: clean
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)
 	@echo "Stopping the services and removing .soundlake with every local lake in it."
