@@ -37,9 +37,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     `captured`, `empty`, `waiting` where the account waits for its user, or `failed`, both with
     `error`. An attempt without a page is recorded too, and one whose page cannot be read.
 
-    Of an import it does one step: `{import, merge: group}` to observations, `{import, play: group}`
-    to plays and ledger, `{import, conclude: {...}}` to its own row; `withdrawn` beside them takes
-    the import back. `status` is `merged`, `played`, `concluded` or `failed`, with `error`.
+    Of an import it does one step: `{import, group: reads}` divides the months of what Read told,
+    to `{groups, read}`; `{import, merge: group}` makes observations, `{import, play: group}` plays
+    and ledger, `{import, conclude: {...}}` its own row; `withdrawn` beside them takes the import
+    back. `status` is `grouped`, `merged`, `played`, `concluded` or `failed`, with `error`.
     """
     if "import" in event:
         return _import(event)
@@ -85,6 +86,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def _import(event: dict[str, Any]) -> dict[str, Any]:
     """One step of an import."""
+    if "group" in event:
+        return {"status": "grouped", **importing.grouped(event["group"])}
     given = event["import"]
     import_ = importing.Import.told(given, withdrawn=event.get("withdrawn", False))
     lake, kept = Lake(access.bucket()), Kept(access.bucket(), import_.raw_prefix)

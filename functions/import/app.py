@@ -23,7 +23,6 @@ from soundlake.importing.beginning import (
     begin,
     conclude,
     fetched,
-    grouped,
     owner,
     withdraw,
 )
@@ -81,17 +80,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     nothing that can be imported, `{status: gone}` where there is no such upload (any more),
     `{status: failed, error}` where the raw zone has it damaged, or the input is none.
 
-    `{group: {import, reads}}` divides a history's months, to `{groups, read}`, `read` being what
-    the steps after need of what Read told.
-
     `{forget: {bucket, key, etag}, concluded}` deletes the upload, to `{status: forgotten}`; one
     that another file has replaced stays, to `{status: replaced}`: it has a run of its own.
     `concluded` is the place in the raw zone of an import that is over.
     """
     if "forget" in event:
         return _forget(event["forget"], event.get("concluded"))
-    if "group" in event:
-        return grouped(event["group"]["reads"])
     try:
         given = ImportInput.model_validate(event["input"])
     except ValidationError as error:

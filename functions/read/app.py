@@ -1,15 +1,15 @@
 """Read: some files of an upload of listening history, into kept rows."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
-from soundlake.deriving.importing import Import, months_of, read_entries
+from soundlake.deriving.importing import Import, months_of, read_entries, told, told_span
 from soundlake.importing.columns import array
+from soundlake.importing.covering import span_of
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.packages import Member
 from soundlake.importing.reading import keep
@@ -17,7 +17,6 @@ from soundlake.observability import function
 from soundlake.store.kept import Kept, KeptFile
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.uploads import UploadGoneError, UploadHead, Uploads
-from soundlake.times import format_time
 
 
 @function("Read")
@@ -73,10 +72,7 @@ def _told(member: Member, file: KeptFile, import_: Import) -> Mapping[str, Any]:
         "invalid": rows.num_rows - plays.num_rows,
         "outside": plays.num_rows - inside.num_rows,
         "months": dict(zip(months.astype(str).tolist(), counts.tolist(), strict=True)),
-        "first": _time(span["min"].as_py()),
-        "last": _time(span["max"].as_py()),
+        "first": told(span["min"].as_py()) if plays.num_rows else None,
+        "last": told(span["max"].as_py()) if plays.num_rows else None,
+        "span": told_span(span_of(rows, member.kind, member.name)),
     }
-
-
-def _time(value: datetime | None) -> str | None:
-    return format_time(value.replace(tzinfo=UTC)) if value else None

@@ -6,12 +6,17 @@ from typing import Any
 import pytest
 from soundlake import asking
 from soundlake.abilities import Ability
+from soundlake.enriching import run
+from soundlake.enriching.genres import Told
 from soundlake.settings import settings
+from soundlake.store.budget import Budget, Known
 from soundlake.store.objects import Bucket
 
 from tests.unit.helpers import (
+    CLIENT_ID,
     MONTH,
     NORWAY_CHART,
+    OWNER,
     TODAY,
     FakeMusicBrainz,
     FakeSpotify,
@@ -362,6 +367,7 @@ def test_a_limit_ends_the_asking_and_the_next_run_goes_on(
     musicbrainz.reply(503, {"error": "Your requests are exceeding the limit."}, after=2)
 
     first = enrich()
+    spotify.pass_time(seconds=30)
     second = enrich()
 
     assert (first["status"], first["asked"]) == ("enriched", {ALL: 1})
@@ -369,6 +375,26 @@ def test_a_limit_ends_the_asking_and_the_next_run_goes_on(
     assert first["notes"] == ["MusicBrainz's rate limit: wait 30 s. The next run asks again."]
     assert (second["notes"], second["asked"]) == ([], {ALL: 1})
     assert musicbrainz.asked.count(isrc(1)) == 1
+
+
+def test_what_spotify_was_asked_is_settled_before_others_are_asked_for_minutes(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking.found(Ability.SEVERAL, False, "GET /v1/albums?ids=: 403")
+    chart(zones, (1,))
+    seen: list[Known] = []
+
+    def ask(*_: Any, **__: Any) -> Told:
+        seen.append(asking.budgets().known(Budget(CLIENT_ID, OWNER), spotify.now))
+        return Told()
+
+    monkeypatch.setattr(run, "ask_genres", ask)
+
+    requests = enrich()["requests"]
+
+    (known,) = seen
+    assert known.draws == {}
+    assert sum(each.total() for each in known.calls.values()) == sum(requests.values()) > 2
 
 
 def test_a_long_wait_is_kept_to_by_other_processes(

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from soundlake.zones import MOST_PEOPLE, ZoneError, countries, local, parse_zone, zone_of
+from soundlake.local_times import local
+from soundlake.zones import MOST_PEOPLE, ZoneError, countries, parse_zone, zone_of
 
 ZONES = sorted({zone for each in countries().values() for zone in each})
 SEVERAL = sorted(code for code, zones in countries().items() if len(zones) > 1)

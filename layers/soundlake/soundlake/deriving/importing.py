@@ -6,8 +6,9 @@ Each step is of a group of months, or of the whole, and gives the same when it i
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,15 @@ import pyarrow.compute as pc
 
 from soundlake.coverage import Span
 from soundlake.deriving.coverage import months_between, publish_coverage
-from soundlake.importing import ledger, merging
+from soundlake.importing import groups, ledger, merging
 from soundlake.importing.columns import array
+from soundlake.importing.covering import FileSpan, covered
 from soundlake.importing.reading import entries
 from soundlake.listening import derive_plays
 from soundlake.store.kept import Kept, KeptFile
 from soundlake.store.lake import READERS, Lake, Opened, Row, month_of_key, object_key
 from soundlake.store.objects import ConflictError
-from soundlake.times import month_of, naive_ms, parse_time, shift_month
+from soundlake.times import format_time, month_of, naive_ms, parse_time, shift_month
 
 OBSERVATIONS, PLAYS, IMPORTS, ROWS = "observations", "plays", "imports", "import_rows"
 BOUNDS = ("since", "until")
@@ -95,6 +97,38 @@ def read_entries(kept: KeptFile, import_: Import) -> tuple[pa.Table, Any]:
 def months_of(times: Any) -> Any:
     """The month of each time (UTC), as numpy's whole months."""
     return np.asarray(times, "datetime64[ms]").astype("datetime64[M]")
+
+
+def grouped(reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A history's months in `groups`, and of what Read told the `files`, `covered`, `problems`."""
+    files = sorted((file for read in reads for file in read["files"]), key=itemgetter("number"))
+    spans = covered(_span(file["span"]) for file in files if file["span"])
+    short = ("number", "rows", "invalid", "outside", "first", "last")
+    return {
+        "groups": groups.groups({file["number"]: file["months"] for file in files}),
+        "read": {
+            "files": [{name: file[name] for name in short} for file in files],
+            "covered": [{"from_time": told(first), "to_time": told(last)} for first, last in spans],
+            "problems": [problem for read in reads for problem in read["problems"]],
+        },
+    }
+
+
+def told_span(span: FileSpan | None) -> dict[str, Any] | None:
+    """A file's span as the state machine carries it."""
+    if span is None:
+        return None
+    return asdict(span) | {"first": told(span.first), "last": told(span.last)}
+
+
+def _span(given: Mapping[str, Any]) -> FileSpan:
+    times = {name: naive_ms(parse_time(given[name])) for name in ("first", "last")}
+    return FileSpan(**{**given, **times})
+
+
+def told(time: datetime) -> str:
+    """A time of the tables (UTC, without zone) as the state machine carries it."""
+    return format_time(time.replace(tzinfo=UTC))
 
 
 def merge_months(lake: Lake, kept: Kept, import_: Import, group: Mapping[str, Any]) -> int:

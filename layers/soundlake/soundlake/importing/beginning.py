@@ -4,16 +4,14 @@ Nothing of the upload is kept yet: Read keeps its rows, redacted.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 from soundlake.importing import groups
-from soundlake.importing.covered import covered
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.packages import Member, Package
 from soundlake.store.accounts import AccountsTable
@@ -27,7 +25,7 @@ from soundlake.store.imports import (
     prefix,
 )
 from soundlake.store.uploads import LARGEST_HISTORY, TooLargeError, UploadHead, Uploads
-from soundlake.times import TimeError, format_time, naive_ms, parse_date, parse_time
+from soundlake.times import TimeError, format_time, parse_date, parse_time
 
 COMMAND_LINE = "command-line"  # whose uploads are in a folder of this name, which is no account
 _PIECE = 8 * 1024 * 1024
@@ -185,32 +183,6 @@ def _told(member: Member) -> dict[str, Any]:
     }
 
 
-def grouped(reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A history's months in `groups`, and of what Read told the `files`, `covered`, `problems`."""
-    files = sorted((file for read in reads for file in read["files"]), key=itemgetter("number"))
-    spans = covered(
-        [
-            (file["name"], file["kind"], _naive(file["first"]), _naive(file["last"]))
-            for file in files
-        ]
-    )
-    short = ("number", "rows", "invalid", "outside", "first", "last")
-    return {
-        "groups": groups.groups({file["number"]: file["months"] for file in files}),
-        "read": {
-            "files": [{name: file[name] for name in short} for file in files],
-            "covered": [
-                {
-                    "from_time": format_time(first.replace(tzinfo=UTC)),
-                    "to_time": format_time(last.replace(tzinfo=UTC)),
-                }
-                for first, last in spans
-            ],
-            "problems": [problem for read in reads for problem in read["problems"]],
-        },
-    }
-
-
 def conclude(imports: Imports, raw_prefix: str) -> None:
     """Record that all of an import's rows are in the lake, or none of them any more."""
     standing = imports.standing(raw_prefix)
@@ -240,7 +212,3 @@ def withdraw(imports: Imports, account: str | None, ident: str, start_time: str)
 
 def _is_of(raw_prefix: str, account: str | None) -> bool:
     return account is None or raw_prefix.split("/")[2] == account
-
-
-def _naive(time: str | None) -> datetime | None:
-    return naive_ms(parse_time(time)) if time else None

@@ -21,7 +21,8 @@ Column = Any  # a pa.Array
 # What the machine knows and a row does not.
 _NOT_OF_ROWS = ("account", "raw_keys", "raw_rows")
 
-ENTRIES: Any = pa.schema([pa.field("row", pa.int32()), pa.field("problem", pa.string())])
+_OWN: Any = [pa.field("row", pa.int32()), pa.field("problem", pa.string())]
+ENTRIES: Any = pa.schema(_OWN)
 for _field in SCHEMAS["observations"]:
     if _field.name not in _NOT_OF_ROWS:
         ENTRIES = ENTRIES.append(_field)
