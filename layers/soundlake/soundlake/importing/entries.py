@@ -21,11 +21,9 @@ Column = Any  # a pa.Array
 # What the machine knows and a row does not.
 _NOT_OF_ROWS = ("account", "raw_keys", "raw_rows")
 
-_OWN: Any = [pa.field("row", pa.int32()), pa.field("problem", pa.string())]
-ENTRIES: Any = pa.schema(_OWN)
-for _field in SCHEMAS["observations"]:
-    if _field.name not in _NOT_OF_ROWS:
-        ENTRIES = ENTRIES.append(_field)
+_FIELDS: list[Any] = [pa.field("row", pa.int32()), pa.field("problem", pa.string())]
+_FIELDS += [field for field in SCHEMAS["observations"] if field.name not in _NOT_OF_ROWS]
+ENTRIES = pa.schema(_FIELDS)
 AHEAD = timedelta(days=1)  # of the import's own time: clocks and zones differ by less
 # The longest single play that is believed. No track, episode or chapter is as long as a day, and
 # a player that is left paused does not count on.

@@ -9,6 +9,7 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sized
+from contextlib import suppress
 from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
@@ -68,6 +69,61 @@ def pieces[T: Sized](
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HistoryError(_broken(shown, text, before, rows, error)) from error
     yield made
+
+
+def lines[T: Sized](
+    stream: BinaryIO, name: str, decode: Callable[[bytes], T], piece: int = PIECE
+) -> Iterator[T]:
+    """What `decode` makes of each piece of a file that has an object in each line.
+
+    `decode` gets whole lines as a JSON array. Raises HistoryError where a line is no JSON.
+    """
+    shown = repr(name)
+    text = read(stream, piece, shown)
+    more = len(text) == piece
+    text = text.removeprefix(BOM)
+    rows = 0
+    while True:
+        end = text.rfind(b"\n") + 1 if more else len(text)
+        if end or not more:
+            made = _of_lines(text[:end], decode, shown, rows)
+            rows += len(made)
+            yield made
+        if not more:
+            return
+        block = read(stream, piece, shown)
+        more = len(block) == piece
+        text = text[end:] + block
+
+
+def _of_lines[T](text: bytes, decode: Callable[[bytes], T], shown: str, rows: int) -> T:
+    found = [line for line in text.splitlines() if line.strip()]
+    try:
+        return whole(b"[" + b",".join(found) + b"]", decode)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        for number, line in enumerate(found, rows + 1):
+            try:
+                whole(line, loose)
+            except UnicodeDecodeError as wrong:
+                raise HistoryError(
+                    f"{shown} is not in UTF-8, in row {number:,}. Take the file as it was "
+                    "downloaded, or save it as UTF-8."
+                ) from wrong
+            except msgspec.DecodeError as wrong:
+                raise HistoryError(
+                    f"{shown} is no JSON in row {number:,} ({wrong}). Download it again."
+                ) from wrong
+        raise HistoryError(f"{shown} is no JSON: an object in each line is expected.") from error
+
+
+def document(stream: BinaryIO, name: str) -> Any:
+    """The value of a file that is one JSON text. Raises HistoryError where it is none."""
+    shown = repr(name)
+    text = read(stream, None, shown).removeprefix(BOM)
+    try:
+        return whole(text, loose)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise HistoryError(_broken(shown, text, 0, None, error)) from error
 
 
 def read(stream: BinaryIO, size: int | None, shown: str) -> bytes:
@@ -139,28 +195,29 @@ def _ends(text: bytes, limit: int) -> Iterator[int]:
         limit = brace
 
 
-def _broken(shown: str, text: bytes, before: int, rows: int, error: Exception) -> str:
-    """Where a file is no JSON any more, and what to do."""
-    if isinstance(error, UnicodeDecodeError):
-        try:
-            text.decode()
-        except UnicodeDecodeError as found:
-            return (
-                f"{shown} is not in UTF-8 (byte {before + found.start + 1:,}). "
-                "Take the file as it was downloaded, or save it as UTF-8."
-            )
+def _broken(shown: str, text: bytes, before: int, rows: int | None, error: Exception) -> str:
+    """Where a file is no JSON any more, and what to do; `rows` came before `text`."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as found:
+        return (
+            f"{shown} is not in UTF-8 (byte {before + found.start + 1:,}). "
+            "Take the file as it was downloaded, or save it as UTF-8."
+        )
     place = _BYTE.search(str(error))
     good = min(len(text), int(place[1])) if place else len(text)
-    for end, _ in zip(_ends(text, good), range(64), strict=False):
-        try:
-            rows += len(whole(text[:end] + b"]", loose))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-        break
-    where = f"row {rows + 1:,}"
+    where = "" if rows is None else f" in row {rows + _rows_before(text, good) + 1:,}"
     if place is None:
-        return f"{shown} is cut off in {where}. Download it again."
+        return f"{shown} is cut off{where or ' before its end'}. Download it again."
     return (
-        f"{shown} is no JSON from byte {before + good + 1:,} on, in {where}. Download it again, or "
-        "take the file as it was before it was edited."
+        f"{shown} is no JSON at byte {before + good + 1:,}{where}. Download it again, or take it "
+        "as it was before it was edited."
     )
+
+
+def _rows_before(text: bytes, place: int) -> int:
+    """How many whole rows of an array stand before a place."""
+    for end, _ in zip(_ends(text, place), range(64), strict=False):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return len(whole(text[:end] + b"]", loose))
+    return 0

@@ -15,7 +15,8 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from soundlake import chart_files
 from soundlake.importing.errors import HistoryError
-from soundlake.importing.heads import Head, read_head
+from soundlake.importing.formats.own import VERSION
+from soundlake.importing.heads import HEAD, Head, read_head
 from soundlake.texts import shortened
 
 LARGEST = 1_000_000_000  # bytes of one file of history, uncompressed
@@ -23,7 +24,6 @@ LARGEST_TOTAL = 20_000_000_000  # bytes of all files of a zip, uncompressed
 LARGEST_RATIO = 200  # uncompressed to compressed; histories have 10 to 40
 RATIO_FROM = 1_000_000  # bytes from which on the ratio counts
 MOST_FILES = 5_000
-HEAD = 65_536  # bytes of each file that tell what it is
 
 EXPECTED = (
     "Expected is the zip or a file of Spotify's Extended streaming history or Account data, of an "
@@ -138,6 +138,12 @@ def _zip(file: BinaryIO, shown: str) -> Package:
         for info in infos:
             _check(info, shown)
         heads = [(info, _head(archive, info, shown)) for info in infos]
+    for _, head in heads:
+        if head.version not in (None, VERSION):
+            raise HistoryError(
+                f"{shown} is an export of a later Soundlake: of version {head.version!s:.20}, and "
+                f"this one reads {VERSION}. Update this one first."
+            )
     found = [(info, head, kind) for info, head in heads if (kind := _kind(info, head))]
     if not found:
         raise HistoryError(f"{shown} is a zip without a file of listening history. {EXPECTED}")

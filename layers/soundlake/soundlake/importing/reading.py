@@ -1,17 +1,26 @@
 """What is kept of a file of history, and what its rows say."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from soundlake.importing.formats import spotify_account, spotify_extended
+from soundlake.importing.formats import (
+    koito,
+    lastfm,
+    listenbrainz,
+    maloja,
+    own,
+    spotify_account,
+    spotify_extended,
+)
 from soundlake.importing.packages import Member, open_member
 
 _FORMATS: dict[str, ModuleType] = {
-    "spotify_extended": spotify_extended,
-    "spotify_account": spotify_account,
+    each.SOURCE: each
+    for each in (koito, lastfm, listenbrainz, maloja, own, spotify_account, spotify_extended)
 }
 
 
@@ -32,3 +41,9 @@ def entries(raw: pa.Table, kind: str, name: str, *, now: datetime) -> pa.Table:
     """
     made: pa.Table = _FORMATS[kind].entries(raw, name, now=now)
     return made
+
+
+def rows(raw: pa.Table, kind: str) -> Iterator[Any]:
+    """The rows of a raw form as they stood in the file, but for what is redacted."""
+    found: Iterator[Any] = _FORMATS[kind].rows(raw)
+    return found

@@ -34,21 +34,27 @@ _MASKED = re.compile(r"\d{1,3}(\.(\d{1,3}|[xX*]+)){3}(:\d+)?")
 
 
 def redact(value: Any, known: Collection[str] = frozenset()) -> Any:
-    """A JSON value without what is not kept, at any depth; `known` keys stay as they are.
+    """A JSON value without what is not kept, at any depth.
 
-    In the place of a text that is an IP address stands null.
+    In the place of a text that is an IP address stands null, but under a `known` key: titles may
+    be anything.
     """
     if isinstance(value, dict):
         return {
-            key: inner
-            if key in known and not isinstance(inner, dict | list)
-            else redact(inner, known)
+            key: _of_known(inner, known) if key in known else redact(inner, known)
             for key, inner in value.items()
             if key not in REDACTED and (key in known or not (_tells(key) or is_address(inner)))
         }
     if isinstance(value, list):
         return [redact(inner, known) for inner in value if not is_address(inner)]
     return None if is_address(value) else value
+
+
+def _of_known(value: Any, known: Collection[str]) -> Any:
+    """What stands under a known key: texts as they are, objects without what is not kept."""
+    if isinstance(value, list):
+        return [_of_known(inner, known) for inner in value]
+    return redact(value, known) if isinstance(value, dict) else value
 
 
 def _tells(key: str) -> bool:

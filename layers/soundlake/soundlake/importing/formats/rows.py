@@ -1,7 +1,9 @@
 """Formats that are kept as the JSON text of each row, and read row by row."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, BinaryIO
 
 import msgspec
@@ -9,7 +11,8 @@ import pyarrow as pa
 
 from soundlake.importing import entries as of
 from soundlake.importing.entries import Check, Column, pc
-from soundlake.importing.json_rows import loose, pieces
+from soundlake.importing.errors import HistoryError
+from soundlake.importing.json_rows import document, lines, loose, pieces
 from soundlake.importing.redaction import redact
 from soundlake.store.schemas import SCHEMAS
 from soundlake.texts import shortened
@@ -17,6 +20,7 @@ from soundlake.times import TimeError, naive_ms, parse_time
 
 RAW = pa.schema([("row", pa.string())])
 
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as tables keep times
 _LARGE = 253_402_300_800_000  # ms; the year 10000
 _TYPES = {field.name: field.type for field in SCHEMAS["observations"]}
@@ -36,6 +40,49 @@ def table(rows: Iterable[Any], known: Collection[str]) -> pa.Table:
 def keep_array(stream: BinaryIO, name: str, known: Collection[str]) -> pa.Table:
     """The raw form of a file that is a JSON array. Raises HistoryError."""
     return pa.concat_tables(pieces(stream, name, lambda text: table(loose(text), known)))
+
+
+def keep_lines(stream: BinaryIO, name: str, known: Collection[str]) -> pa.Table:
+    """The raw form of a file with an object in each line. Raises HistoryError."""
+    return pa.concat_tables(lines(stream, name, lambda text: table(loose(text), known)))
+
+
+def keep_document(
+    stream: BinaryIO, name: str, known: Collection[str], keys: Sequence[str]
+) -> pa.Table:
+    """The raw form of a file that is one JSON object, with its rows in a list under one of `keys`.
+
+    Lists of objects that have such a list themselves (pages) are one list. Raises HistoryError.
+    """
+    found = _list_in(document(stream, name), keys)
+    if found is None:
+        raise HistoryError(
+            f"{name!r} is no list of plays: expected is one under {' or '.join(map(repr, keys))}. "
+            "Export it again."
+        )
+    return table(found, known)
+
+
+def _list_in(value: Any, keys: Sequence[str]) -> list[Any] | None:
+    """The rows in a document: under one of the keys, at any depth, or of all its pages."""
+    if isinstance(value, dict):
+        inner = (value[key] for key in keys if key in value)
+        return next((found for each in inner if (found := _list_in(each, keys)) is not None), None)
+    if not isinstance(value, list):
+        return None
+    pages = [_page(each, keys) for each in value]
+    if not any(page is not None for page in pages):
+        return value
+    rows_of = ([each] if page is None else page for each, page in zip(value, pages, strict=True))
+    return list(chain.from_iterable(rows_of))
+
+
+def _page(value: Any, keys: Sequence[str]) -> list[Any] | None:
+    """The rows of a page of a list; none where it is a row itself."""
+    if isinstance(value, dict):
+        lists = [value[key] for key in keys if isinstance(value.get(key), list)]
+        return lists[0] if lists else None
+    return value if isinstance(value, list) else None
 
 
 def rows(raw: pa.Table) -> Iterator[Any]:
@@ -146,6 +193,25 @@ def instant(value: Any) -> int | None:
             continue
         return round((at - _EPOCH).total_seconds() * 1000)
     return None
+
+
+_SPOTIFY = re.compile(
+    r"(?:https?://open\.spotify\.com/(?:intl-[a-zA-Z-]+/)?|spotify:)"
+    r"(?P<kind>track|episode|album|artist)[:/](?P<id>[0-9A-Za-z]{22})(?:[/?#].*)?"
+)
+
+
+def spotify(value: Any, *kinds: str) -> tuple[str, str] | None:
+    """Kind and id that an address at open.spotify.com or a URI names, if it is of these kinds."""
+    found = _SPOTIFY.fullmatch(value.strip()) if isinstance(value, str) else None
+    return (found["kind"], found["id"]) if found and found["kind"] in kinds else None
+
+
+def isrc(value: Any) -> str | None:
+    """An ISRC in its 12 letters and digits; of a list the first; null where it is none."""
+    value = value[0] if isinstance(value, list) and value else value
+    code = value.strip().upper().replace("-", "") if isinstance(value, str) else ""
+    return code if _ISRC.fullmatch(code) else None
 
 
 def milliseconds(at: datetime) -> int:
