@@ -14,7 +14,8 @@ from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from soundlake.importing.errors import HistoryError
-from soundlake.importing.packages import HEAD, Package, recognise
+from soundlake.importing.heads import HEAD
+from soundlake.importing.packages import Package, recognise
 from soundlake.store.uploads import LARGEST_HISTORY, TooLargeError
 
 _ZIP: Final = b"PK\x03\x04"

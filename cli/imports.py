@@ -24,7 +24,8 @@ from soundlake.chart_files import (
     read_chart_file,
 )
 from soundlake.importing.errors import HistoryError
-from soundlake.importing.packages import HEAD, Package, recognise
+from soundlake.importing.heads import HEAD
+from soundlake.importing.packages import Package, recognise
 from soundlake.times import TimeError, parse_date
 
 from cli import import_report, import_run
@@ -273,7 +274,9 @@ def line(result: Mapping[str, Any]) -> str:
     if len(problems) > _PROBLEMS:
         lines.append(f"    and {len(problems) - _PROBLEMS} more")
     why = "The chart cannot be read:" if problems else escape(result["error"])
-    return "\n".join([f"[red]✗[/] {name}: {why}", *lines])
+    # A sentence about a history names the file itself.
+    what = why if why.startswith(f"'{name}'") else f"{name}: {why}"
+    return "\n".join([f"[red]✗[/] {what}", *lines])
 
 
 def summary(results: Iterable[Mapping[str, Any]]) -> str:
