@@ -4,7 +4,6 @@ They are looked at as the machine will, so that what is none is refused before i
 """
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,7 +67,12 @@ def of_folder(folder: Path, made: Path) -> History:
     """
     every = list(_files(folder))
     name = f"{folder.resolve().name or 'folder'}.zip"
-    wanted = _recognised(every, f"{folder}{os.sep}")
+    try:
+        wanted = _recognised(every, folder.name)
+    except HistoryError as error:
+        raise HistoryError(
+            str(error).replace(" is a zip without ", " is a folder without ")
+        ) from error
     files = [(path, inside) for path, inside in every if inside in wanted]
     return _history(made, name, (folder,), _packed(files, made, name), len(every) - len(files))
 

@@ -42,12 +42,12 @@ Result = dict[str, Any]
 
 def result(seen: Seen, name: str) -> Result:
     """Return what an execution came to, as JSON has it; `name` is the upload's."""
-    found: Result = {**seen.told, **seen.counts}
+    found: Result = {**seen.told, **seen.counts, **seen.output}
     found["from"], found["to"] = spans(seen.read)
     found["problems"] = seen.problems
     found["execution"] = seen.arn
     if seen.status == "SUCCEEDED":
-        return found | {"status": seen.output["status"], "error": seen.output["error"] or None}
+        return found | {"error": found["error"] or None}
     if seen.counts:  # all of it is in the lake, but for what the machine tells of
         about = f"{name}: imported, but "
         return found | {"status": INCOMPLETE, "error": seen.cause.removeprefix(about)}

@@ -261,7 +261,7 @@ def _result(seen: Seen, name: str) -> Result:
 
 def line(result: Mapping[str, Any]) -> str:
     """Return what became of a file, in rich's markup: a line, and one for each field of it."""
-    name = escape(Path(result["file"]).name)
+    name = escape(Path(result["file"]).name or result["file"])
     chart = f"{result.get('chart')} of {result.get('date')}"
     if result["status"] == "loaded":
         rows, warnings = result["rows"], result["warnings"]
