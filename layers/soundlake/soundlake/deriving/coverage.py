@@ -1,9 +1,9 @@
 """Gaps and days of one account, derived from its attempts. Derive alone writes these tables."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+
+import numpy as np
 
 from soundlake.coverage import (
     UNSETTLED,
@@ -146,8 +146,9 @@ def _days(
 
 def _day_counts(lake: Lake, account: str, month: str) -> Mapping[date, int]:
     rows = lake.read("plays", [object_key("plays", month, account)], ["played_at"])
-    times: list[Any] = rows.column("played_at").to_pylist()
-    return Counter(at.date() for at in times)
+    days = np.asarray(rows.column("played_at"), "datetime64[D]")
+    found, counts = np.unique(days, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _before(

@@ -122,8 +122,12 @@ def told_span(span: FileSpan | None) -> dict[str, Any] | None:
 
 
 def _span(given: Mapping[str, Any]) -> FileSpan:
-    times = {name: naive_ms(parse_time(given[name])) for name in ("first", "last")}
+    times = {name: _naive(given[name]) for name in ("first", "last")}
     return FileSpan(**{**given, **times})
+
+
+def _naive(text: str) -> datetime:
+    return naive_ms(parse_time(text))
 
 
 def told(time: datetime) -> str:
@@ -169,7 +173,7 @@ def _by_month(rows: pa.Table, times: Any) -> dict[Any, pa.Table]:
     order = np.argsort(months, kind="stable")
     ordered = rows.take(array(order))
     distinct, starts = np.unique(months[order], return_index=True)
-    ends = [*starts[1:], len(order)]
+    ends = np.append(starts[1:], len(order))[: len(starts)]
     return {
         month: ordered.slice(start, end - start).combine_chunks()
         for month, start, end in zip(distinct, starts, ends, strict=True)
@@ -277,7 +281,7 @@ def conclude(
             f"The ledger of {import_.import_id} has {outcomes.total():,} rows, its files {rows:,}: "
             "import the file again, and if it stays so, keep it and report this."
         )
-    spans = [(span["from_time"], span["to_time"]) for span in read["covered"]]
+    spans = [(_naive(span["from_time"]), _naive(span["to_time"])) for span in read["covered"]]
     times = [file[name] for file in files for name in ("first", "last") if file[name]]
     row = {
         "account": import_.account,
