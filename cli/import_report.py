@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from rich import box
@@ -55,45 +56,44 @@ def result(seen: Seen, name: str) -> Result:
 
 
 def furnish(target: Target, found: Result) -> None:
-    """Add to a result what the tables know: gaps closed, days confirmed, why rows are invalid."""
+    """Add to a result what the tables know: gaps closed, days confirmed, why rows are invalid.
+
+    What they cannot tell now is left out: the import is done all the same.
+    """
     if found["status"] not in {IMPORTED, INCOMPLETE}:
         return
+    asked = {}
     if found.get("kind") in _OF_SPOTIFY:
-        found["closed_gaps"] = _count(target, "gaps", f"closed_by = '{found['raw_prefix']}'")
-        found["confirmed_days"] = _count(
-            target, "account_days", f"account = '{found['account']}' AND certainty = 'confirmed'"
+        closed = f"closed_by = '{found['raw_prefix']}'"
+        asked["closed_gaps"] = _start(target, "gaps", f"SELECT count(*) FROM gaps WHERE {closed}")  # noqa: S608
+        confirmed = f"account = '{found['account']}' AND certainty = 'confirmed'"
+        asked["confirmed_days"] = _start(
+            target,
+            "account_days",
+            f"SELECT count(*) FROM account_days WHERE {confirmed}",  # noqa: S608
         )
-    found["reasons"] = _reasons(target, found) if found.get("invalid") else []
+    if found.get("invalid"):
+        own = (
+            f"account = '{found['account']}' AND import_id = '{found['import_id']}' "
+            f"AND month = '{found['at'][:7]}' AND outcome = 'invalid'"
+        )
+        asked["reasons"] = _start(
+            target,
+            "import_rows",
+            f"SELECT file, row, reason FROM import_rows WHERE {own} "  # noqa: S608
+            f"ORDER BY file, row LIMIT {_REASONS}",
+        )
+    for name, query in asked.items():
+        with suppress(Trouble):
+            answer = query.result() if query else None
+            if name == "reasons":
+                found[name] = list(answer.records()) if answer else []
+            else:
+                found[name] = int(answer.rows[0][0] or 0) if answer else 0
 
 
-def _own(found: Mapping[str, Any]) -> str:
-    month = str(found["at"])[:7]
-    return (
-        f"account = '{found['account']}' AND import_id = '{found['import_id']}' "
-        f"AND month = '{month}'"
-    )
-
-
-def _count(target: Target, table: str, where: str) -> int | None:
-    """How many rows of a table are so; None where that cannot be told."""
-    if not has_rows(target, table):
-        return 0
-    try:
-        rows = athena.run(target, f"SELECT count(*) FROM {table} WHERE {where}").rows  # noqa: S608
-    except Trouble:
-        return None
-    return int(rows[0][0] or 0)
-
-
-def _reasons(target: Target, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    sql = (
-        f"SELECT file, row, reason FROM import_rows WHERE {_own(found)} AND outcome = 'invalid' "  # noqa: S608
-        f"ORDER BY file, row LIMIT {_REASONS}"
-    )
-    try:
-        return list(athena.run(target, sql).records())
-    except Trouble:
-        return []
+def _start(target: Target, table: str, sql: str) -> athena.Query | None:
+    return athena.Query.start(target, sql) if has_rows(target, table) else None
 
 
 def has_rows(target: Target, table: str) -> bool:
@@ -213,26 +213,25 @@ def show_all(target: Target, console: Console, *, as_json: bool) -> None:
     if not rows:
         console.print("Nothing is imported yet; docs/import.md leads there.", highlight=False)
         return
+    console.print(_table(rows))
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A table of imports: the texts of each below each other, so that it fits a terminal."""
     several = len({row["account"] for row in rows}) > 1
-    console.print(_table(rows, several=several))
-
-
-def _table(rows: Sequence[Mapping[str, Any]], *, several: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("Import", *(["Account"] if several else []), "When (UTC)", "What", "Name"):
-        table.add_column(title, overflow="fold")
+    table.add_column("Import", overflow="fold", min_width=16)
     for title in ("Rows", "Imported", "Merged", "Duplicate", "Outside", "Invalid"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("Status")
     for row in rows:
-        counts = [f"{row[name] or 0:,}" for name in ("rows", *OUTCOMES)]
-        table.add_row(
+        texts = [
             row["import_id"],
-            *([row["account"]] if several else []),
-            str(row["imported_at"])[:16],
+            str(row["name"]),
             str(row["kind"]),
-            escape(str(row["name"])),
-            *counts,
-            row["status"],
-        )
+            *([f"of {row['account']}"] if several else []),
+            str(row["imported_at"])[:16],
+            *([row["status"]] if row["status"] != IMPORTED else []),
+        ]
+        counts = [f"{row[name] or 0:,}" for name in ("rows", *OUTCOMES)]
+        table.add_row(escape("\n".join(texts)), *counts)
     return table
