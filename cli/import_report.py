@@ -17,21 +17,15 @@ from cli.import_run import Seen, spans, why
 from cli.target import Target
 
 KINDS: Final[Mapping[str, str]] = {
-    "spotify_extended": "Spotify's extended streaming history",
+    "spotify_extended": "Spotify's extended history",
     "spotify_account": "Spotify's account data",
-    "listenbrainz": "a ListenBrainz export",
-    "lastfm": "a Last.fm export",
-    "maloja": "a Maloja export",
-    "koito": "a Koito export",
-    "soundlake": "a Soundlake export",
+    "listenbrainz": "ListenBrainz",
+    "lastfm": "Last.fm",
+    "maloja": "Maloja",
+    "koito": "Koito",
+    "soundlake": "Soundlake",
 }
-OUTCOMES: Final[Mapping[str, str]] = {
-    "imported": "imported",
-    "merged": "merged into known plays",
-    "duplicate": "duplicate",
-    "outside": "outside the span",
-    "invalid": "invalid",
-}
+OUTCOMES: Final = ("imported", "merged", "duplicate", "outside", "invalid")
 IMPORTED, INCOMPLETE, KNOWN, WITHDRAWN = "imported", "incomplete", "known", "withdrawn"
 SUCCEEDED: Final = (IMPORTED, KNOWN, WITHDRAWN)
 _OF_SPOTIFY: Final = ("spotify_extended", "spotify_account")
@@ -129,11 +123,11 @@ def _imported(found: Mapping[str, Any], name: str) -> Iterator[str]:
         f"{mark} {name}: {kind}, {_counted(found['files'], 'file')}, "
         f"{_counted(found['rows'], 'row')}, {span}, account {found['account']}"
     )
-    parts = " + ".join(f"{found[outcome]:,} {said}" for outcome, said in OUTCOMES.items())
+    parts = " + ".join(f"{found[outcome]:,} {outcome}" for outcome in OUTCOMES)
     yield f"  Rows: {found['rows']:,} = {parts}"
     yield f"  Plays: {_more(found['plays'])}{_covered(found)}{_took(found)}"
     ident = found["import_id"]
-    yield f"  Next: ./soundlake query --saved {_QUERY}; to undo: ./soundlake import --undo {ident}"
+    yield f"  Next: ./soundlake query --saved {_QUERY}; undo: ./soundlake import --undo {ident}"
     if found.get("left_out"):
         several = found["left_out"] != 1
         yield (
@@ -163,8 +157,8 @@ def _withdrawn(found: Mapping[str, Any], name: str) -> Iterator[str]:
     plays = found.get("plays") or 0
     ident = found["import_id"]
     yield (
-        f"[green]✓[/] {name}: taken back, with all {_counted(found.get('rows', 0), 'row')} of it; "
-        f"{_more(plays)}."
+        f"[green]✓[/] {name}: taken back, all {_counted(found.get('rows', 0), 'row')} of it. "
+        f"Plays: {_more(plays)}."
     )
     yield f"  Import it again to have it back; ./soundlake imports goes on listing {ident}."
 
@@ -178,16 +172,16 @@ def _more(plays: int) -> str:
 def _covered(found: Mapping[str, Any]) -> str:
     said = []
     if found.get("confirmed_days"):
-        said.append(f"{_counted(found['confirmed_days'], 'day')} confirmed in all")
+        said.append(f"{_counted(found['confirmed_days'], 'day')} confirmed")
     if found.get("closed_gaps"):
-        said.append(f"{_counted(found['closed_gaps'], 'gap')} closed by it")
+        said.append(f"{_counted(found['closed_gaps'], 'gap')} closed")
     return f"; {', '.join(said)}" if said else ""
 
 
 def _took(found: Mapping[str, Any]) -> str:
     if not found.get("seconds"):
         return ""
-    return f"; {found['seconds']:,.1f} s, {found['rows_per_second']:,} rows a second"
+    return f"; {found['seconds']:,.1f} s, {found['rows_per_second']:,} rows/s"
 
 
 def _counted(number: int, what: str) -> str:

@@ -21,13 +21,13 @@ LOOKING, READING, MERGING, DERIVING, ADDING = (
 )
 # A stage begins where the machine enters a state, and is this share of the whole, as measured.
 _STAGES: Final[Mapping[str, tuple[str, float]]] = {
-    "Import": (LOOKING, 0.05),
-    "ReadFiles": (READING, 0.35),
-    "MergeMonths": (MERGING, 0.2),
+    "Import": (LOOKING, 0.02),
+    "ReadFiles": (READING, 0.23),
+    "MergeMonths": (MERGING, 0.23),
     "PlayMonths": (DERIVING, 0.35),
-    "Conclude": (ADDING, 0.05),
+    "Conclude": (ADDING, 0.17),
 }
-_TOO_SOON: Final = 0.06  # of the whole, before which nobody can tell how long it takes
+_TOO_SOON: Final = 0.03  # of the whole, before which nobody can tell how long it takes
 # What the machine's steps do, for people.
 _DOING: Final = {
     "Import": "looking at the file",
@@ -47,14 +47,15 @@ class Seen:
     """What is known of an execution of an import so far; it grows with its events.
 
     `read` has what the machine tells of each file that was read, `told` what it carries of the
-    import, `counts` its ledger once that is added up. Times are UTC.
+    import, `counts` its ledger once that is added up. `moved` is when `share` grew last. Times are
+    UTC.
     """
 
     arn: str = ""
     state: str = ""
     status: str = "RUNNING"
     began: datetime | None = None
-    latest: datetime | None = None
+    moved: datetime | None = None
     ended: datetime | None = None
     sizes: dict[int, int] = field(default_factory=dict)
     read: list[dict[str, Any]] = field(default_factory=list)
@@ -108,15 +109,22 @@ class Seen:
         return max((until - self.began).total_seconds(), 0.0) if self.began else 0.0
 
     def left(self, now: datetime) -> float | None:
-        """How many seconds it will still take; None where that cannot be told yet."""
+        """How many seconds it will still take; None where that cannot be told (any more).
+
+        Estimated whenever a step is done, and counted down from there.
+        """
         share = self.share
-        return self.seconds(now) * (1 - share) / share if share > _TOO_SOON else None
+        if share < _TOO_SOON or self.began is None or self.moved is None:
+            return None
+        took = (self.moved - self.began).total_seconds()
+        left = took / share - (now - self.began).total_seconds()
+        return left if left >= 1 else None
 
 
 def take(seen: Seen, events: Iterable[Mapping[str, Any]]) -> None:
     """Add what `events` tell to `seen`."""
     for event in events:
-        seen.latest = event.get("timestamp", seen.latest)
+        before = seen.share
         if event["type"].endswith("StateEntered"):
             name = event.get("stateEnteredEventDetails", {}).get("name")
             if name in _STAGES:
@@ -124,6 +132,8 @@ def take(seen: Seen, events: Iterable[Mapping[str, Any]]) -> None:
         elif event["type"].endswith("StateExited"):
             details = event.get("stateExitedEventDetails", {})
             _exited(seen, details.get("name"), _object(details.get("output")))
+        if seen.share != before:
+            seen.moved = event["timestamp"]
 
 
 def _exited(seen: Seen, name: str | None, output: Mapping[str, Any]) -> None:

@@ -454,14 +454,13 @@ def test_the_end_is_told_in_four_lines(
     lines = imported()
 
     assert lines[-4:] == [
-        "✓ my_spotify_data.zip: Spotify's extended streaming history, 2 files, 30,000 rows, "
+        "✓ my_spotify_data.zip: Spotify's extended history, 2 files, 30,000 rows, "
         f"2013-02-11 to 2026-08-30, account {ACCOUNT}",
-        "  Rows: 30,000 = 20,007 imported + 1,200 merged into known plays + 8,000 duplicate + "
-        "793 outside the span + 0 invalid",
-        "  Plays: 20,010 more than before; 4,210 days confirmed in all, 3 gaps closed by it; "
-        "12.3 s, 2,439 rows a second",
-        "  Next: ./soundlake query --saved my-top-artists; "
-        f"to undo: ./soundlake import --undo {ID}",
+        "  Rows: 30,000 = 20,007 imported + 1,200 merged + 8,000 duplicate + "
+        "793 outside + 0 invalid",
+        "  Plays: 20,010 more than before; 4,210 days confirmed, 3 gaps closed; "
+        "12.3 s, 2,439 rows/s",
+        f"  Next: ./soundlake query --saved my-top-artists; undo: ./soundlake import --undo {ID}",
     ]
 
 
@@ -552,7 +551,7 @@ def test_a_file_that_could_not_be_read_is_named_after_what_was_imported(
     code, out, _ = command("import", str(path))
 
     assert code == 1
-    assert out.splitlines()[-5].startswith("! my_spotify_data.zip: Spotify's extended streaming")
+    assert out.splitlines()[-5].startswith("! my_spotify_data.zip: Spotify's extended history, 2")
     assert out.splitlines()[-1] == f"  ✗ {problem}"
 
 
@@ -601,7 +600,8 @@ def test_an_import_is_taken_back(command: Command, target: Target, states: FakeS
     assert code == 0
     assert states.given == [{"undo": {"import_id": ID, "account": ACCOUNT}}]
     assert out.splitlines()[-2:] == [
-        "✓ my_spotify_data.zip: taken back, with all 30,000 rows of it; 20,010 fewer than before.",
+        "✓ my_spotify_data.zip: taken back, all 30,000 rows of it. "
+        "Plays: 20,010 fewer than before.",
         f"  Import it again to have it back; ./soundlake imports goes on listing {ID}.",
     ]
 
@@ -667,6 +667,7 @@ def test_the_share_of_the_work_only_grows() -> None:
 
 def test_while_it_is_read_files_rows_rate_and_time_left_are_told() -> None:
     seen = seen_after(4)
+    seen.moved = T0 + timedelta(seconds=2)
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     bar = import_display.Bar(console)
 
@@ -674,9 +675,20 @@ def test_while_it_is_read_files_rows_rate_and_time_left_are_told() -> None:
 
     (task,) = bar.progress.tasks
     assert task.description == "reading"
-    # 8 of 10 kB are read: 33 hundredths of the work in two seconds.
-    assert seen.share == pytest.approx(0.05 + 0.35 * 0.8)
-    assert task.fields["said"] == "1 of 2 files, 25,000 rows, 12,500 rows/s, 4 s left"
+    # 8 of 10 kB are read, and so a fifth of the work is done, in two seconds.
+    assert seen.share == pytest.approx(0.02 + 0.23 * 0.8)
+    assert task.fields["said"] == "1 of 2 files, 25,000 rows, 12,500 rows/s, 8 s left"
+
+
+def test_the_time_that_is_left_counts_down_until_more_is_known() -> None:
+    seen = seen_after(4)
+    assert seen.moved == T0 + timedelta(seconds=0.4)
+    seen.moved = T0 + timedelta(seconds=2)
+
+    left = [seen.left(T0 + timedelta(seconds=at)) for at in (2, 5, 9, 12)]
+
+    whole = 2 / seen.share
+    assert left == [pytest.approx(whole - 2), pytest.approx(whole - 5), None, None]
 
 
 def test_nothing_is_foretold_before_a_file_is_read() -> None:
@@ -684,7 +696,7 @@ def test_nothing_is_foretold_before_a_file_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.4, "0 s left"), (90, "90 s left"), (600, "10 min left"), (None, "")]
+    ("seconds", "said"), [(1.4, "1 s left"), (90, "90 s left"), (600, "10 min left"), (None, "")]
 )
 def test_a_time_that_is_left(seconds: float | None, said: str) -> None:
     assert import_display._left(seconds) == said
