@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 import click
 from rich.console import Console
 from rich.table import Table
+from soundlake import counting
 from soundlake.accounts import Account
 from soundlake.charts import COLUMNS, ChartListError, parse_chart_list
 
@@ -321,21 +322,38 @@ def _serve(lake: local_lake.Lake, console: Console) -> None:
 @click.option("--csv", "form", flag_value="csv", help="Write CSV.")
 @click.option("--json", "form", flag_value="json", help="Write JSON.")
 @click.option("--saved", help="Ask one of the stack's saved queries, by name.")
+@click.option(
+    "--counts",
+    type=click.Choice(list(counting.RULES)),
+    help=f"Of a saved query about plays: which of them count.  [default: {counting.USUAL}]",
+)
+@click.option("--year", type=click.IntRange(2006, 9999), help="Of such a ranking: of which year.")
 @stack_options
 def query(
     *,
     sql: str | None,
     form: str | None,
     saved: str | None,
+    counts: str | None,
+    year: int | None,
     profile: str | None,
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Ask the lake in SQL (`-` reads it from standard input)."""
+    """Ask the lake in SQL (`-` reads it from standard input).
+
+    A play counts that was heard for 30 seconds (30s), was heard to the end (to-end) or for half its
+    length or four minutes (half), or each (any).
+    """
     if (sql is None) == (saved is None):
         raise Misuse('Give either one query, like "SELECT 1", or --saved NAME.')
+    if sql is not None and (counts or year):
+        raise Misuse("--counts and --year are for saved queries; say it in the SQL of your own.")
     target = _target(profile, region, stage)
-    result = _ask_saved(target, saved) if saved else athena.run(target, _sql(sql or ""))
+    if saved is not None:
+        result = _ask_saved(target, saved, counts, year)
+    else:
+        result = athena.run(target, _sql(sql or ""))
     if form == "csv":
         render.write_csv(result, sys.stdout)
     elif form == "json":
@@ -351,11 +369,17 @@ def _sql(given: str) -> str:
     return text
 
 
-def _ask_saved(target: Target, name: str) -> athena.Result:
+def _ask_saved(target: Target, name: str, counts: str | None, year: int | None) -> athena.Result:
     known = athena.saved(target)
     if name not in known:
         raise Misuse(f"There is no saved query {name!r}; there are {', '.join(sorted(known))}.")
-    return athena.run(target, known[name].sql, known[name].database)
+    sql = known[name].sql
+    try:
+        sql = counting.counted(sql, counts) if counts is not None else sql
+        sql = counting.of_year(sql, year) if year is not None else sql
+    except counting.CountingError as error:
+        raise Misuse(f"The saved query {name} cannot be asked so: {error}") from error
+    return athena.run(target, sql, known[name].database)
 
 
 @main.command(name="status")

@@ -27,8 +27,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     `rows` are those in the objects that were derived, by table, and `written` the objects that
     changed. An answer that cannot be read is named in `error`; all else is published. What
-    features touch is derived before they are in their table, where no run would find them new
-    again, and the days' records are written last: so the next run makes up for one that was killed.
+    tracks and features touch is derived before they are in their tables, where no run would find
+    them new again, and the days' records are written last: so the next run makes up for one that
+    was killed.
     """
     month = month_of(parse_date(event["date"]))
     lake, raw = Lake(access.bucket()), access.raw()
@@ -47,6 +48,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             for account in lake.owners("plays")
             for one in publish_activity(lake, account, new, answers).values()
         ]
+        entities += [("tracks", one) for one in new.publish()]
         answers.publish()
         done = [
             *entities,

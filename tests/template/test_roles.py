@@ -107,6 +107,7 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
     "Select": USE_BUDGET | {("dynamodb:Scan", ACCOUNTS)},
+    "Derive": {("dynamodb:GetItem", ACCOUNTS)},
     "Import": {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan")},
     "Plan": READ_ABILITIES,
     "Probe": USE_BUDGET | READ_ABILITIES,

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundlake import plays, zones
+from soundlake import plays
+from soundlake.local_times import local
 from soundlake.matching import Side, match
 from soundlake.names import name_keys
 from soundlake.store.schemas import SCHEMAS
@@ -328,7 +329,7 @@ def _assembled(
         "flags": _flags(flagged),
     }
     columns |= _told(columns, rows, asked)
-    columns["time_zone"], columns["local_time"] = zones.local(
+    columns["time_zone"], columns["local_time"] = local(
         columns["played_at"], columns["country"], zone
     )
     schema = SCHEMAS["plays"]

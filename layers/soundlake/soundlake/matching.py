@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from soundlake.alignment import ALONE, END, SURE, START, Pairs, align
+from soundlake.alignment import ALONE, END, START, SURE, Pairs, align
 
 Array = Any  # of numpy
 

@@ -269,6 +269,18 @@ def in_order(rows: pa.Table) -> list[Wanted]:
     return list(zip(*columns, strict=True))
 
 
+def bad_last(wanted: Iterable[Wanted], bad: Iterable[Wanted]) -> list[Wanted]:
+    """Those answered badly after the others, who was so longest ago first."""
+    places = {each: place for place, each in enumerate(bad, 1)}
+    return sorted(wanted, key=lambda each: places.get(each, 0))
+
+
+def bad_now(before: Iterable[Wanted], badly: Iterable[Wanted]) -> list[Wanted]:
+    """Who was answered badly, with those of one more run: each once, at its last time."""
+    now = dict.fromkeys(badly)
+    return [*(each for each in before if each not in now), *now]
+
+
 def in_batches(
     wanted: Iterable[Wanted], sizes: Mapping[str, int], lanes: Mapping[str, int]
 ) -> list[Batch]:

@@ -29,6 +29,7 @@ from soundlake.spotify.errors import (
     UnavailableError,
 )
 from soundlake.store.lake import Lake, Row
+from soundlake.store.queue import QueueStore
 from soundlake.times import month_of
 
 # Shares of the invocation's time: who is asked first gets the first half, and with a quarter left,
@@ -69,9 +70,9 @@ class Run:
             if self._wanted.order:
                 self._ask()
         except access.FORESEEN:
-            self.left = self._wanted.put_back()
+            self.left = self._wanted.put_back(self._drain.badly)
             raise
-        self.left = self._wanted.put_back()
+        self.left = self._wanted.put_back(self._drain.badly)
 
     def ask_genres(self) -> None:
         """Ask others than Spotify for the genres of artists of whom it has named none."""
@@ -79,6 +80,7 @@ class Run:
             self.clients,
             access.raw(),
             self._lake,
+            QueueStore(access.bucket()),
             self._day,
             time_left=lambda: self._drain.has_time(ALL_UNTIL),
         )

@@ -145,7 +145,8 @@ def begin(
             "account": account,
             "import_id": import_id(about["sha256"]),
             "raw_prefix": raw_prefix,
-            "at": format_time(parse_time(start_time)),
+            # One that was taken back and comes again keeps its time, and so its place in tables.
+            "at": standing.begun["at"] if standing else format_time(parse_time(start_time)),
             "kind": package.kind,
             **about,
             **asked.bounds(),

@@ -18,9 +18,13 @@ import msgspec
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.heads import decode as decode_text
 
-PIECE = 16_777_216  # bytes; a file of Spotify's is one piece
-GUESSES = 4  # places that are tried before the rest is read whole
+PIECE = 1_048_576  # bytes; what is made of it stays in the processor's cache
+GUESSES = 4  # places that are tried before more is read
+LONGEST = 16_777_216  # bytes in which a row must end: what has none is no JSON
 BOM = b"\xef\xbb\xbf"
+
+# What decoders raise for a text that is no JSON, or nested as no export is.
+BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -54,19 +58,20 @@ def pieces[T: Sized](
     rows = 0
     while more:
         guess = _guessed(text, decode)
-        if guess is None:  # no place can be told at which a row ends: the rest in one
-            text += read(stream, None, shown)
+        if guess is not None:
+            end, made = guess
+            rows += len(made)
+            yield made
+            text = b"[" + text[end + 1 :]
+            before += end
+        elif len(text) > LONGEST:
             break
-        end, made = guess
-        rows += len(made)
-        yield made
         block = read(stream, piece, shown)
         more = len(block) == piece
-        text = b"".join((b"[", text[end + 1 :], block))
-        before += end
+        text += block
     try:
         made = whole(text, decode)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except BROKEN as error:
         raise HistoryError(_broken(shown, text, before, rows, error)) from error
     yield made
 
@@ -100,7 +105,7 @@ def _of_lines[T](text: bytes, decode: Callable[[bytes], T], shown: str, rows: in
     found = [line for line in text.splitlines() if line.strip()]
     try:
         return whole(b"[" + b",".join(found) + b"]", decode)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except BROKEN as error:
         for number, line in enumerate(found, rows + 1):
             try:
                 whole(line, loose)
@@ -122,7 +127,7 @@ def document(stream: BinaryIO, name: str) -> Any:
     text = read(stream, None, shown).removeprefix(BOM)
     try:
         return whole(text, loose)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except BROKEN as error:
         raise HistoryError(_broken(shown, text, 0, None, error)) from error
 
 
@@ -159,7 +164,16 @@ def loose(text: bytes) -> Any:
     try:
         return _ANY.decode(text)
     except msgspec.ValidationError:
-        return json.loads(text, parse_float=_float, parse_constant=_no_number)
+        mended = _ESCAPE.sub(_mended, text)
+        try:
+            return json.loads(mended, parse_float=_float, parse_constant=_no_number)
+        except json.JSONDecodeError as error:
+            raise msgspec.DecodeError(f"{error.msg} (byte {error.pos})") from error
+
+
+def encoded(value: Any) -> str:
+    """The JSON text of a value."""
+    return msgspec.json.encode(value).decode()
 
 
 def _mended(escape: re.Match[bytes]) -> bytes:
@@ -180,7 +194,7 @@ def _guessed[T](text: bytes, decode: Callable[[bytes], T]) -> tuple[int, T] | No
     for end, _ in zip(_ends(text, len(text)), range(GUESSES), strict=False):
         try:
             return end, whole(text[:end] + b"]", decode)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except BROKEN:
             continue
     return None
 
@@ -218,6 +232,6 @@ def _broken(shown: str, text: bytes, before: int, rows: int | None, error: Excep
 def _rows_before(text: bytes, place: int) -> int:
     """How many whole rows of an array stand before a place."""
     for end, _ in zip(_ends(text, place), range(64), strict=False):
-        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with suppress(*BROKEN):
             return len(whole(text[:end] + b"]", loose))
     return 0

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from soundlake.importing.errors import HistoryError
 from soundlake.importing.formats import (
     koito,
     lastfm,
@@ -29,7 +30,12 @@ def keep(file: BinaryIO, member: Member) -> pa.Table:
 
     It is redacted and else complete. `file` is the whole upload, seekable. Raises HistoryError.
     """
-    kept: pa.Table = _FORMATS[member.kind].keep(open_member(file, member), member.name)
+    try:
+        kept: pa.Table = _FORMATS[member.kind].keep(open_member(file, member), member.name)
+    except RecursionError as error:
+        raise HistoryError(
+            f"{member.name!r} is nested deeper than any export is. Download it again."
+        ) from error
     return kept
 
 

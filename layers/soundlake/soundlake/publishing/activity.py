@@ -7,21 +7,22 @@ import pyarrow.compute as pc
 
 from soundlake.activity import activity_rows
 from soundlake.publishing.answers import PendingAnswers
+from soundlake.publishing.entities import NewTracks
 from soundlake.store.lake import Lake, Replaced, Row, month_of_key, object_key
 
 TABLE = "music_activity"
 
 
 def publish_activity(
-    lake: Lake, account: str, new_ids: set[str], answers: PendingAnswers
+    lake: Lake, account: str, new: NewTracks, answers: PendingAnswers
 ) -> dict[str, Replaced]:
     """Derive an account's months: those whose plays are newer, and those that anything new touches.
 
-    `new_ids` are those of tracks that were added; of others the answers say something new.
+    `new` are tracks that are about to be added; of others the answers say something new.
     """
-    touched = _touched(lake, account, new_ids | answers.track_ids)
+    touched = _touched(lake, account, new.ids | answers.track_ids)
     months = sorted({*_newer(lake, account), *touched})
-    return {month: _publish(lake, account, month, answers) for month in months}
+    return {month: _publish(lake, account, month, new, answers) for month in months}
 
 
 def _newer(lake: Lake, account: str) -> Iterable[str]:
@@ -44,11 +45,13 @@ def _touched(lake: Lake, account: str, new_ids: set[str]) -> Iterable[str]:
             yield month_of_key(key)
 
 
-def _publish(lake: Lake, account: str, month: str, answers: PendingAnswers) -> Replaced:
+def _publish(
+    lake: Lake, account: str, month: str, new: NewTracks, answers: PendingAnswers
+) -> Replaced:
     def change(_: list[Row]) -> list[Row]:
         plays = lake.read("plays", [object_key("plays", month, account)]).to_pylist()
         track_ids = {row["track_id"] for row in plays if row["track_id"]}
-        tracks = _by_id(lake, "tracks", "track_id", track_ids)
+        tracks = new.over(_by_id(lake, "tracks", "track_id", track_ids), track_ids)
         album_ids = {row["album_id"] for row in (*tracks.values(), *plays) if row["album_id"]}
         return activity_rows(
             plays,

@@ -177,8 +177,12 @@ class Answers:
         return [month for month, rows in sorted(self._named.items()) if wanted & rows.keys()]
 
     def ids(self) -> set[str]:
-        """The ids of the table's rows, in any month."""
-        return {each for rows in self._named.values() for each in rows}
+        """The ids of the table's rows, in any month, asked about or not."""
+        return set[str]().union(*self.ids_by_month().values())
+
+    def ids_by_month(self) -> dict[str, set[str]]:
+        """The ids of each month's rows."""
+        return {month: set(rows) for month, rows in self._named.items()}
 
     def kept_on(self, day: date) -> int:
         """How many answers were kept under a day."""
@@ -186,11 +190,14 @@ class Answers:
 
     def known(self) -> set[str]:
         """The ids that the table, in any month, says were asked about."""
-        return {each for rows in self._named.values() for each, answers in rows.items() if answers}
+        return set[str]().union(*self.known_by_month().values())
 
-    def present(self) -> set[str]:
-        """The ids that the table, in any month, has a row of, asked about or not."""
-        return {each for rows in self._named.values() for each in rows}
+    def known_by_month(self) -> dict[str, set[str]]:
+        """The ids that each month's rows say were asked about."""
+        return {
+            month: {each for each, answers in rows.items() if answers}
+            for month, rows in self._named.items()
+        }
 
     def pending(self, month: str) -> list[str]:
         """The kept answers of a month and the one before that the table does not name yet."""

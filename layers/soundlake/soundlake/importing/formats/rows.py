@@ -12,7 +12,7 @@ import pyarrow as pa
 from soundlake.importing import entries as of
 from soundlake.importing.entries import Check, Column, pc
 from soundlake.importing.errors import HistoryError
-from soundlake.importing.json_rows import document, lines, loose, pieces
+from soundlake.importing.json_rows import document, encoded, lines, loose, pieces
 from soundlake.importing.redaction import redact
 from soundlake.store.schemas import SCHEMAS
 from soundlake.texts import shortened
@@ -32,8 +32,7 @@ Said = dict[str, Any]
 
 def table(rows: Iterable[Any], known: Collection[str]) -> pa.Table:
     """The raw form of rows: each one's JSON text, redacted."""
-    encode = msgspec.json.encode
-    texts = [encode(redact(row, known)).decode() for row in rows]
+    texts = [encoded(redact(row, known)) for row in rows]
     return pa.table([pa.array(texts, pa.string())], schema=RAW)
 
 

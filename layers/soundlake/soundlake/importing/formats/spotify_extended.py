@@ -7,17 +7,17 @@ ended, in UTC, to the second.
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import astuple
 
 from soundlake.importing import entries as of
 from soundlake.importing.entries import Check, Column, pc
 from soundlake.importing.errors import HistoryError
-from soundlake.importing.json_rows import loose, pieces
+from soundlake.importing.json_rows import encoded, loose, pieces
 from soundlake.importing.redaction import REDACTED, redact
 from soundlake.plays import EARLIEST
 from soundlake.times import TimeError, naive_ms, parse_time
@@ -77,7 +77,7 @@ _Row = msgspec.defstruct(
     gc=False,  # rows are no part of a cycle, and there are millions of them
 )
 _STRICT = msgspec.json.Decoder(list[_Row])  # type: ignore[valid-type]
-_READERS = {key: attrgetter(key) for key in (*_KEPT, "username")}
+_USER = len(_KEPT) + _OLDER.index("username")
 _TIME = "a time like 2026-11-21T09:18:00Z"
 
 
@@ -194,11 +194,20 @@ def _decoded(text: bytes, people: set[str]) -> pa.Table:
     """The rows of a JSON array, in the columns of RAW."""
     try:
         found = _STRICT.decode(text)
-        columns = [pa.array(list(map(_READERS[key], found)), kind) for key, kind in _KEPT.items()]
+        if not found:
+            return RAW.empty_table()
+        values = list(zip(*map(astuple, found), strict=True))
+        columns = [_column(*each) for each in zip(values, _KEPT.values(), strict=False)]
     except (msgspec.ValidationError, OverflowError, pa.ArrowInvalid):
         return _tolerant(loose(text), people)
-    people.update(filter(None, set(map(_READERS["username"], found))))
+    people.update(filter(None, values[_USER]))
     return pa.table([*columns, pa.nulls(len(found), _TEXT)], schema=RAW)
+
+
+def _column(values: tuple[Any, ...], kind: Any) -> Column:
+    if values[0] is None and values.count(None) == len(values):  # most have no episodes
+        return pa.nulls(len(values), kind)
+    return pa.array(values, kind)
 
 
 def _tolerant(found: Sequence[Any], people: set[str]) -> pa.Table:
@@ -208,7 +217,7 @@ def _tolerant(found: Sequence[Any], people: set[str]) -> pa.Table:
         if not isinstance(row, dict):
             for key in _KEPT:
                 columns[key].append(None)
-            columns[OTHER].append(_json(redact(row)))
+            columns[OTHER].append(encoded(redact(row)))
             continue
         person = row.get("username")
         if isinstance(person, str) and person:
@@ -240,11 +249,7 @@ def _other(row: dict[str, Any]) -> str | None:
         and not (key in _KEPT and _fits(value, _KEPT[key]))
     }
     left = redact(left, _KEPT.keys())
-    return _json(left) if left else None
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return encoded(left) if left else None
 
 
 def _with_other(column: dict[str, Column], other: Column) -> tuple[dict[str, Column], list[Check]]:
