@@ -16,8 +16,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from soundlake import chart_files
 from soundlake.importing.errors import HistoryError
-from soundlake.importing.formats.own import VERSION
-from soundlake.importing.heads import HEAD, Head, read_head
+from soundlake.importing.heads import HEAD, VERSION, Head, read_head
 from soundlake.texts import shortened
 
 LARGEST = 1_000_000_000  # bytes of one file of history, uncompressed
