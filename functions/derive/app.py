@@ -2,17 +2,18 @@
 
 from typing import Any
 
+import pyarrow as pa
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.deriving import importing
 from soundlake.deriving.coverage import captures_from, publish_coverage
 from soundlake.importing.ledger import OUTCOMES
+from soundlake.listening import derive_plays
 from soundlake.observability import function, logger
 from soundlake.plays import (
     UNREADABLE,
     CapturedPage,
     capture_row,
-    derive_plays,
     failed_capture_row,
     merge,
     read_page,
@@ -20,7 +21,7 @@ from soundlake.plays import (
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.captures import CaptureKey, prefix
 from soundlake.store.kept import Kept
-from soundlake.store.lake import Lake, Row, SchemaError
+from soundlake.store.lake import Lake, Row, SchemaError, object_key
 from soundlake.store.objects import CorruptObjectError, NotJsonError
 from soundlake.times import month_of, parse_time, shift_month
 
@@ -207,10 +208,11 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     return [capture_row(page, account, every) for page in pages]
 
 
-def _around(lake: Lake, account: str, month: str) -> list[Row]:
+def _around(lake: Lake, account: str, month: str) -> pa.Table:
     """The observations of a month, the month before and the month after."""
     months = [shift_month(month, by) for by in (-1, 0, 1)]
-    return [row for each in months for row in lake.owned("observations", each, account)]
+    keys = [object_key("observations", each, account) for each in months]
+    return lake.read("observations", keys)
 
 
 def _plays(lake: Lake, account: str, month: str) -> list[Row]:
@@ -218,7 +220,7 @@ def _plays(lake: Lake, account: str, month: str) -> list[Row]:
 
     In this order the last writer of plays has seen every observation written before it.
     """
-    plays = derive_plays(_around(lake, account, month))
+    plays: list[Row] = derive_plays(_around(lake, account, month)).plays.to_pylist()
     return [row for row in plays if month_of(row["played_at"]) == month]
 
 

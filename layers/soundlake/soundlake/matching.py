@@ -1,0 +1,426 @@
+"""Which rows of two sources are the same listening: pairs, one to one and in order.
+
+What fits to the second is paired at once. What is left over on both sides near each other is
+weighed together with what was paired around it (`alignment`). Whether a source that tells one time
+means a play's start or its end shows in the pairs around that fit in only one way.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from soundlake.alignment import ALONE, END, SURE, START, Pairs, align
+
+Array = Any  # of numpy
+
+NEAR = 10_000  # ms: times this close are the same: clocks drift, and seconds are cut off
+MINUTE = 30_000  # ms: how far off the middle of a minute can be
+BEYOND = 60_000  # ms: further than a play's length and this apart, times name different plays
+BESIDE = 15_000  # ms: a play that begins this soon after another one follows it
+SHORTEST = 30_000  # ms: Spotify lists no shorter play
+ODD = 60_000  # ms: two plays of one listener that overlap longer than this have a wrong time
+UNTIL = 1 << 42  # ms, of a track's part in a sorted key: 139 years
+SINCE = -(1 << 40)  # ms: 1935
+HOUR, DAY = 3_600_000, 86_400_000
+WITNESSES = 3  # pairs that tell what a time means, before they are believed
+AGREED = 0.8  # of them
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Places in two sides: the pairs, and the rows that may be of one but were not paired."""
+
+    left: Array
+    right: Array
+    unsure_left: Array
+    unsure_right: Array
+    meaning: Array  # END, START or UNKNOWN, for each row of the right side
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is known of some plays, as arrays; `rows` says which these are. Times are in ms.
+
+    `start` and `end` are the same where only one time is known, whichever it is. `length` is the
+    track's, or how long it was heard; `exact` is how far off the times may be.
+    """
+
+    rows: Array
+    start: Array
+    end: Array
+    length: Array
+    ms: Array
+    exact: Array
+    track: Array
+    uri: Array
+    name: Array
+    other_uri: Array
+    other_name: Array
+    listed: Array
+    odd: Array
+
+    @classmethod
+    def of(
+        cls,
+        rows: Array,
+        *,
+        time: Array,
+        track: Array,
+        uri: Array,
+        name: Array,
+        ms: Array,
+        duration: Array,
+        coarse: Array,
+        listed: bool,
+        spans: bool,
+    ) -> "Side":
+        """The rows of one source, by time; `spans` where it tells ends and how long was heard."""
+        end = time + np.where(coarse, MINUTE, 0)
+        start = end - np.maximum(ms, 0) if spans else end
+        return cls(
+            rows=rows,
+            start=start,
+            end=end,
+            length=np.maximum(np.maximum(ms, duration), 0),
+            ms=ms,
+            exact=np.where(coarse, MINUTE, 0),
+            track=track,
+            uri=uri,
+            name=name,
+            other_uri=uri,
+            other_name=name,
+            listed=np.full(len(rows), listed),
+            odd=_overlapping(start, end, coarse) if spans else np.zeros(len(rows), bool),
+        )
+
+    def joined(self, other: "Side", found: Found) -> "Side":
+        """Both sides' plays, each once: what a pair's left row tells of its times is kept."""
+        length, ms = self.length.copy(), self.ms.copy()
+        uri, name = self.other_uri.copy(), self.other_name.copy()
+        listed = self.listed.copy()
+        left, right = found.left, found.right
+        length[left] = np.maximum(length[left], other.length[right])
+        ms[left] = np.where(ms[left] < 0, other.ms[right], ms[left])
+        uri[left] = np.where(other.uri[right] >= 0, other.uri[right], uri[left])
+        name[left] = np.where(other.name[right] >= 0, other.name[right], name[left])
+        listed[left] |= other.listed[right]
+        mine = replace(self, length=length, ms=ms, other_uri=uri, other_name=name, listed=listed)
+        alone = np.ones(len(other.rows), bool)
+        alone[right] = False
+        rest = other.spread(found.meaning).taken(np.flatnonzero(alone))
+        return Side(
+            **{each: np.concatenate([getattr(mine, each), getattr(rest, each)]) for each in _EACH}
+        )
+
+    def spread(self, meaning: Array) -> "Side":
+        """With a start and an end by what one time means: an end where nothing tells it."""
+        one = self.start == self.end
+        starts = one & (meaning == START)
+        ends = one & ~starts
+        return replace(
+            self,
+            start=np.where(ends, self.end - self.length, self.start),
+            end=np.where(starts, self.start + self.length, self.end),
+        )
+
+    def taken(self, places: Array) -> "Side":
+        """Some of the plays."""
+        return Side(**{each: getattr(self, each)[places] for each in _EACH})
+
+
+_EACH = tuple(Side.__dataclass_fields__)
+
+
+def _overlapping(start: Array, end: Array, coarse: Array) -> Array:
+    """Which plays overlap the one before or after for more than a minute. By their ends."""
+    odd = np.zeros(len(start), bool)
+    allowed = ODD + np.where(coarse, 2 * MINUTE, 0)
+    shared = np.minimum(end[1:], end[:-1]) - np.maximum(start[1:], start[:-1])
+    overlap = shared > allowed[1:]
+    odd[1:] |= overlap
+    odd[:-1] |= overlap
+    return odd
+
+
+def match(left: Side, right: Side) -> Found:
+    """Pair the plays of two sides; `right` is of one source."""
+    heard_left = _can(left, right)
+    heard_right = _can(right, left)
+    some, other = left.taken(heard_left), right.taken(heard_right)
+    by_end, far_end = _nearest(some, other, some.end, other.end)
+    by_start, far_start = _nearest(some, other, some.start, other.start)
+    meaning = _meanings(other.end, by_end, by_start)
+    pair = np.where(meaning == END, by_end, np.where(meaning == START, by_start, -1))
+    far = np.where(meaning == START, far_start, far_end)
+    both = (by_end >= 0) & (by_end == by_start)
+    pair = _one_to_one(np.where(both, by_end, pair), np.where(both, far_end, far), len(some.rows))
+    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning)
+    right_places = np.flatnonzero(pair >= 0)
+    every = np.full(len(right.rows), UNKNOWN)
+    every[heard_right] = meaning
+    return Found(
+        left=heard_left[pair[right_places]],
+        right=heard_right[right_places],
+        unsure_left=heard_left[unsure_left],
+        unsure_right=heard_right[unsure_right],
+        meaning=every,
+    )
+
+
+def _can(side: Side, other: Side) -> Array:
+    """The plays that the other side can know: Spotify lists none that is shorter than 30 s."""
+    if other.listed.all():
+        return np.flatnonzero((side.ms < 0) | (side.ms >= SHORTEST))
+    return np.arange(len(side.rows))
+
+
+def _keys(track: Array, time: Array) -> Array:
+    return track * UNTIL + np.clip(time - SINCE, 0, UNTIL - 1)
+
+
+def same_track(left: Side, right: Side, one: Array, other: Array) -> Array:
+    """Whether pairs of rows are of one track: by URI, or else by artist and title."""
+    uri, name = right.uri[other], right.name[other]
+    by_uri = (uri >= 0) & ((left.uri[one] == uri) | (left.other_uri[one] == uri))
+    by_name = (name >= 0) & ((left.name[one] == name) | (left.other_name[one] == name))
+    return by_uri | by_name
+
+
+def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, Array]:
+    """For each right row the left row of its track with the nearest time, if near; how far off."""
+    keys = _keys(left.track, at)
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    wanted = _keys(right.track, sought)
+    asked = np.argsort(wanted, kind="stable")
+    places = np.empty(len(asked), np.int64)
+    places[asked] = np.searchsorted(keys, wanted[asked])
+    best = np.full(len(sought), -1)
+    least = np.full(len(sought), np.iinfo(np.int64).max)
+    if not len(order):
+        return best, least
+    for step in (-1, 0, -2, 1):
+        place = places + step
+        inside = (place >= 0) & (place < len(order))
+        found = order[np.where(inside, place, 0)]
+        apart = np.abs(at[found] - sought)
+        near = np.flatnonzero(
+            inside
+            & (left.track[found] == right.track)
+            & (apart <= NEAR + left.exact[found] + right.exact)
+        )
+        if not len(near):
+            continue
+        one = found[near]
+        near, one = (each[same_track(left, right, one, near)] for each in (near, one))
+        far = apart[near] + np.where(_heard_otherwise(left, right, one, near), BESIDE, 0)
+        better = far < least[near]
+        best[near[better]], least[near[better]] = one[better], far[better]
+    return best, least
+
+
+def _heard_otherwise(left: Side, right: Side, one: Array, other: Array) -> Array:
+    """Whether both sides say how long was heard, and do not say the same."""
+    mine, theirs = left.ms[one], right.ms[other]
+    return (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
+
+
+def _meanings(time: Array, by_end: Array, by_start: Array) -> Array:
+    """What each time means, by the pairs around it that fit in only one way. By time."""
+    ends, starts = (by_end >= 0) & (by_start < 0), (by_start >= 0) & (by_end < 0)
+    witness = np.flatnonzero(ends | starts)
+    at = time[witness]
+    told = np.concatenate(([0], np.cumsum(ends[witness])))
+    meaning = np.full(len(time), UNKNOWN)
+    open_still = np.ones(len(time), bool)
+    for span in (HOUR, DAY):
+        first = np.searchsorted(at, time - span, "left")
+        last = np.searchsorted(at, time + span, "right")
+        count, as_end = last - first, told[last] - told[first]
+        enough = open_still & (count >= WITNESSES)
+        meaning[enough & (as_end >= AGREED * count)] = END
+        meaning[enough & (count - as_end >= AGREED * count)] = START
+        open_still &= ~enough
+    return meaning
+
+
+def _one_to_one(pair: Array, far: Array, count: int) -> Array:
+    """Each left row with the nearest right row that named it."""
+    named = np.flatnonzero(pair >= 0)
+    if len(named) and np.bincount(pair[named], minlength=count).max() > 1:
+        order = named[np.lexsort((named, far[named], pair[named]))]
+        again = order[1:][pair[order][1:] == pair[order][:-1]]
+        pair = pair.copy()
+        pair[again] = -1
+    return pair
+
+
+def _weighed(left: Side, right: Side, pair: Array, meaning: Array) -> tuple[Array, Array, Array]:
+    """The pairs, where what is left over on both sides has been weighed with them."""
+    free_right = pair < 0
+    free_left = np.ones(len(left.rows), bool)
+    free_left[pair[~free_right]] = False
+    mine, theirs, cluster = _clusters(left, right, free_left, free_right)
+    if not len(cluster):
+        return pair, np.empty(0, np.int64), np.empty(0, np.int64)
+    pairs = _pairs(left, right, mine, theirs, cluster)
+    pair = pair.copy()
+    return _decided(left, right, pair, meaning, pairs, (mine, theirs, cluster))
+
+
+def _clusters(
+    left: Side, right: Side, free_left: Array, free_right: Array
+) -> tuple[Array, Array, Array]:
+    """The rows near which there are rows left over of both sides: of either side, and which lot."""
+    most = int(max(left.track.max(initial=0), right.track.max(initial=0))) + 1
+    both = np.zeros(most, bool)
+    both[left.track[free_left]] = True
+    other = np.zeros(most, bool)
+    other[right.track[free_right]] = True
+    both &= other
+    mine, theirs = np.flatnonzero(both[left.track]), np.flatnonzero(both[right.track])
+    track = np.concatenate([left.track[mine], right.track[theirs]])
+    first, last = (
+        np.concatenate(each) for each in zip(_reach(left, mine), _reach(right, theirs), strict=True)
+    )
+    keys = _keys(track, first)
+    order = np.argsort(keys, kind="stable")
+    until = np.maximum.accumulate(_keys(track, last)[order])
+    begins = np.ones(len(order), bool)
+    begins[1:] = keys[order][1:] > until[:-1]
+    cluster = np.empty(len(order), np.int64)
+    cluster[order] = np.cumsum(begins) - 1
+    lots = int(cluster.max(initial=-1)) + 1
+    mine_of, theirs_of = cluster[: len(mine)], cluster[len(mine) :]
+    wanted = (np.bincount(mine_of[free_left[mine]], minlength=lots) > 0) & (
+        np.bincount(theirs_of[free_right[theirs]], minlength=lots) > 0
+    )
+    keep_mine, keep_theirs = wanted[mine_of], wanted[theirs_of]
+    return (
+        mine[keep_mine],
+        theirs[keep_theirs],
+        np.concatenate([mine_of[keep_mine], theirs_of[keep_theirs]]),
+    )
+
+
+def _reach(side: Side, rows: Array) -> tuple[Array, Array]:
+    beyond = side.length[rows] + BEYOND + side.exact[rows]
+    return side.start[rows] - beyond, side.end[rows] + beyond
+
+
+def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) -> Any:
+    """All pairs in the lots that may be one play, and what each costs by either meaning."""
+    mine_of, theirs_of = cluster[: len(mine)], cluster[len(mine) :]
+    mine = mine[np.lexsort((left.end[mine], mine_of))]
+    theirs = theirs[np.lexsort((right.end[theirs], theirs_of))]
+    a, b = _within(left, right, mine, theirs)
+    b2, a2 = _within(right, left, theirs, mine)
+    many = len(right.rows)
+    once = np.unique(np.concatenate([a * many + b, a2 * many + b2]))
+    a, b = np.divmod(once, many)
+    length = np.maximum(left.length[a], right.length[b])
+    apart = np.minimum(np.abs(left.end[a] - right.end[b]), np.abs(left.start[a] - right.start[b]))
+    exact = left.exact[a] + right.exact[b]
+    good = (apart <= length + BEYOND + exact) & same_track(left, right, a, b)
+    a, b = a[good], b[good]
+    return a, b, {way: _cost(left, right, a, b, way) for way in (END, START)}
+
+
+def _within(one: Side, other: Side, mine: Array, theirs: Array) -> tuple[Array, Array]:
+    """Pairs of which the other's end or start lies in what the one can reach."""
+    first, last = _reach(one, mine)
+    found = []
+    for at in (other.end, other.start):
+        keys = _keys(other.track[theirs], at[theirs])
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        begin = np.searchsorted(keys, _keys(one.track[mine], first), "left")
+        end = np.searchsorted(keys, _keys(one.track[mine], last), "right")
+        counts = np.maximum(end - begin, 0)
+        which = np.repeat(np.arange(len(mine)), counts)
+        turn = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+        found.append((mine[which], theirs[order[begin[which] + turn]]))
+    return tuple(np.concatenate(each) for each in zip(*found, strict=True))  # type: ignore[return-value]
+
+
+def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> Array:
+    """How badly pairs fit if the right side's times agree with the left one's ends, or starts.
+
+    0 to 10 where they agree to the second, up to `ALONE` twice where each alone fits as well.
+    """
+    length = np.maximum(left.length[a], right.length[b])
+    exact = NEAR + left.exact[a] + right.exact[b]
+    if way == END:
+        late = right.end[b] - left.end[a]
+    else:
+        late = right.start[b] - left.start[a]
+    apart = np.abs(late)
+    share = np.minimum(apart / (length + BEYOND + exact), 1.0)
+    cost = 40 + 40 * share
+    if way == START:
+        # Whoever pauses has begun earlier than the end and what was heard tell.
+        cost = np.where(late < 0, 10 + 30 * share, cost)
+    one = right.start[b] == right.end[b]
+    begin, end = right.start[b], right.end[b]
+    if way == END:
+        begin = np.where(one, end - length, begin)
+    else:
+        end = np.where(one, begin + length, end)
+    beside = BESIDE + left.exact[a] + right.exact[b]
+    follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
+    # It may be the play before or after, which the other side lacks.
+    cost = np.where(follows & ~left.odd[a], 2.0 * ALONE, cost)
+    cost = np.where(apart <= exact, 10 * apart / exact, cost)
+    return cost + np.where(_heard_otherwise(left, right, a, b), 20, 0)
+
+
+def _decided(
+    left: Side,
+    right: Side,
+    pair: Array,
+    meaning: Array,
+    pairs: tuple[Array, Array, dict[int, Array]],
+    lots: tuple[Array, Array, Array],
+) -> tuple[Array, Array, Array]:
+    a, b, costs = pairs
+    mine, theirs, cluster = lots
+    # What was paired here is decided anew.
+    pair[theirs] = -1
+    of = np.empty(len(right.rows), np.int64)
+    of[theirs] = cluster[len(mine) :]
+    lot = of[b]
+    count = np.bincount(lot, minlength=int(cluster.max()) + 1)
+    alone = count[lot] == 1
+    way = meaning[b[alone]]
+    single = np.where(
+        way == END,
+        costs[END][alone],
+        np.where(
+            way == START, costs[START][alone], np.minimum(costs[END][alone], costs[START][alone])
+        ),
+    )
+    sure = single <= 2 * ALONE - SURE
+    pair[b[alone][sure]] = a[alone][sure]
+    unsure_left, unsure_right = a[alone][~sure].tolist(), b[alone][~sure].tolist()
+    rest = np.flatnonzero(~alone)
+    rest = rest[np.argsort(lot[rest], kind="stable")]
+    begins = np.flatnonzero(np.concatenate(([True], lot[rest][1:] != lot[rest][:-1])))
+    for part in np.split(rest, begins[1:]) if len(rest) else []:
+        decided = align(
+            Pairs(
+                left=a[part].tolist(),
+                right=b[part].tolist(),
+                left_order=left.end[a[part]].tolist(),
+                right_order=right.end[b[part]].tolist(),
+                ends=costs[END][part].tolist(),
+                starts=costs[START][part].tolist(),
+                meanings=set(meaning[b[part]].tolist()),
+            )
+        )
+        for one, other in decided.pairs:
+            pair[other] = one
+        unsure_left += decided.unsure_left
+        unsure_right += decided.unsure_right
+    return pair, np.array(unsure_left, np.int64), np.array(unsure_right, np.int64)
