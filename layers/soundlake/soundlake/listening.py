@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundlake import plays, zones
-from soundlake.matching import Side, match
+from soundlake import local_times, plays
+from soundlake.matching import UNKNOWN, Side, match
 from soundlake.names import name_keys
 from soundlake.store.schemas import SCHEMAS
 
@@ -285,7 +285,7 @@ def _joined(units: _Units) -> tuple[Any, Any]:
             spans=name in {EXTENDED, ACCOUNT},
         )
         if known is None:
-            known = side
+            known = side.spread(np.full(len(own), UNKNOWN))
             continue
         found = match(known, side)
         play[side.rows[found.right]] = play[known.rows[found.left]]
@@ -328,7 +328,7 @@ def _assembled(
         "flags": _flags(flagged),
     }
     columns |= _told(columns, rows, asked)
-    columns["time_zone"], columns["local_time"] = zones.local(
+    columns["time_zone"], columns["local_time"] = local_times.local(
         columns["played_at"], columns["country"], zone
     )
     schema = SCHEMAS["plays"]

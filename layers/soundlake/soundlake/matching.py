@@ -43,8 +43,10 @@ class Found:
 class Side:
     """What is known of some plays, as arrays; `rows` says which these are. Times are in ms.
 
-    `start` and `end` are the same where only one time is known, whichever it is. `length` is the
-    track's, or how long it was heard; `exact` is how far off the times may be.
+    `start` and `end` are the same where only one time is known, whichever it is; `guessed`, where
+    the other one was made of the track's length. `length` is that, or how long it was heard;
+    `exact` is how far off the times may be. `odd` plays overlap others, `twin` plays end with
+    another of the same track: one of the two times is wrong.
     """
 
     rows: Array
@@ -59,7 +61,9 @@ class Side:
     other_uri: Array
     other_name: Array
     listed: Array
+    guessed: Array
     odd: Array
+    twin: Array
 
     @classmethod
     def of(
@@ -92,7 +96,9 @@ class Side:
             other_uri=uri,
             other_name=name,
             listed=np.full(len(rows), listed),
+            guessed=np.zeros(len(rows), bool),
             odd=_overlapping(start, end, coarse) if spans else np.zeros(len(rows), bool),
+            twin=_twins(track, end, ms, coarse) if spans else np.zeros(len(rows), bool),
         )
 
     def joined(self, other: "Side", found: Found) -> "Side":
@@ -123,6 +129,7 @@ class Side:
             self,
             start=np.where(ends, self.end - self.length, self.start),
             end=np.where(starts, self.start + self.length, self.end),
+            guessed=one,
         )
 
     def taken(self, places: Array) -> "Side":
@@ -144,6 +151,17 @@ def _overlapping(start: Array, end: Array, coarse: Array) -> Array:
     return odd
 
 
+def _twins(track: Array, end: Array, ms: Array, coarse: Array) -> Array:
+    """Which plays of 30 s or more end just when another one of the track does. By their ends."""
+    twin = np.zeros(len(end), bool)
+    heard = np.flatnonzero((ms >= SHORTEST) & ~coarse)
+    order = heard[np.argsort(track[heard], kind="stable")]
+    same = (track[order][1:] == track[order][:-1]) & (np.diff(end[order]) <= 2 * NEAR)
+    twin[order[1:][same]] = True
+    twin[order[:-1][same]] = True
+    return twin
+
+
 def match(left: Side, right: Side) -> Found:
     """Pair the plays of two sides; `right` is of one source."""
     heard_left = _can(left, right)
@@ -151,7 +169,7 @@ def match(left: Side, right: Side) -> Found:
     some, other = left.taken(heard_left), right.taken(heard_right)
     by_end, far_end = _nearest(some, other, some.end, other.end)
     by_start, far_start = _nearest(some, other, some.start, other.start)
-    meaning = _meanings(other.end, by_end, by_start)
+    meaning = _meanings(other.end, by_end, by_start, len(some.rows))
     pair = np.where(meaning == END, by_end, np.where(meaning == START, by_start, -1))
     far = np.where(meaning == START, far_start, far_end)
     both = (by_end >= 0) & (by_end == by_start)
@@ -189,7 +207,7 @@ def same_track(left: Side, right: Side, one: Array, other: Array) -> Array:
 
 
 def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, Array]:
-    """For each right row the left row of its track with the nearest time, if near; how far off."""
+    """For each right row the one left row of its track whose time is near; how far off it is."""
     keys = _keys(left.track, at)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
@@ -199,6 +217,7 @@ def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, 
     places[asked] = np.searchsorted(keys, wanted[asked])
     best = np.full(len(sought), -1)
     least = np.full(len(sought), np.iinfo(np.int64).max)
+    rivals = np.zeros(len(sought), bool)
     if not len(order):
         return best, least
     for step in (-1, 0, -2, 1):
@@ -211,13 +230,13 @@ def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, 
             & (left.track[found] == right.track)
             & (apart <= NEAR + left.exact[found] + right.exact)
         )
-        if not len(near):
-            continue
         one = found[near]
-        near, one = (each[same_track(left, right, one, near)] for each in (near, one))
-        far = apart[near] + np.where(_heard_otherwise(left, right, one, near), BESIDE, 0)
-        better = far < least[near]
-        best[near[better]], least[near[better]] = one[better], far[better]
+        good = same_track(left, right, one, near) & ~_heard_otherwise(left, right, one, near)
+        near, one = near[good], one[good]
+        rivals[near[best[near] >= 0]] = True
+        best[near], least[near] = one, apart[near]
+    # Of two that both fit, neither is taken at once.
+    best[rivals] = -1
     return best, least
 
 
@@ -227,22 +246,24 @@ def _heard_otherwise(left: Side, right: Side, one: Array, other: Array) -> Array
     return (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
 
 
-def _meanings(time: Array, by_end: Array, by_start: Array) -> Array:
+def _meanings(time: Array, by_end: Array, by_start: Array, count: int) -> Array:
     """What each time means, by the pairs around it that fit in only one way. By time."""
     ends, starts = (by_end >= 0) & (by_start < 0), (by_start >= 0) & (by_end < 0)
-    witness = np.flatnonzero(ends | starts)
+    # Where a play ends another one may begin: what two rows claim is no witness.
+    claims = np.bincount(by_end[by_end >= 0], minlength=count)
+    claims += np.bincount(by_start[by_start >= 0], minlength=count)
+    claims -= np.bincount(by_end[(by_end >= 0) & (by_end == by_start)], minlength=count)
+    witness = np.flatnonzero((ends | starts) & (claims[np.maximum(by_end, by_start)] == 1))
     at = time[witness]
     told = np.concatenate(([0], np.cumsum(ends[witness])))
     meaning = np.full(len(time), UNKNOWN)
-    open_still = np.ones(len(time), bool)
     for span in (HOUR, DAY):
         first = np.searchsorted(at, time - span, "left")
         last = np.searchsorted(at, time + span, "right")
-        count, as_end = last - first, told[last] - told[first]
-        enough = open_still & (count >= WITNESSES)
-        meaning[enough & (as_end >= AGREED * count)] = END
-        meaning[enough & (count - as_end >= AGREED * count)] = START
-        open_still &= ~enough
+        seen, as_end = last - first, told[last] - told[first]
+        asked = (meaning == UNKNOWN) & (seen >= WITNESSES)
+        meaning[asked & (as_end >= AGREED * seen)] = END
+        meaning[asked & (seen - as_end >= AGREED * seen)] = START
     return meaning
 
 
@@ -325,7 +346,7 @@ def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) 
     exact = left.exact[a] + right.exact[b]
     good = (apart <= length + BEYOND + exact) & same_track(left, right, a, b)
     a, b = a[good], b[good]
-    return a, b, {way: _cost(left, right, a, b, way) for way in (END, START)}
+    return a, b, _costs(left, right, a, b)
 
 
 def _within(one: Side, other: Side, mine: Array, theirs: Array) -> tuple[Array, Array]:
@@ -345,35 +366,57 @@ def _within(one: Side, other: Side, mine: Array, theirs: Array) -> tuple[Array, 
     return tuple(np.concatenate(each) for each in zip(*found, strict=True))  # type: ignore[return-value]
 
 
-def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> Array:
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """How badly pairs fit by each meaning; `repeated` where the track was heard again nearby."""
+
+    alone: dict[int, Array]
+    repeated: dict[int, Array]
+
+
+def _costs(left: Side, right: Side, a: Array, b: Array) -> Costs:
+    alone, repeated = {}, {}
+    for way in (END, START):
+        alone[way], repeated[way] = _cost(left, right, a, b, way)
+    return Costs(alone, repeated)
+
+
+def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array, Array]:
     """How badly pairs fit if the right side's times agree with the left one's ends, or starts.
 
-    0 to 10 where they agree to the second, up to `ALONE` twice where each alone fits as well.
+    0 to 10 where they agree to the second, 10 to 40 where a pause explains it, more where nothing
+    does. Twice `ALONE` where each may as well be a listening of its own: alone, if it would just
+    follow the other one; among repeats, if there is room for it.
     """
     length = np.maximum(left.length[a], right.length[b])
     exact = NEAR + left.exact[a] + right.exact[b]
-    if way == END:
-        late = right.end[b] - left.end[a]
-    else:
-        late = right.start[b] - left.start[a]
+    ends = way == END
+    late = right.end[b] - left.end[a] if ends else right.start[b] - left.start[a]
     apart = np.abs(late)
     share = np.minimum(apart / (length + BEYOND + exact), 1.0)
     cost = 40 + 40 * share
-    if way == START:
-        # Whoever pauses has begun earlier than the end and what was heard tell.
-        cost = np.where(late < 0, 10 + 30 * share, cost)
+    if not ends:
+        # Whoever pauses has begun earlier than the end and what was heard tell; where the start
+        # is of a guess that all was heard, later.
+        cost = np.where((late < 0) | left.guessed[a], 10 + 30 * share, cost)
     one = right.start[b] == right.end[b]
-    begin, end = right.start[b], right.end[b]
-    if way == END:
-        begin = np.where(one, end - length, begin)
-    else:
-        end = np.where(one, begin + length, end)
+    begin = np.where(one & ends, right.end[b] - length, right.start[b])
+    end = np.where(one & (not ends), right.start[b] + length, right.end[b])
     beside = BESIDE + left.exact[a] + right.exact[b]
     follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
-    # It may be the play before or after, which the other side lacks.
-    cost = np.where(follows & ~left.odd[a], 2.0 * ALONE, cost)
-    cost = np.where(apart <= exact, 10 * apart / exact, cost)
-    return cost + np.where(_heard_otherwise(left, right, a, b), 20, 0)
+    if ends:
+        room = (late >= SHORTEST - beside) | (right.end[b] - left.start[a] <= beside)
+    else:
+        room = (late <= beside - SHORTEST) | (right.start[b] - left.end[a] >= -beside)
+    fits = apart <= exact
+    near = np.where(fits, 10 * apart / exact, cost)
+    more = np.where(_heard_otherwise(left, right, a, b), 20, 0)
+    odd, twin = left.odd[a], left.twin[a]
+
+    def doubted(where: Array) -> Array:
+        return np.where((where & ~fits & ~odd) | twin, 2.0 * ALONE, near) + more
+
+    return doubted(follows), doubted(follows | room)
 
 
 def _decided(
@@ -381,7 +424,7 @@ def _decided(
     right: Side,
     pair: Array,
     meaning: Array,
-    pairs: tuple[Array, Array, dict[int, Array]],
+    pairs: tuple[Array, Array, Costs],
     lots: tuple[Array, Array, Array],
 ) -> tuple[Array, Array, Array]:
     a, b, costs = pairs
@@ -391,32 +434,33 @@ def _decided(
     of = np.empty(len(right.rows), np.int64)
     of[theirs] = cluster[len(mine) :]
     lot = of[b]
-    count = np.bincount(lot, minlength=int(cluster.max()) + 1)
-    alone = count[lot] == 1
-    way = meaning[b[alone]]
-    single = np.where(
-        way == END,
-        costs[END][alone],
-        np.where(
-            way == START, costs[START][alone], np.minimum(costs[END][alone], costs[START][alone])
-        ),
-    )
-    sure = single <= 2 * ALONE - SURE
-    pair[b[alone][sure]] = a[alone][sure]
-    unsure_left, unsure_right = a[alone][~sure].tolist(), b[alone][~sure].tolist()
-    rest = np.flatnonzero(~alone)
+    single = np.bincount(lot, minlength=int(cluster.max()) + 1)[lot] == 1
+    one, other, way = a[single], b[single], meaning[b[single]]
+    by_end, by_start = costs.alone[END][single], costs.alone[START][single]
+    cost = np.where(way == END, by_end, np.where(way == START, by_start, np.inf))
+    cost = np.where(way == UNKNOWN, np.minimum(by_end, by_start), cost)
+    sure = cost <= 2 * ALONE - SURE
+    pair[other[sure]] = one[sure]
+    unsure_left, unsure_right = one[~sure].tolist(), other[~sure].tolist()
+    rest = np.flatnonzero(~single)
     rest = rest[np.argsort(lot[rest], kind="stable")]
-    begins = np.flatnonzero(np.concatenate(([True], lot[rest][1:] != lot[rest][:-1])))
-    for part in np.split(rest, begins[1:]) if len(rest) else []:
+    begins = np.flatnonzero(lot[rest][1:] != lot[rest][:-1]) + 1
+    for part in np.split(rest, begins) if len(rest) else []:
+        mine, theirs = a[part], b[part]
         decided = align(
             Pairs(
-                left=a[part].tolist(),
-                right=b[part].tolist(),
-                left_order=left.end[a[part]].tolist(),
-                right_order=right.end[b[part]].tolist(),
-                ends=costs[END][part].tolist(),
-                starts=costs[START][part].tolist(),
-                meanings=set(meaning[b[part]].tolist()),
+                left=mine.tolist(),
+                right=theirs.tolist(),
+                left_order=list(
+                    zip(left.end[mine].tolist(), left.start[mine].tolist(), strict=True)
+                ),
+                right_order=list(
+                    zip(right.end[theirs].tolist(), right.start[theirs].tolist(), strict=True)
+                ),
+                ends=costs.repeated[END][part].tolist(),
+                starts=costs.repeated[START][part].tolist(),
+                meanings=set(meaning[theirs].tolist()),
+                odd=left.odd[mine].tolist(),
             )
         )
         for one, other in decided.pairs:
