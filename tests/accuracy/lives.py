@@ -97,9 +97,9 @@ def life(seed: int, count: int, noise: Noise) -> Life:
         length,
         np.where(kind < 0.84, some.integers(500, LISTED, count), some.integers(LISTED, length)),
     )
-    pause = np.where(
-        some.random(count) < noise.pauses, some.exponential(60_000, count), 0
-    ).astype(np.int64)
+    pause = np.where(some.random(count) < noise.pauses, some.exponential(60_000, count), 0).astype(
+        np.int64
+    )
     begin = _begins(some, heard + pause, noise)
     end = begin + heard + pause
     captured = (heard >= LISTED) & (some.random(count) >= noise.missing)

@@ -440,7 +440,9 @@ def test_the_order_of_rows_means_nothing(lived: Any, order: int) -> None:
 def test_an_import_that_is_taken_back_leaves_what_there_was(lived: Any, order: Any) -> None:
     rows = lived.observations
     sources = sorted(set(rows["source"].to_pylist()))
-    parts = [rows.filter(pa.array(np.array(rows["source"].to_pylist()) == each)) for each in sources]
+    parts = [
+        rows.filter(pa.array(np.array(rows["source"].to_pylist()) == each)) for each in sources
+    ]
     taken = order.randrange(len(parts))
     before = SCHEMAS["observations"].empty_table()
     for place, part in enumerate(parts):
