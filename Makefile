@@ -64,12 +64,16 @@ branches: env ## Run every way through the machines on both engines and compare 
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.statemachines $(ARGS)
 
 .PHONY: bench
-bench: env ## Measure here (ARGS=--json; --growth, --accounts; with --write for docs/bench.md)
+bench: env ## Measure here (ARGS=--json; --growth, --accounts, --imports; with --write for docs/bench.md)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.benchmarks $(ARGS)
 
 .PHONY: simulate
 simulate: env ## Prove what capture promises on made-up lives (ARGS="--weeks 50 --years 100")
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.simulation $(ARGS)
+
+.PHONY: accuracy
+accuracy: env ## Count how well the same listening is found (ARGS=--write for docs/accuracy.md)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.accuracy $(ARGS)
 
 .PHONY: requests
 requests: env ## Count the requests to every provider beside the least (ARGS=--write; --json)
@@ -94,6 +98,8 @@ COMPILE = .venv/.uv/*/bin/uv pip compile --quiet --universal --generate-hashes -
   --python-version 3.13 --custom-compile-command "make lock" $(UPGRADE)
 
 .PHONY: lock
-lock: env ## Pin requirements/*.in anew (UPGRADE=--upgrade takes newer releases)
+lock: env ## Pin requirements/*.in and the layer's anew (UPGRADE=--upgrade takes newer releases)
 	@for name in uv run aws test; do echo "requirements/$$name.txt"; \
 	  $(COMPILE) --output-file requirements/$$name.txt requirements/$$name.in; done
+	@echo "layers/soundlake/requirements.txt"
+	@$(COMPILE) --output-file layers/soundlake/requirements.txt layers/soundlake/requirements.in

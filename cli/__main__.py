@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from typing import Any, Final, NoReturn
 import click
 from rich.console import Console
 from rich.table import Table
+from soundlake import counting
 from soundlake.accounts import Account
 from soundlake.charts import COLUMNS, ChartListError, parse_chart_list
 
@@ -25,6 +27,7 @@ from cli import (
     athena,
     chart_lists,
     doctor,
+    import_report,
     imports,
     listeners,
     local_lake,
@@ -319,21 +322,38 @@ def _serve(lake: local_lake.Lake, console: Console) -> None:
 @click.option("--csv", "form", flag_value="csv", help="Write CSV.")
 @click.option("--json", "form", flag_value="json", help="Write JSON.")
 @click.option("--saved", help="Ask one of the stack's saved queries, by name.")
+@click.option(
+    "--counts",
+    type=click.Choice(list(counting.RULES)),
+    help=f"Of a saved query about plays: which of them count.  [default: {counting.USUAL}]",
+)
+@click.option("--year", type=click.IntRange(2006, 9999), help="Of such a ranking: of which year.")
 @stack_options
 def query(
     *,
     sql: str | None,
     form: str | None,
     saved: str | None,
+    counts: str | None,
+    year: int | None,
     profile: str | None,
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Ask the lake in SQL (`-` reads it from standard input)."""
+    """Ask the lake in SQL (`-` reads it from standard input).
+
+    A play counts that was heard for 30 seconds (30s), was heard to the end (to-end) or for half its
+    length or four minutes (half), or each (any).
+    """
     if (sql is None) == (saved is None):
         raise Misuse('Give either one query, like "SELECT 1", or --saved NAME.')
+    if sql is not None and (counts or year):
+        raise Misuse("--counts and --year are for saved queries; say it in the SQL of your own.")
     target = _target(profile, region, stage)
-    result = _ask_saved(target, saved) if saved else athena.run(target, _sql(sql or ""))
+    if saved is not None:
+        result = _ask_saved(target, saved, counts, year)
+    else:
+        result = athena.run(target, _sql(sql or ""))
     if form == "csv":
         render.write_csv(result, sys.stdout)
     elif form == "json":
@@ -349,11 +369,17 @@ def _sql(given: str) -> str:
     return text
 
 
-def _ask_saved(target: Target, name: str) -> athena.Result:
+def _ask_saved(target: Target, name: str, counts: str | None, year: int | None) -> athena.Result:
     known = athena.saved(target)
     if name not in known:
         raise Misuse(f"There is no saved query {name!r}; there are {', '.join(sorted(known))}.")
-    return athena.run(target, known[name].sql, known[name].database)
+    sql = known[name].sql
+    try:
+        sql = counting.counted(sql, counts) if counts is not None else sql
+        sql = counting.of_year(sql, year) if year is not None else sql
+    except counting.CountingError as error:
+        raise Misuse(f"The saved query {name} cannot be asked so: {error}") from error
+    return athena.run(target, sql, known[name].database)
 
 
 @main.command(name="status")
@@ -430,7 +456,12 @@ def app(
     show_default=True,
     help="Where this command waits for the browser; part of the app's redirect URI.",
 )
-@click.option("--account", help="For data that was kept without its account: its old name.")
+@click.option(
+    "--account",
+    help="Which account is to be the listener's: an imported one, or the old name of data that was "
+    "kept without its account.",
+)
+@click.option("--time-zone", help="The listener's own, like Europe/Oslo.")
 @click.option("--listener", help="On this machine: which made-up listener agrees.")
 @stack_options
 def connect(
@@ -438,6 +469,7 @@ def connect(
     no_browser: bool,
     port: int,
     account: str | None,
+    time_zone: str | None,
     listener: str | None,
     profile: str | None,
     region: str | None,
@@ -448,6 +480,7 @@ def connect(
     Spotify asks in the browser. Run it again to renew a consent, which lasts six months, and once
     for every further listener.
     """
+    zone = accounts.known_zone(time_zone) if time_zone is not None else None
     target = _target(profile, region, stage)
     if listener and not target.local:
         raise Misuse("--listener is for the made-up ones of this machine.")
@@ -455,19 +488,43 @@ def connect(
         listeners.check(facts, listener)
     open_page = listeners.asked_by(target, no_browser=no_browser)
     extra = {"listener": listener} if listener else None
+    account = account or listeners.chosen(target)
     result = connecting.connect(target, open_page, port=port, account=account, extra=extra)
     click.echo(f"Connected {result['name']} as account {result['account']}.")
+    if zone is not None:
+        accounts.move(target, result["account"], zone)
     click.echo("Next: ./soundlake run capture, or ./soundlake accounts.")
 
 
 @main.command(name="accounts")
+@click.argument("account", required=False)
+@click.option("--time-zone", help="Where its listener lives, like Europe/Oslo; without, all.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @stack_options
 def show_accounts(
-    *, as_json: bool, profile: str | None, region: str | None, stage: str | None
+    *,
+    account: str | None,
+    time_zone: str | None,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
 ) -> None:
-    """Show every connected account: its state, what to do, its plays, its consent."""
+    """Show every account: its state, what to do, its plays, its consent.
+
+    With --time-zone, say where the listener of ACCOUNT lives; it may be left out where it is the
+    only one. Plays that name no country are then shown on the clocks there, and those in a country
+    of several time zones, where it is one of them.
+    """
+    if account is not None and time_zone is None:
+        raise Misuse("An account is named to set its --time-zone; without, all are shown.")
+    zone = accounts.known_zone(time_zone) if time_zone is not None else None
     target = _target(profile, region, stage)
+    if zone is not None:
+        name = account or accounts.only(target)
+        accounts.move(target, name, zone)
+        click.echo(f"The time zone of {name} is {zone}: the months derived from now on have it.")
+        return
     accounts.show(target, _now(target), Console(), as_json=as_json)
 
 
@@ -489,7 +546,8 @@ def disconnect(
     target = _target(profile, region, stage)
     found = accounts.find(target, account)
     if delete_data and not yes:
-        name = f"{account} ({found.name})" if isinstance(found, Account) else account
+        named = isinstance(found, Account) and found.name
+        name = f"{account} ({named})" if named else account
         question = f"Delete all data of {name} for good, old versions too?"
         if not click.confirm(question, err=True):
             raise Trouble("Nothing was changed.")
@@ -549,14 +607,22 @@ def charts(
 
 
 @main.command(name="import")
-@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.argument("paths", nargs=-1, type=_FILE)
+@click.option("--account", help="Whose history it is; by default the only account's.")
+@click.option("--from", "since", help="Only what was heard from this day (UTC) on: 2015-06-01.")
+@click.option("--to", "until", help="Only what was heard up to this day (UTC), and on it.")
+@click.option("--undo", help="Take an import back, by its id: ./soundlake imports lists them.")
 @click.option("--chart", help="Whose chart it is, where the name does not say: daily-NO.")
 @click.option("--date", "day", help="And of which day, like 2026-11-20.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @stack_options
 def import_files(
     *,
-    files: tuple[Path, ...],
+    paths: tuple[Path, ...],
+    account: str | None,
+    since: str | None,
+    until: str | None,
+    undo: str | None,
     chart: str | None,
     day: str | None,
     as_json: bool,
@@ -564,32 +630,71 @@ def import_files(
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Import charts that you downloaded from charts.spotify.com as CSV.
+    """Import listening history, or charts that you downloaded from charts.spotify.com as CSV.
 
-    A file's name says whose chart it is and of which day; --chart and --date say it of one that
-    was renamed.
+    History is a zip as you received it, its files, or a folder with them: of Spotify's Extended
+    streaming history or Account data, ListenBrainz, Last.fm, Maloja or Koito. What is imported
+    already adds nothing, and --undo takes an import back whole.
+
+    A chart's name says whose it is and of which day; --chart and --date say it of one that was
+    renamed.
     """
-    if len(files) > 1 and (chart is not None or day is not None):
-        raise Misuse("--chart and --date are said of one file; import the others by themselves.")
-    checked = [imports.read(path, chart, day, machines.now().date()) for path in files]
     console, results = Console(), list[imports.Result]()
-    target: Target | None = None
-    for one in checked:
-        if isinstance(one, imports.Ready):
-            target = target or _target(profile, region, stage)
-            result = imports.run(target, one)
-        else:
-            result = one
-        results.append(result)
-        if not as_json:
-            imports.show(result, console)
+    if undo is not None:
+        if paths or since or until or chart or day:
+            raise Misuse("--undo ID takes one import back; only --account goes with it.")
+        target = _target(profile, region, stage)
+        results = [imports.undo(target, undo, account, None if as_json else console)]
+        _say_imports(results, console, as_json=as_json)
+        return
+    imports.check_options(paths, since, until, chart, day)
+    said = {name: value for name, value in _said(account, since, until) if value is not None}
+    with tempfile.TemporaryDirectory(prefix="soundlake-import-") as made:
+        found = imports.sort_out(paths, chart, day, machines.now().date(), Path(made))
+        imports.check_said(found, said)
+        for one in found:
+            if isinstance(one, dict):
+                result = one
+            else:
+                target = _target(profile, region, stage)
+                result = (
+                    imports.run(target, one)
+                    if isinstance(one, imports.Ready)
+                    else imports.import_history(target, one, said, None if as_json else console)
+                )
+            results.append(result)
+            if not as_json:
+                imports.show(result, console)
+    _say_imports(results, console, as_json=as_json, shown=True)
+
+
+def _said(account: str | None, since: str | None, until: str | None) -> list[tuple[str, Any]]:
+    return [("account", account), ("since", since), ("until", until)]
+
+
+def _say_imports(
+    results: list[imports.Result], console: Console, *, as_json: bool, shown: bool = False
+) -> None:
     if as_json:
         json.dump(results, sys.stdout, indent=2)
         sys.stdout.write("\n")
+    elif not shown:
+        for result in results:
+            imports.show(result, console)
     elif len(results) > 1 or any(result.get("warnings") for result in results):
         console.print(imports.summary(results), highlight=False, soft_wrap=True)
     if not imports.succeeded(results):
         raise SystemExit(1)
+
+
+@main.command(name="imports")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def show_imports(
+    *, as_json: bool, profile: str | None, region: str | None, stage: str | None
+) -> None:
+    """Show every import of listening history, and what became of its rows."""
+    import_report.show_all(_target(profile, region, stage), Console(), as_json=as_json)
 
 
 def _show_charts(stored: str) -> None:
@@ -613,7 +718,9 @@ def entry() -> NoReturn:
         code = main.main(prog_name="soundlake", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except machines.StillRunningError as error:
-        _end(f"\nStopped following; the {error} run goes on: see ./soundlake status.", 130)
+        _end(f"\nStopped following; the {error} run goes on: {error.again}.", 130)
+    except imports.UploadStoppedError:
+        _end("\nStopped before all of it was uploaded; nothing of it is imported.", 130)
     except Stopped:
         _end("\nStopped; what this run has done is kept, and the next run does the rest.", 130)
     except (KeyboardInterrupt, click.Abort):

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from soundlake.accounts import (
 )
 from soundlake.store.accounts import AccountsTable
 from soundlake.times import format_time
+from soundlake.zones import ZoneError, parse_zone
 
 from cli import athena
 from cli.errors import Misuse, Trouble
@@ -86,15 +87,16 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool) -> N
         console.print("No account is connected yet; connect one with ./soundlake connect.")
         return
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Account", "Name", "State", "Last capture (UTC)", "Plays", "Consent"):
+    for name in ("Account", "Name", "State", "Last capture (UTC)", "Plays", "Consent", "Time zone"):
         shown.add_column(name, justify="right" if name == "Plays" else "left")
     for one in found:
         last = f"{one.last_capture_at:%Y-%m-%d %H:%M}" if one.last_capture_at else "never"
         kept = f"{plays.get(one.account, 0):,}"
-        shown.add_row(one.account, one.name, one.state.value, last, kept, _consent(one, now))
+        row = (one.account, one.name or "-", one.state.value, last, kept, _consent(one, now))
+        shown.add_row(*row, one.time_zone or "-")
     for each in broken:
         kept = f"{plays.get(each.account, 0):,}"
-        shown.add_row(each.account, "?", DAMAGED, "?", kept, "?")
+        shown.add_row(each.account, "?", DAMAGED, "?", kept, "?", "?")
     console.print(shown)
     for one in found:
         for sentence in _sentences(one, now):
@@ -106,6 +108,8 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool) -> N
 def _consent(account: Account, now: datetime) -> str:
     if account.state is State.CONNECTING:
         return "not stored yet"
+    if account.consented_at is None:
+        return "none"
     if account.state in WITHOUT_CONSENT:
         return "ended"
     days = consent_days_left(account, now)
@@ -122,7 +126,7 @@ def _sentences(account: Account, now: datetime) -> Iterator[str]:
 
 def described(account: Account, plays: dict[str, int], now: datetime) -> dict[str, Any]:
     """Return an account as JSON has it; times in ISO 8601 (UTC)."""
-    last = account.last_capture_at
+    last, end = account.last_capture_at, consent_ends(account)
     return {
         "account": account.account,
         "name": account.name,
@@ -131,22 +135,26 @@ def described(account: Account, plays: dict[str, int], now: datetime) -> dict[st
         "since": format_time(account.since),
         "last_capture_at": format_time(last) if last else None,
         "plays": plays.get(account.account, 0),
-        "consent_ends": format_time(consent_ends(account)),
-        "consent_days_left": consent_days_left(account, now),
+        "consent_ends": format_time(end) if end else None,
+        "consent_days_left": consent_days_left(account, now) if end else None,
         "warning": consent_warning(account, now),
+        "time_zone": account.time_zone,
     }
 
 
 def summary(target: Target, now: datetime) -> dict[str, Any]:
     """Return how many accounts are captured, and those that somebody must see to, as JSON has it.
 
-    One whose item cannot be read is among the latter.
+    One whose item cannot be read is among the latter. Those that an import made are counted apart.
     """
     found, broken = table(target).all()
+    imported = sum(one.state is State.IMPORTED for one in found)
     return {
-        "connected": len(found) + len(broken),
+        "connected": len(found) - imported + len(broken),
         "captured": sum(one.state is State.ACTIVE for one in found),
         "ended": sum(one.state is State.DISCONNECTED for one in found),
+        "imported": imported,
+        "time_zones": {one.account: one.time_zone for one in found},
         "waiting": [
             {"account": one.account, "state": one.state.value, "what_to_do": one.what_to_do}
             for one in found
@@ -163,12 +171,13 @@ def summary(target: Target, now: datetime) -> dict[str, Any]:
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Say a `summary` in a line, and one more for each account that somebody must see to."""
+    more = f"; {found['imported']} imported, without a consent" if found["imported"] else ""
     if not found["connected"]:
-        yield "None is connected yet; connect one with ./soundlake connect."
+        yield f"None is connected yet; connect one with ./soundlake connect{more}."
         return
     first = f"{found['captured']} of {found['connected']} captured"
     ended = f"; {found['ended']} ended here" if found["ended"] else ""
-    yield f"{first}{ended}."
+    yield f"{first}{ended}{more}."
     for one in found["waiting"]:
         yield f"{one['account']}: {one['what_to_do']}"
     for one in found["consents_ending"]:
@@ -178,7 +187,43 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
 def _described_damaged(one: Damaged, plays: dict[str, int]) -> dict[str, Any]:
     known = {"account": one.account, "state": DAMAGED, "what_to_do": one.error}
     names = ("name", "since", "last_capture_at", "consent_ends", "consent_days_left", "warning")
-    return known | dict.fromkeys(names) | {"plays": plays.get(one.account, 0)}
+    unknown = dict.fromkeys((*names, "time_zone"))
+    return known | unknown | {"plays": plays.get(one.account, 0)}
+
+
+#### ONE OF THEM ###################################################################################
+
+
+def known_zone(text: str) -> str:
+    """Return a time zone as tzdata spells it; raise Misuse where it is none."""
+    try:
+        return parse_zone(text)
+    except ZoneError as error:
+        raise Misuse(str(error)) from error
+
+
+def only(target: Target) -> str:
+    """Return the name of the only account; raise Misuse where there are none or several."""
+    found, broken = table(target).all()
+    names = sorted([*(one.account for one in found), *(one.account for one in broken)])
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise Misuse(f"Say which account is meant: {', '.join(names)}.")
+    raise Misuse("There is no account yet; connect one with ./soundlake connect.")
+
+
+def move(target: Target, name: str, zone: str) -> None:
+    """Write that an account's own time zone is `zone`. Raises Misuse, and Trouble for damage."""
+    kept = table(target)
+    try:
+        while (before := kept.get(name)) is not None:
+            if kept.replace(before, replace(before, time_zone=zone)):
+                return
+            # A capture changed it meanwhile; its zone is this one all the same.
+    except AccountError as error:
+        raise Trouble(str(error)) from error
+    raise Misuse(f"There is no account {name!r}; ./soundlake accounts lists those there are.")
 
 
 #### THE END #######################################################################################

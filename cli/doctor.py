@@ -85,11 +85,11 @@ def _consents(target: Target, now: datetime) -> list[Facts]:
     return [
         {
             "account": one.account,
-            "ends": format_time(consent_ends(one)),
+            "ends": format_time(end),
             "days_left": consent_days_left(one, now),
         }
         for one in accounts.listed(target)
-        if one.state not in WITHOUT_CONSENT
+        if one.state not in WITHOUT_CONSENT and (end := consent_ends(one)) is not None
     ]
 
 

@@ -1,5 +1,6 @@
 """Who asks a listener for consent: the browser, a person, or on this machine nobody."""
 
+import sys
 import webbrowser
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,24 @@ def asked_by(target: Target, *, no_browser: bool) -> connect.Open:
 def _browse(address: str) -> None:
     click.echo(f"Agree in the browser; if none opens, go to\n{address}")
     webbrowser.open(address)
+
+
+def chosen(target: Target) -> str | None:
+    """Return the imported account that a consent is for: asked, where there is one; else said.
+
+    None where it is for none of them, and the listener gets an account of their own.
+    """
+    names = [one.account for one in accounts.listed(target) if one.state is State.IMPORTED]
+    if len(names) == 1 and sys.stdin.isatty():
+        question = f"The account {names[0]} has an imported history and no consent; is it for that?"
+        return names[0] if click.confirm(question, default=True, err=True) else None
+    if names:
+        click.echo(
+            f"This is not for the imported history of {', '.join(names)}; ./soundlake connect "
+            "--account NAME is.",
+            err=True,
+        )
+    return None
 
 
 def connect_first(target: Target, world: Facts, folder: Path) -> None:

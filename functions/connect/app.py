@@ -1,7 +1,5 @@
 """Connect: a listener's consent becomes an account whose plays are captured."""
 
-import secrets as chance
-from string import ascii_lowercase, digits
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,6 +13,7 @@ from soundlake.accounts import (
     State,
     connected,
     connecting,
+    consenting,
     reconnecting,
 )
 from soundlake.observability import function
@@ -23,6 +22,7 @@ from soundlake.spotify.client import Spotify
 from soundlake.spotify.errors import NoPremiumError, NotRegisteredError
 from soundlake.spotify.models import Token, User
 from soundlake.store import secrets
+from soundlake.store.accounts import AccountsTable, new_name
 from soundlake.tokens import received
 
 TRIES = 3  # against whoever changes the account meanwhile
@@ -31,8 +31,9 @@ TRIES = 3  # against whoever changes the account meanwhile
 class Consent(BaseModel):
     """What the listener's browser brought back, and what was asked with it.
 
-    `state` is checked by whoever sent the listener to Spotify. `account` is the one to make where
-    this listener has none: that of data which was kept without it.
+    `state` is checked by whoever sent the listener to Spotify. `account` is the imported one that
+    they are to get, or the one to make where this listener has none: that of data which was kept
+    without it.
     """
 
     code: str = Field(min_length=1)
@@ -81,10 +82,21 @@ def _connect(spotify: Spotify, token: Token, user: User, given: Consent, by: str
         raise AccountError("Spotify gave no refresh token; agree again with ./soundlake connect.")
     table, prefix = access.accounts_table(), settings().parameter_prefix
     name, at = user.display_name or user.id, spotify.known_time()
-    ident = given.account or _new()
+    ident = given.account or new_name()
     for _ in range(TRIES):
         before = table.of_listener(user.id)
-        if before is None:
+        imported = _imported(table, given.account)
+        if imported is not None:
+            theirs = before.account if before else table.claimed_by(user.id)
+            if theirs not in {None, imported.account}:
+                raise AccountError(
+                    f"This listener has the account {theirs} already: import the history once "
+                    f"more with --account {theirs}, and leave nothing of {given.account} with "
+                    f"./soundlake disconnect {given.account} --delete-data."
+                )
+            opened = consenting(imported, user.id, name, at)
+            ready = table.give(imported, opened)
+        elif before is None:
             # Data that was kept under another name stays apart: a claim was the listener's first.
             ident = table.claimed_by(user.id) or ident
             opened = connecting(ident, user.id, name, at)
@@ -109,6 +121,7 @@ def _connect(spotify: Spotify, token: Token, user: User, given: Consent, by: str
     )
 
 
-def _new() -> str:
-    rest = (chance.choice(ascii_lowercase + digits) for _ in range(11))
-    return chance.choice(ascii_lowercase) + "".join(rest)
+def _imported(table: AccountsTable, account: str | None) -> Account | None:
+    """The account that is to be given to a listener, where it was made by an import alone."""
+    found = table.get(account) if account else None
+    return found if found is not None and found.state is State.IMPORTED else None

@@ -4,19 +4,22 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
+from soundlake.deriving import importing
 from soundlake.deriving.coverage import captures_from, publish_coverage
+from soundlake.deriving.plays import plays_of
+from soundlake.importing.ledger import OUTCOMES
 from soundlake.observability import function, logger
 from soundlake.plays import (
     UNREADABLE,
     CapturedPage,
     capture_row,
-    derive_plays,
     failed_capture_row,
     merge,
     read_page,
 )
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.captures import CaptureKey, prefix
+from soundlake.store.kept import Kept
 from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError, NotJsonError
 from soundlake.times import month_of, parse_time, shift_month
@@ -33,7 +36,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     capture is finished by the next. The rows of `captures` are written last. `status` is
     `captured`, `empty`, `waiting` where the account waits for its user, or `failed`, both with
     `error`. An attempt without a page is recorded too, and one whose page cannot be read.
+
+    Of an import it does one step: `{import, group: reads}` divides the months of what Read told,
+    to `{groups, read}`; `{import, merge: group}` makes observations, `{import, play: group}` plays
+    and ledger, `{import, conclude: {...}}` its own row; `withdrawn` beside them takes the import
+    back. `status` is `grouped`, `merged`, `played`, `concluded` or `failed`, with `error`.
     """
+    if "import" in event:
+        return _import(event)
     capture = event["capture"]
     account, at = capture["account"], parse_time(capture["captured_at"])
     lake = Lake(access.bucket())
@@ -72,6 +82,32 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
         "problems": access.small(own["error"]) if own["error"] else None,
     }
+
+
+def _import(event: dict[str, Any]) -> dict[str, Any]:
+    """One step of an import."""
+    given = event["import"]
+    import_ = importing.Import.told(given, withdrawn=event.get("withdrawn", False))
+    if "group" in event:
+        return {"status": "grouped", **importing.grouped(import_, event["group"])}
+    lake, kept = Lake(access.bucket()), Kept(access.bucket(), import_.raw_prefix)
+    try:
+        if "merge" in event:
+            changed = importing.merge_months(lake, kept, import_, event["merge"])
+            return {"status": "merged", "counts": {"objects": changed}}
+        if "play" in event:
+            zone = access.zone_of(import_.account)
+            found = importing.play_months(lake, kept, import_, event["play"], zone)
+            return {"status": "played", **found}
+        if import_.withdrawn:
+            at = parse_time(event["conclude"]["at"])
+            row = importing.take_back(lake, import_, at)
+        else:
+            row = importing.conclude(lake, kept, import_, given, event["conclude"])
+    except (*access.FORESEEN, SchemaError, importing.LedgerError) as error:
+        return access.failure(error)
+    told = {name: row[name] for name in ("files", "rows", *OUTCOMES)} if row else {}
+    return {"status": "concluded", "ledger": told, "counts": {"imports": 1}}
 
 
 def _result(capture: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
@@ -158,9 +194,12 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     for each in months:
         own = [row for row in seen if month_of(row["time"]) == each]
         lake.replace("observations", each, account, lambda known, own=own: merge(known, own))
+    zone = access.zone_of(account) if months else None
     around = sorted({shift_month(each, by) for each in months for by in (-1, 0, 1)})
     for each in around:
-        lake.replace("plays", each, account, lambda _, each=each: _plays(lake, account, each))
+        lake.replace_table(
+            "plays", each, account, lambda _, each=each: plays_of(lake, account, each, zone)
+        )
     # A page of old plays alone is late beside what the run's own months have shown, and a row
     # that cannot be read may be of a play that is known.
     unread = {month_of(newest) for page in pages for _, newest in page.unread}
@@ -170,21 +209,6 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
         for row in lake.owned("observations", each, account)
     ]
     return [capture_row(page, account, every) for page in pages]
-
-
-def _around(lake: Lake, account: str, month: str) -> list[Row]:
-    """The observations of a month, the month before and the month after."""
-    months = [shift_month(month, by) for by in (-1, 0, 1)]
-    return [row for each in months for row in lake.owned("observations", each, account)]
-
-
-def _plays(lake: Lake, account: str, month: str) -> list[Row]:
-    """A month's plays, from observations read after the plays they replace.
-
-    In this order the last writer of plays has seen every observation written before it.
-    """
-    plays = derive_plays(_around(lake, account, month))
-    return [row for row in plays if month_of(row["played_at"]) == month]
 
 
 def _record(lake: Lake, account: str, rows: list[Row], month: str) -> None:

@@ -40,6 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         result |= access.failure(error)
     # Spotify's own genres came first, and a machine that waits for Spotify comes back soon.
     if result.get("retry_after", LONG_WAIT_S + 1) > LONG_WAIT_S:
+        run.clients.settle()  # others take minutes, in which captures and charts want to know
         run.ask_genres()
     asked = dict(run.asked)
     counted = run.clients.counted(event["requests"])

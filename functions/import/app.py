@@ -1,19 +1,35 @@
-"""Import: one upload, recognised by its content and kept; and in the end it is taken away."""
+"""Import: one upload, recognised by its content, and taken away in the end.
+
+A chart is kept here; of a history is told what there is to read.
+"""
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from soundlake import access
 from soundlake.chart_files import (
     ChartFileError,
     check,
+    is_chart_file,
+    is_named_as_chart,
     name_of,
     read_chart_file,
 )
 from soundlake.countries import COUNTRIES
+from soundlake.importing import groups
+from soundlake.importing.beginning import (
+    Asked,
+    begin,
+    conclude,
+    fetched,
+    owner,
+    withdraw,
+)
+from soundlake.importing.errors import HistoryError
+from soundlake.importing.packages import HEAD, recognise
 from soundlake.observability import function
-from soundlake.store.uploads import TooLargeError, Upload, Uploads
+from soundlake.store.uploads import TooLargeError, UploadGoneError, UploadHead, Uploads
 from soundlake.texts import shortened
 from soundlake.times import parse_time
 
@@ -33,59 +49,139 @@ class _Detail(BaseModel):
     object: _Object
 
 
+class _Undo(BaseModel):
+    import_id: str = Field(min_length=1)
+    account: str | None = None
+
+
 class ImportInput(BaseModel):
-    """The import machine's input: S3's event, and what a person says of the file."""
+    """The import machine's input: S3's event and what a person says of the file, or `undo`."""
 
     model_config = ConfigDict(extra="ignore")  # S3's event has much more
 
-    detail: _Detail
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_listener(cls, given: Any) -> Any:
+        """An event's `account` is AWS's, and says nothing of whose history it is."""
+        if isinstance(given, dict) and "detail-type" in given:
+            return {"detail": given.get("detail")}
+        return given
+
+    detail: _Detail | None = None
     chart: str | None = None
     date: str | None = None
+    account: str | None = None
+    since: str | None = None
+    until: str | None = None
+    undo: _Undo | None = None
 
 
 @function("Import")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{input, start_time}` to `{status: kept, bucket, key, etag, name, chart, date, file, ...}`.
+    """`{input, start_time}` to `{status, ...}`, for the machine to branch on.
 
-    `file` is its name in the raw zone, `file_key` where that has it, and `neighbour_keys` the files
-    of the chart's nearest days. `{status: refused, error}` where it is nothing that can be
-    imported, `{status: gone}` where there is no such upload (any more), `{status: failed, error}`
-    where the raw zone has it damaged, or the input is none.
+    A chart: `{status: kept, bucket, key, etag, name, chart, date, file, ...}`; `file` is its name
+    in the raw zone, `file_key` where that has it, and `neighbour_keys` the files of the chart's
+    nearest days. A history: `{status: history, upload, import, parts}`, the parts being lists of
+    files to read; or `{status: known, import}` where the very file was imported. An import that is
+    to be taken back: `{status: withdrawn, import, groups}`. `{status: refused, error}` where it is
+    nothing that can be imported, `{status: gone}` where there is no such upload (any more),
+    `{status: failed, error}` where the raw zone has it damaged, or the input is none.
 
-    `{forget: {bucket, key, etag}}` deletes the upload, to `{status: forgotten}`; one that another
-    file has replaced stays, to `{status: replaced}`: it has a run of its own.
+    `{forget: {bucket, key, etag}, concluded}` deletes the upload, to `{status: forgotten}`; one
+    that another file has replaced stays, to `{status: replaced}`: it has a run of its own.
+    `concluded` is the place in the raw zone of an import that is over; `{status: withdrawn, error}`
+    where it was taken back before it was.
     """
     if "forget" in event:
-        upload = event["forget"]
-        deleted = Uploads(upload["bucket"]).delete(upload["key"], upload["etag"])
-        return {"status": "forgotten" if deleted else "replaced"}
+        return _forget(event["forget"], event.get("concluded"))
     try:
         given = ImportInput.model_validate(event["input"])
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "input"
         return {"status": "failed", "error": f"The input's {field!r} is wrong ({first['msg']})."}
-    bucket, key = given.detail.bucket.name, given.detail.object.key
+    if given.undo is not None:
+        return _undo(given.undo, event["start_time"])
+    if given.detail is None:
+        error = "The input has neither an upload ('detail') nor an import to 'undo'."
+        return {"status": "failed", "error": error}
+    return _upload(given, given.detail, event["start_time"])
+
+
+def _forget(upload: dict[str, Any], concluded: str | None) -> dict[str, Any]:
+    stands = conclude(access.imports(), concluded) if concluded else True
+    deleted = Uploads(upload["bucket"]).delete(upload["key"], upload["etag"])
+    if concluded and not stands:
+        ident = concluded.split("/")[3]
+        error = (
+            "It was taken back while it was imported, and some of its rows may be there: take it "
+            f"back once more, ./soundlake import --undo {ident}."
+        )
+        return {"status": "withdrawn", "error": error}
+    return {"status": "forgotten" if deleted else "replaced"}
+
+
+def _upload(given: ImportInput, detail: _Detail, start_time: str) -> dict[str, Any]:
+    bucket, key = detail.bucket.name, detail.object.key
     about = {"bucket": bucket, "key": key, "name": key.rpartition("/")[2]}
     uploads = Uploads(bucket)
-    try:
-        upload = uploads.get(key)
-    except TooLargeError as error:
-        return about | {"etag": error.etag} | _refused(error)
-    if upload is None:
+    head = uploads.head(key)
+    if head is None:
         return about | {"status": "gone"}
-    about["etag"] = upload.etag
-    return about | _import(given, about["name"], upload, event["start_time"])
-
-
-def _import(given: ImportInput, name: str, upload: Upload, start_time: str) -> dict[str, Any]:
+    about["etag"] = head.etag
     try:
-        kept = _keep_chart(given, name, upload, start_time)
-    except ChartFileError as error:
-        return _refused(error)
+        return about | _import(given, bucket, head, start_time)
+    except UploadGoneError:
+        return about | {"status": "gone"}
     except access.FORESEEN as error:
-        return access.failure(error)
-    return {"status": "kept", **kept, "counts": {"kept": 1}}
+        return about | access.failure(error)
+
+
+def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) -> dict[str, Any]:
+    name = head.key.rpartition("/")[2]
+    try:
+        with fetched(Uploads(bucket), head) as (file, sha256):
+            if _is_chart(given, name, file.read(HEAD)):
+                file.seek(0)
+                kept = _keep_chart(given, name, head, file.read(), start_time)
+                return {"status": "kept", **kept, "counts": {"kept": 1}}
+            file.seek(0)
+            package = recognise(file, name)
+        asked = Asked.read(given.account, given.since, given.until)
+        now = parse_time(start_time)
+        told = begin(
+            access.imports(),
+            package,
+            account=owner(access.accounts_table(), asked, head.key, sha256, now),
+            asked=asked,
+            about={"sha256": sha256, "bytes": head.size, "name": name},
+            start_time=start_time,
+        )
+    except (ChartFileError, HistoryError, TooLargeError) as error:
+        return _refused(error)
+    upload = {"bucket": bucket, "key": head.key, "etag": head.etag, "size": head.size}
+    return told | {"upload": upload, "counts": {told["status"]: 1}}
+
+
+def _is_chart(given: ImportInput, name: str, head: bytes) -> bool:
+    """Whether a file is a chart, or at least said to be one: then it is told what is wrong."""
+    said = given.chart is not None or given.date is not None
+    return said or is_named_as_chart(name) or is_chart_file(head)
+
+
+def _undo(undo: _Undo, start_time: str) -> dict[str, Any]:
+    about = {"name": undo.import_id}
+    try:
+        told = withdraw(access.imports(), undo.account, undo.import_id, start_time)
+    except HistoryError as error:
+        return about | _refused(error) | {"status": "failed"}
+    except access.FORESEEN as error:
+        return about | access.failure(error)
+    keys = access.bucket().keys("lake/observations/")
+    own = f"/{told['account']}.parquet"
+    months = sorted({key.split("/")[2].removeprefix("month=") for key in keys if key.endswith(own)})
+    return about | {"status": "withdrawn", "import": told, "groups": groups.every(months)}
 
 
 def _refused(error: Exception) -> dict[str, Any]:
@@ -93,16 +189,18 @@ def _refused(error: Exception) -> dict[str, Any]:
     return {"status": "refused", "error": sentence, "counts": {"refused": 1}}
 
 
-def _keep_chart(given: ImportInput, name: str, upload: Upload, start_time: str) -> dict[str, Any]:
+def _keep_chart(
+    given: ImportInput, name: str, head: UploadHead, body: bytes, start_time: str
+) -> dict[str, Any]:
     """Read an upload as a chart file and keep it: what the steps after it need to know.
 
     Nothing is kept that could not be read: it may be anything, also something personal.
     """
-    file = read_chart_file(upload.body)
+    file = read_chart_file(body)
     of = name_of(name, given.chart, given.date)
     check(file, of, parse_time(start_time).date())
     files = access.chart_files()
-    key = files.keep(of.chart, of.chart_date, upload.body, at=upload.at, name=name)
+    key = files.keep(of.chart, of.chart_date, body, at=head.at, name=name)
     country = COUNTRIES.get(of.country)
     return {
         "chart": {

@@ -5,10 +5,11 @@ from math import ceil
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from soundlake import access
-from soundlake.accounts import Account, due, least_consent_days_left, waits_for_user
-from soundlake.observability import function
+from soundlake.accounts import Account, State, due, least_consent_days_left, waits_for_user
+from soundlake.observability import function, logger
 from soundlake.quota import planned
 from soundlake.rounds import round_of
 from soundlake.settings import settings
@@ -35,12 +36,14 @@ class CaptureInput(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{input, start_time, now, round}` to `{status: selected, accounts, captured_at, next_at}`.
 
-    `accounts` are names of accounts; `waiting` those that wait for their user, with what to do;
+    `accounts` are names of accounts; `waiting` those that wait for their user, with what to do,
+    and not those that an import made, of which nobody expects a capture;
     `damaged` those whose items cannot be read, with why, which keeps no other from its capture.
     `next_at` is when the next round is due, in `next_in` seconds, both null where this was the
     last. Otherwise `{status: invalid, error}`.
 
-    What the schedule's captures will need a day is noted in the budget, which leaves it to them.
+    What the schedule's captures will need a day is noted in the budget, which leaves it to them;
+    nobody's capture fails for that.
     """
     try:
         given = CaptureInput.model_validate(event["input"])
@@ -56,12 +59,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"status": "invalid", "error": str(error)}
     chosen = [one.account for one in due(known, now)]
     if interval is not None:
-        need = sum(planned(len(chosen), interval))
-        BudgetTable(settings().budget_table).plan(settings().quota_owner, need, now)
+        _note(sum(planned(len(chosen), interval)), now)
     waiting = [
         {"account": one.account, "state": one.state, "error": one.what_to_do}
         for one in known
-        if one.account not in chosen
+        if one.account not in chosen and one.state is not State.IMPORTED
     ]
     return {
         "status": "selected",
@@ -80,6 +82,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             **_alarming(known, len(damaged), now),
         },
     }
+
+
+def _note(need: int, now: datetime) -> None:
+    """Note what captures will need a day; the next round notes it where that does not go now."""
+    try:
+        BudgetTable(settings().budget_table).plan(settings().quota_owner, need, now)
+    except (BotoCoreError, ClientError) as error:
+        logger.warning(f"What captures will need was not noted: {error}")
 
 
 def _alarming(known: list[Account], damaged: int, now: datetime) -> dict[str, int]:

@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -27,6 +27,7 @@ from cli.world import Facts
 from local.spotify.made_up import made_up_world
 from local.spotify.server import running
 from local.spotify.settings import CLIENT_ID, CLIENT_SECRET, Settings
+from tests.cli.conftest import free_port
 from tests.interruptions import When, interrupted
 
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
@@ -389,6 +390,7 @@ def test_accounts_are_listed_with_what_to_do(
         "consent_ends": "2027-05-21T09:18:00.000Z",
         "consent_days_left": 1,
         "warning": found[0]["warning"],
+        "time_zone": None,
     }
     assert found[1]["plays"] == 0
 
@@ -400,6 +402,191 @@ def test_without_accounts_the_next_step_is_said(run: Any, target: Target) -> Non
     assert "connect one with ./soundlake connect" in run("accounts").output
     assert json.loads(run("accounts", "--json").output) == []
 
+
+#### MADE BY AN IMPORT #############################################################################
+
+
+def test_an_imported_account_is_listed_without_a_consent(run: Any, target: Target) -> None:
+    name = accounts.table(target).new_imported(NOW).account
+
+    text = run("accounts").output
+    found = {one["account"]: one for one in json.loads(run("accounts", "--json").output)}
+    one = found[name]
+
+    assert f"{name}: Its history was imported; ./soundlake connect captures what it hears" in text
+    assert "none" in next(line for line in text.splitlines() if line.strip().startswith(f"{name} "))
+    assert {key: one[key] for key in ("name", "state", "consent_ends", "consent_days_left")} == {
+        "name": None,
+        "state": "imported",
+        "consent_ends": None,
+        "consent_days_left": None,
+    }
+    assert one["warning"] is None
+
+
+def test_the_status_counts_what_was_imported_apart(target: Target) -> None:
+    accounts.table(target).new_imported(NOW)
+
+    found = accounts.summary(target, NOW)
+
+    assert (found["connected"], found["imported"], found["waiting"]) == (2, 1, [])
+    assert list(accounts.lines(found)) == ["2 of 2 captured; 1 imported, without a consent."]
+    for name in (MINE, OTHER):
+        accounts.table(target).delete(name)
+    assert list(accounts.lines(accounts.summary(target, NOW))) == [
+        "None is connected yet; connect one with ./soundlake connect; 1 imported, without a "
+        "consent."
+    ]
+
+
+def test_a_consent_can_be_for_an_imported_account(
+    run: Any, target: Target, function: FakeConnect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "asked_by", lambda *_, **__: agree)
+    name = accounts.table(target).new_imported(NOW).account
+    function.answer = {"status": "connected", "account": name, "name": "Aiko"}
+
+    result = run("connect", "--account", name, "--port", str(free_port()))
+
+    assert result.exit_code == 0, result.output
+    assert f"Connected Aiko as account {name}." in result.output
+    assert function.events[0]["account"] == name
+
+
+@pytest.mark.parametrize("is_theirs", [True, False])
+def test_whom_a_consent_is_for_is_asked_where_one_account_has_none(
+    is_theirs: bool, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = accounts.table(target).new_imported(NOW).account
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr(
+        listeners.click, "confirm", lambda text, **_: asked.append(text) or is_theirs
+    )
+
+    assert listeners.chosen(target) == (name if is_theirs else None)
+    assert asked == [f"The account {name} has an imported history and no consent; is it for that?"]
+
+
+class Terminal(StringIO):
+    """An input at which a person sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("many", [1, 2])
+def test_whom_a_consent_is_not_for_is_said_where_nobody_can_be_asked(
+    many: int, target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = sorted(accounts.table(target).new_imported(NOW).account for _ in range(many))
+    monkeypatch.setattr("sys.stdin", StringIO() if many == 1 else Terminal())
+
+    assert listeners.chosen(target) is None
+    assert capsys.readouterr().err.strip() == (
+        f"This is not for the imported history of {', '.join(names)}; "
+        "./soundlake connect --account NAME is."
+    )
+
+
+def test_without_an_imported_account_nothing_is_said(
+    target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert listeners.chosen(target) is None
+    assert capsys.readouterr().err == ""
+
+
+def test_an_imported_account_can_be_deleted_and_is_not_ended(run: Any, target: Target) -> None:
+    name = accounts.table(target).new_imported(NOW).account
+
+    assert run("disconnect", name).exit_code == 0
+    kept = accounts.table(target).get(name)
+    assert kept is not None
+    assert kept.state is State.IMPORTED
+    assert run("disconnect", name, "--delete-data", "--yes").exit_code == 0
+    assert accounts.left(target, name).nothing
+
+
+#### THE TIME ZONE #################################################################################
+
+
+def test_where_a_listener_lives_is_set_and_shown(run: Any, target: Target) -> None:
+    result = run("accounts", "--time-zone", "europe/oslo", MINE)
+
+    assert result.exit_code == 0, result.output
+    assert f"The time zone of {MINE} is Europe/Oslo" in result.output
+    zones = {one.account: one.time_zone for one in accounts.listed(target)}
+    assert zones == {MINE: "Europe/Oslo", OTHER: None}
+    assert accounts.summary(target, NOW)["time_zones"] == zones
+    assert "Europe/Oslo" in run("accounts").output
+    assert json.loads(run("accounts", "--json").output)[0]["time_zone"] == "Europe/Oslo"
+
+
+def test_the_only_account_need_not_be_named(run: Any, target: Target) -> None:
+    several = run("accounts", "--time-zone", "Europe/Oslo")
+    assert several.exit_code == 2
+    assert f"Say which account is meant: {MINE}, {OTHER}." in several.output
+    accounts.table(target).delete(OTHER)
+
+    assert run("accounts", "--time-zone", "Europe/Oslo").exit_code == 0
+    assert [one.time_zone for one in accounts.listed(target)] == ["Europe/Oslo"]
+    accounts.table(target).delete(MINE)
+    assert "There is no account yet" in run("accounts", "--time-zone", "Europe/Oslo").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("accounts", "--time-zone", "Europe/Olso", MINE), "did you mean Europe/Oslo?"),
+        (("connect", "--time-zone", "UTC"), "is not the time zone of a place"),
+        (("accounts", MINE), "An account is named to set its --time-zone"),
+        (("accounts", "--time-zone", "Europe/Oslo", "nobody"), "There is no account 'nobody'"),
+    ],
+)
+def test_what_is_no_zone_and_no_account_is_refused(
+    arguments: tuple[str, ...], says: str, run: Any
+) -> None:
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert says in " ".join(result.output.split())
+
+
+def test_a_damaged_account_has_no_place(run: Any, target: Target) -> None:
+    damage(target)
+
+    result = run("accounts", "--time-zone", "Europe/Oslo", BROKEN)
+
+    assert result.exit_code == 1
+    assert SENTENCE in result.output
+
+
+def test_a_capture_at_the_same_time_does_not_undo_the_zone(target: Target) -> None:
+    table = accounts.table(target)
+    stale = table.get(MINE)
+    assert stale is not None
+    noted = replace(stale, rejected_at=NOW, rejected_by="run-1")
+
+    with interrupted(1, "after", lambda: table.replace(stale, noted)) as read:
+        accounts.move(target, MINE, "Europe/Oslo")
+
+    assert read.happened == "GetItem"
+    assert table.get(MINE) == replace(noted, time_zone="Europe/Oslo")
+
+
+def test_a_consent_may_say_where_the_listener_lives(
+    run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "asked_by", lambda *_, **__: agree)
+
+    result = run("connect", "--time-zone", "Europe/Oslo", "--port", str(free_port()))
+
+    assert result.exit_code == 0, result.output
+    (mine, _) = accounts.listed(target)
+    assert mine.time_zone == "Europe/Oslo"
+
+
+#### DAMAGE ########################################################################################
 
 BROKEN = "c12345678901"
 SENTENCE = (

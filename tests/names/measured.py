@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from soundlake.matching import LAKE, SEARCH, Candidate, Name, Spelling, match
+from soundlake.track_matching import LAKE, SEARCH, Candidate, Name, Spelling, match
 from soundlake.names import name_key, words
 
 from tests.names.distorted import OTHERS, SOURCES, Distortion, Said, Track, ending_in

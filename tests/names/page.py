@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from soundlake.matching import LAKE, SEARCH
+from soundlake.track_matching import LAKE, SEARCH
 
 from tests.names.distorted import Track
 from tests.names.measured import (

@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 from soundlake import plays as product
 from soundlake.deriving import coverage
 from soundlake.plays import CapturedPage, failed_capture_row
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import PlayedItem
 from soundlake.store.captures import CaptureKey
+from soundlake.store.lake import encode_rows, month_of_key
+from soundlake.store.schemas import SCHEMAS
 from soundlake.times import month_of, naive_ms, shift_month
 
+from tests.listened import plays_of
 from tests.simulation.checks import Lived
 from tests.simulation.model import DAY, Life, Run, moment
 from tests.simulation.oddities import as_shown, garbled, odd_uri, readable
@@ -45,6 +49,11 @@ class MemoryLake:
     def owned(self, table: str, month: str, name: str) -> list[Row]:
         """A copy of the rows, as reading gives it."""
         return list(self.tables.get(table, {}).get(month, ()))
+
+    def read(self, table: str, keys: Iterable[str]) -> pa.Table:
+        """The rows of a table's objects."""
+        rows = [row for key in keys for row in self.tables[table][month_of_key(key)]]
+        return encode_rows(rows, SCHEMAS[table], table)
 
     def replace(
         self, table: str, month: str, name: str, change: Callable[[list[Row]], Iterable[Row]]
@@ -168,9 +177,7 @@ class Account:
             {shift_month(month, by) for month in self._changed for by in (-1, 0, 1)}
         ):
             around = [row for by in (-1, 0, 1) for row in self._of_month(shift_month(each, by))]
-            own = [
-                row for row in product.derive_plays(around) if month_of(row["played_at"]) == each
-            ]
+            own = [row for row in plays_of(around) if month_of(row["played_at"]) == each]
             self.lake.replace("plays", each, ACCOUNT, lambda _, own=own: own)
         if self._tried:
             start, captures = coverage.captures_from(

@@ -17,8 +17,16 @@ POWERTOOLS = "arn:aws:lambda:eu-north-1:017000801446:layer:AWSLambdaPowertoolsPy
 PANDAS = "arn:aws:lambda:eu-north-1:336392948345:layer:AWSSDKPandas-Python313"
 # A chart's owner takes rows out as it puts them in, and a name may stand once in a machine.
 # So who keeps an upload also deletes it.
-ANOTHER_WORD = {"WithdrawCharts.Withdraw": "Withdraw", "Forget": "Forget"}
-WITH_PANDAS = {"Derive", "Plan", "Load", "Enrich", "Verify", "Publish"}
+# Derive alone writes the tables of plays: of an import it takes several steps.
+ANOTHER_WORD = {
+    "WithdrawCharts.Withdraw": "Withdraw",
+    "Forget": "Forget",
+    "Group": "Group",
+    "MergeMonths.Merge": "Merge",
+    "PlayMonths.Play": "Play",
+    "Conclude": "Conclude",
+}
+WITH_PANDAS = {"Derive", "Read", "Plan", "Load", "Enrich", "Verify", "Publish"}
 
 
 def _app(verb: str) -> Path:

@@ -23,13 +23,17 @@ FILES: dict[str, dict[str, str]] = {
     "Select": {},
     "Derive": {
         "raw/recently-played/*": "r",
+        "raw/imports/*.parquet": "r",
         "lake/observations/*": "rw",
         "lake/plays/*": "rw",
         "lake/captures/*": "rw",
         "lake/gaps/*": "rw",
         "lake/account_days/*": "rw",
+        "lake/imports/*": "rw",
+        "lake/import_rows/*": "rw",
     },
-    "Import": {"raw/charts/files/*": "rw"},
+    "Import": {"raw/charts/files/*": "rw", "raw/imports/*.json": "rw"},
+    "Read": {"raw/imports/*.parquet": "rw"},
     "Plan": {"config/charts.csv": "r", "lake/chart_days/*": "r"},
     "Probe": {"config/charts.csv": "r"},
     "Extract": {"raw/charts/spotify/*": "rw", "raw/charts/kworb/*": "rw", "raw/robots/*": "rw"},
@@ -109,6 +113,8 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
     "Select": USE_BUDGET | {("dynamodb:Scan", ACCOUNTS)},
+    "Derive": {("dynamodb:GetItem", ACCOUNTS)},
+    "Import": {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan")},
     "Plan": READ_ABILITIES,
     "Probe": USE_BUDGET | READ_ABILITIES,
     "Extract": USE_BUDGET | READ_ABILITIES,
@@ -120,7 +126,8 @@ OF_UPLOADS = {
         ("s3:ListBucket", UPLOADS),
         ("s3:GetObject", f"{UPLOADS}/*"),
         ("s3:DeleteObject", f"{UPLOADS}/*"),
-    }
+    },
+    "Read": {("s3:GetObject", f"{UPLOADS}/*")},
 }
 WITHOUT_THE_BUCKET = {"Select", "Connect"}
 ACTIONS = {"r": ("s3:GetObject",), "w": ("s3:PutObject",), "rw": ("s3:GetObject", "s3:PutObject")}

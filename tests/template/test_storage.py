@@ -144,7 +144,7 @@ def test_only_the_budget_forgets() -> None:
 #### PREFIXES ######################################################################################
 
 # A place in the bucket ends with a slash (as a folder), with /* (as a resource), or is one object.
-_ENDS = re.compile(r".*(/|/\*|/[a-z-]+\.csv|/[a-z${A-Z}.]+\.parquet)")
+_ENDS = re.compile(r".*(/|/\*|/[a-z-]+\.csv|/[a-z${A-Z}.]+\.parquet|/imports/\*\.(json|parquet))")
 _PLACES = ("s3://${DataBucket}/", "${DataBucket.Arn}/")
 
 

@@ -19,10 +19,12 @@ from soundlake.accounts import (
     consent_days_left,
     consent_ends,
     consent_warning,
+    consenting,
     disconnected,
     due,
     from_item,
     hopeful,
+    imported,
     least_consent_days_left,
     read_items,
     reconnecting,
@@ -83,7 +85,7 @@ def test_what_was_mended_is_tried_again_at_once(state: State) -> None:
     assert bool(due([again], NOW)) == (state in RETRIED or state is State.ACTIVE)
 
 
-@pytest.mark.parametrize("state", [State.NEEDS_CONSENT, State.DISCONNECTED])
+@pytest.mark.parametrize("state", [State.NEEDS_CONSENT, State.DISCONNECTED, State.IMPORTED])
 def test_what_only_the_user_can_mend_is_never_due(state: State) -> None:
     assert due([in_state(state), in_state(state, NOW - HOUR)], NOW + timedelta(days=999)) == []
 
@@ -208,6 +210,43 @@ def test_disconnecting_ends_what_was_waited_for() -> None:
     assert disconnected(ended, NOW + 2 * HOUR) == ended
 
 
+#### WITHOUT A CONSENT #############################################################################
+
+
+def test_an_imported_account_knows_no_listener_and_has_no_consent() -> None:
+    mine = imported("a12345678901", NOW)
+
+    assert mine == Account("a12345678901", None, None, State.IMPORTED, NOW, None)
+    assert consent_ends(mine) is None
+    assert consent_days_left(mine, NOW) == 0
+    assert consent_warning(mine, NOW) is None
+    assert least_consent_days_left([mine], NOW) is None
+    assert disconnected(mine, NOW + HOUR) == mine
+
+
+def test_a_consent_makes_an_imported_account_its_listeners() -> None:
+    mine = replace(imported("a12345678901", NOW - HOUR), time_zone="Europe/Oslo")
+
+    during = consenting(mine, "solveig", "Solveig", NOW)
+
+    assert during == replace(
+        connecting("a12345678901", "solveig", "Solveig", NOW), time_zone="Europe/Oslo"
+    )
+    after = connected("a12345678901", "solveig", "Solveig", NOW, during)
+    assert after == replace(MINE, time_zone="Europe/Oslo")
+
+
+def test_the_item_of_an_imported_account_comes_back() -> None:
+    mine = imported("a12345678901", NOW)
+
+    assert to_item(mine) == {
+        "account": "a12345678901",
+        "state": "imported",
+        "since": "2026-11-21T09:18:00.000Z",
+    }
+    assert from_item(to_item(mine)) == mine
+
+
 #### CONSENT #######################################################################################
 
 
@@ -281,8 +320,8 @@ def test_the_first_consent_to_end_has_the_least_days_left() -> None:
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_every_state_but_two_waits_for_its_user(state: State) -> None:
-    waits = state not in {State.ACTIVE, State.DISCONNECTED}
+def test_every_state_but_three_waits_for_its_user(state: State) -> None:
+    waits = state not in {State.ACTIVE, State.DISCONNECTED, State.IMPORTED}
 
     assert waits_for_user(in_state(state)) == waits
     assert waits_for_user(in_state(state, NOW)) == waits
@@ -309,6 +348,7 @@ def test_what_ends_an_account_ends_what_it_waited_for() -> None:
 
 def test_an_item_is_texts_and_comes_back() -> None:
     noted = answered(captured(), Answer.INVALID_GRANT, NOW + HOUR, "run-2")
+    noted = replace(noted, time_zone="Europe/Oslo")
 
     item = to_item(noted)
 
@@ -322,6 +362,7 @@ def test_an_item_is_texts_and_comes_back() -> None:
         "rejected_at": "2026-11-21T10:18:00.000Z",
         "rejected_by": "run-2",
         "last_capture_at": "2026-11-21T09:18:00.000Z",
+        "time_zone": "Europe/Oslo",
     }
     assert from_item(item | {"lease_by": "run-9"}) == noted
     assert from_item(item).since.tzinfo is UTC
@@ -333,6 +374,8 @@ def test_an_item_is_texts_and_comes_back() -> None:
         ("since", "yesterday", "its 'since' is wrong: 'yesterday' is not a time"),
         ("retry_at", "", "its 'retry_at' is wrong: '' is not a time"),
         ("state", "asleep", "its 'state' is wrong: 'asleep' is not a valid State"),
+        ("time_zone", "Olso", "its 'time_zone' is wrong: 'Olso' is not the time zone of a place"),
+        ("name", None, "it has no text 'name'"),
         ("spotify_id", None, "it has no text 'spotify_id'"),
         ("consented_at", None, "it has no text 'consented_at'"),
     ],

@@ -1,5 +1,6 @@
 """The table of accounts: written on what was read, and a lease that one caller has."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -7,13 +8,24 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from soundlake import access
-from soundlake.accounts import Account, AccountError, Answer, State, answered, connected
+from soundlake.accounts import (
+    Account,
+    AccountError,
+    Answer,
+    State,
+    answered,
+    connected,
+    consenting,
+    imported,
+)
+from soundlake.store import accounts as store
 from soundlake.store.accounts import LEASE, AccountsTable
 from soundlake.store.items import unmet
 
 from tests.unit.helpers import ACCOUNT, ACCOUNTS_TABLE, CONSENTED_AT, NOW
 
 SECOND = timedelta(seconds=1)
+NAME = re.compile(r"[a-z][a-z0-9]{11}")
 
 
 @pytest.fixture
@@ -230,6 +242,79 @@ def test_another_error_is_not_taken_for_somebody_elses_change(
 
     with pytest.raises(ClientError):
         table.replace(mine, replace(mine, name="Other"))
+
+
+def test_a_time_zone_and_a_capture_at_once_both_count(table: AccountsTable, mine: Account) -> None:
+    noted = answered(mine, Answer.INVALID_GRANT, NOW, "run-1")
+
+    assert table.replace(mine, replace(mine, time_zone="Europe/Oslo"))
+    assert table.replace(mine, noted)
+    assert table.replace(mine, replace(mine, time_zone="Asia/Tokyo")) is False
+    assert table.replace(noted, replace(noted, time_zone="Asia/Tokyo"))
+    assert table.get(ACCOUNT) == replace(noted, time_zone="Asia/Tokyo")
+
+
+#### MADE BY AN IMPORT #############################################################################
+
+
+def test_an_import_makes_an_account_of_a_random_name(table: AccountsTable, mine: Account) -> None:
+    first, second = table.new_imported(NOW), table.new_imported(NOW)
+
+    assert first == imported(first.account, NOW)
+    assert NAME.fullmatch(first.account)
+    assert first.account != second.account
+    assert table.get(first.account) == first
+    assert len(table.all()[0]) == 3
+
+
+def test_an_import_takes_no_name_that_there_is(
+    table: AccountsTable, mine: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter([ACCOUNT, "a12345678901"])
+    monkeypatch.setattr(store, "new_name", lambda: next(names))
+
+    assert table.new_imported(NOW).account == "a12345678901"
+    assert table.get(ACCOUNT) == mine
+
+
+def test_an_imported_account_is_given_to_its_listener(table: AccountsTable) -> None:
+    before = table.new_imported(NOW)
+    assert table.replace(before, replace(before, time_zone="Europe/Oslo"))
+    after = consenting(before, "mateo", "Mateo", NOW + SECOND)
+
+    assert table.give(before, after)
+    assert table.of_listener("mateo") == replace(after, time_zone="Europe/Oslo")
+    assert table.claimed_by("mateo") == before.account
+    assert not table.give(before, consenting(before, "aiko", "Aiko", NOW))
+    assert table.claimed_by("aiko") is None
+
+
+def test_nobody_is_given_a_second_account(table: AccountsTable, mine: Account) -> None:
+    before = table.new_imported(NOW)
+
+    assert not table.give(before, consenting(before, "solveig", "Solveig", NOW))
+    assert table.get(before.account) == before
+    assert table.of_listener("solveig") == mine
+
+
+#### THE TIME ZONE #################################################################################
+
+
+def test_the_time_zone_of_an_account_is_told(table: AccountsTable, mine: Account) -> None:
+    assert table.time_zone(ACCOUNT) is None
+    assert table.replace(mine, replace(mine, time_zone="Europe/Oslo"))
+    assert table.time_zone(ACCOUNT) == "Europe/Oslo"
+    assert table.time_zone("nobody") is None
+
+
+def test_the_time_zone_of_a_damaged_account_is_told_and_a_damaged_zone_is_none(
+    table: AccountsTable, tables: Any
+) -> None:
+    damage(tables, ACCOUNT, time_zone="Europe/Oslo")
+    damage(tables, "a12345678901", time_zone="Mars/Olympus")
+
+    assert table.time_zone(ACCOUNT) == "Europe/Oslo"
+    assert table.time_zone("a12345678901") is None
 
 
 #### THE LEASE #####################################################################################

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from soundlake.activity import FIELDS, activity_rows
 from soundlake.entities import album_row, track_row
-from soundlake.plays import derive_plays, read_page
+from soundlake.plays import read_page
 from soundlake.sections import section_row
 from soundlake.sources.spotify import SpotifyFeatures
 from soundlake.spotify.models import Album, Track
@@ -15,6 +15,7 @@ from soundlake.store.lake import decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
 from soundlake.times import parse_time
 
+from tests.listened import plays_of
 from tests.unit.helpers import (
     ACCOUNT,
     NOW,
@@ -143,7 +144,7 @@ def rows_from(answers: dict[str, Any]) -> list[Row]:
         answers["features"], [about.id], fetched_at=NOW, raw_key="raw/f"
     )
     return activity_rows(
-        derive_plays(page.observations),
+        plays_of(page.observations),
         {about.id: track_row(about, NOW)},
         {str(about.album.id): album_row(about.album, NOW)},
         {about.id: features},

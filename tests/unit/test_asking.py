@@ -2,9 +2,12 @@
 
 import json
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+import requests
+from botocore.exceptions import ClientError
 from soundlake import asking
 from soundlake.abilities import Ability
 from soundlake.quota import SAFE, Learned
@@ -12,6 +15,7 @@ from soundlake.spotify.client import Spotify
 from soundlake.spotify.errors import (
     CredentialsError,
     NotFoundError,
+    NotYourTurnError,
     RateLimitedError,
     ReservedError,
 )
@@ -290,6 +294,15 @@ def updates_of(tables: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+def raising(error: Exception) -> Any:
+    """What raises it, whatever it is called with."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    return fail
+
+
 def known() -> Known:
     return BudgetTable(BUDGET_TABLE).known(Budget(CLIENT_ID, OWNER), NOW)
 
@@ -305,7 +318,7 @@ def test_in_development_mode_a_quota_is_assumed(spotify: FakeSpotify) -> None:
     assert spotify.asked == ["POST /api/token"]
 
 
-def test_with_extended_access_none_is_and_no_more_is_written_than_counts(
+def test_with_extended_access_none_is_and_no_more_is_written_than_a_count_a_page(
     spotify: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit(allowed=True)
@@ -316,9 +329,10 @@ def test_with_extended_access_none_is_and_no_more_is_written_than_counts(
     client = asking.spotify(beside_captures=True)
     for _ in range(60):
         client.playlist(NORWAY)
+    assert (updates, sum(each.total() for each in known().calls.values())) == (["calls"], 9050)
     asking.counted(client)
 
-    assert updates == ["calls"]
+    assert updates == ["calls", "calls"]
 
 
 def test_a_page_of_requests_is_drawn_counted_and_replaced_by_the_next(
@@ -349,6 +363,70 @@ def test_an_invocation_that_broke_off_is_settled_by_the_next(spotify: FakeSpotif
 
     assert known().drawn(NOW) == 0
     assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+
+def test_a_draw_that_could_not_be_dropped_is_by_the_next_invocation(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit()
+    client = asking.spotify(beside_captures=True)
+    client.app_token()
+    with monkeypatch.context() as busy:
+        busy.setattr(BudgetTable, "drop", raising(THROTTLED))
+        with pytest.raises(ClientError):
+            asking.counted(client)
+    assert known().drawn(NOW) == asking.PAGE
+
+    asking.spotify()
+
+    assert known().drawn(NOW) == 0
+    assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
+def test_a_count_that_did_not_go_is_made_by_the_next_invocation(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = asking.spotify()
+    client.app_token()
+    with monkeypatch.context() as busy:
+        busy.setattr(BudgetTable, "count", raising(THROTTLED))
+        with pytest.raises(ClientError):
+            asking.counted(client)
+
+    asking.spotify()
+
+    assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
+def test_what_was_asked_with_refused_credentials_is_settled_too(spotify: FakeSpotify) -> None:
+    limit()
+    client = asking.spotify(beside_captures=True)
+    spotify.reply("/api/token", 400, {"error": "invalid_grant"})
+    with pytest.raises(CredentialsError):
+        client.app_token()  # and its function was killed
+    assert known().drawn(NOW) == asking.PAGE
+
+    asking.spotify()
+
+    assert known().drawn(NOW) == 0
+    assert known().calls == {NOW.replace(minute=0): {"api/token": 1}}
+
+
+def test_a_draw_is_dropped_where_no_quota_is_believed_any_more(spotify: FakeSpotify) -> None:
+    limit()
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = asking.spotify(beside_captures=True, page=2)
+    client.playlist(NORWAY)
+    assert known().drawn(NOW) == 2
+    limit(allowed=True)
+
+    client.playlist(NORWAY)
+    asking.counted(client)
+
+    assert known().drawn(NOW) == 0
 
 
 def test_what_captures_will_need_is_kept_for_them_at_first(spotify: FakeSpotify) -> None:
@@ -386,6 +464,32 @@ def test_a_refusal_teaches_what_was_not_counted_yet_once(spotify: FakeSpotify) -
         client.playlist(NORWAY)
 
     assert known().learned == Learned(5, NOW)
+
+
+def refuse_a_capture(spotify: FakeSpotify) -> None:
+    """Another process, which draws nothing, is told by its token that the quota is spent."""
+    forget_values()
+    quota = {"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}
+    spotify.reply("/api/token", 429, quota, {"Retry-After": "3600"})
+    with pytest.raises(RateLimitedError):
+        asking.spotify().app_token()
+
+
+@pytest.mark.parametrize(("limited", "taught"), [(False, 151), (True, 201)])
+def test_a_refusal_teaches_what_others_sent_who_are_still_at_it(
+    limited: bool, taught: int, spotify: FakeSpotify
+) -> None:
+    """151 were made by another, and one by who is refused: too few by less than a page where no
+    quota was believed, else too many by less than one."""
+    limit(allowed=not limited)
+    spotify.playlists[NORWAY] = [playlist([])]
+    client = asking.spotify(beside_captures=True)
+    for _ in range(150):
+        client.playlist(NORWAY)
+
+    refuse_a_capture(spotify)
+
+    assert known().learned == Learned(taught, NOW)
 
 
 def spaced(monkeypatch: pytest.MonkeyPatch, spotify: FakeSpotify) -> list[float]:
@@ -436,6 +540,41 @@ def test_whose_turn_is_far_away_is_told_so_and_does_not_sleep(
         asking.InvocationClients().spotify().app_token()
 
     assert (slept, spotify.asked) == ([], [])
+
+
+def test_a_page_that_tries_used_up_is_followed_by_the_next(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = spaced(monkeypatch, spotify)
+    limit()
+    spotify.playlists[NORWAY] = [playlist([])]
+    for _ in range(2):
+        cut_off = requests.exceptions.ChunkedEncodingError("cut off")
+        spotify.reply(f"/v1/playlists/{NORWAY}", error=cut_off)
+    client = asking.InvocationClients(9).spotify()
+    for _ in range(6):  # and a token first: nine requests at six times
+        client.playlist(NORWAY)
+
+    client.playlist(NORWAY)
+
+    assert (slept, len(spotify.asked)) == ([1.0] * 7, 10)
+
+
+def test_turns_of_another_are_told_as_such_and_a_wait_is_not(
+    spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaced(monkeypatch, spotify)
+    limit()
+    mine, table = Budget(CLIENT_ID, OWNER), BudgetTable(BUDGET_TABLE)
+    table.draw(mine, 50, NOW, assumed=500, spacing=timedelta(seconds=1))
+    with pytest.raises(NotYourTurnError):
+        asking.InvocationClients().spotify().app_token()
+    table.block(mine, NOW + HOURS, None, now=NOW)
+
+    with pytest.raises(RateLimitedError) as waits:
+        asking.InvocationClients().spotify().app_token()
+
+    assert (type(waits.value), waits.value.retry_after) == (RateLimitedError, 3600)
 
 
 #### OTHER SOURCES #################################################################################
@@ -493,7 +632,28 @@ def test_turns_that_are_not_needed_are_given_back(
 
     theirs = Budget("reccobeats", "reccobeats")
     found = BudgetTable(BUDGET_TABLE).take_turns(theirs, 1, timedelta(seconds=1), spotify.now)
-    assert found.first - spotify.now <= timedelta(seconds=1)
+    assert found.first - spotify.now == timedelta(seconds=1)
+
+
+def test_what_was_asked_of_spotify_is_settled_though_no_turn_can_be_given_back(
+    reccobeats: FakeReccoBeats,
+    spotify: FakeSpotify,
+    monkeypatch: pytest.MonkeyPatch,
+    logs: StringIO,
+) -> None:
+    limit()
+    clients = asking.InvocationClients()
+    clients.spotify().app_token()
+    for _ in range(4):
+        clients.keyless("ReccoBeats", RECCOBEATS, 1.0).get("audio-features", {"ids": "a"})
+    monkeypatch.setattr(BudgetTable, "give_back", raising(THROTTLED))
+
+    found = clients.counted({})
+
+    assert found["requests"] == {"api/token": 1, "reccobeats/audio-features": 4}
+    assert known().drawn(spotify.now) == 0
+    warning = json.loads(logs.getvalue())
+    assert (warning["level"], "ThrottlingException" in warning["message"]) == ("WARNING", True)
 
 
 def test_a_wait_of_a_source_is_seen_by_who_has_turns_left(
@@ -510,6 +670,22 @@ def test_a_wait_of_a_source_is_seen_by_who_has_turns_left(
         api.get("audio-features", {"ids": "a"})
 
     assert len(reccobeats.batches) == 4
+
+
+def test_a_short_wait_of_a_source_is_seen_by_others_too(
+    reccobeats: FakeReccoBeats, spotify: FakeSpotify
+) -> None:
+    reccobeats.reply(429, {}, {"Retry-After": "200"})
+    with pytest.raises(RateLimitedError):
+        asking.keyless("ReccoBeats", RECCOBEATS, 1.0).get("audio-features", {"ids": "a"})
+    asking._keyless.cache_clear()  # another process
+    asking.budgets.cache_clear()
+    spotify.pass_time(seconds=5)
+
+    with pytest.raises(RateLimitedError, match="ReccoBeats's rate limit: wait 195 s"):
+        asking.keyless("ReccoBeats", RECCOBEATS, 1.0).get("audio-features", {"ids": "b"})
+
+    assert reccobeats.batches == [["a"]]
 
 
 def test_where_nothing_is_spaced_no_turns_are_taken_and_waits_are_seen_all_the_same(

@@ -196,6 +196,26 @@ def test_what_a_busy_table_left_out_is_asked_for_again(
     assert known.calls == {hour(9): {"me": 1}}
 
 
+def test_a_table_that_stays_busy_is_an_error_after_a_few_tries(
+    table: BudgetTable, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def busy(RequestItems: Any) -> Any:  # noqa: N803 - AWS's name
+        assert len(slept) < 99, "it asks for ever"
+        slept.append(0)
+        return {"Responses": {}, "UnprocessedKeys": RequestItems}
+
+    monkeypatch.setattr(tables, "batch_get_item", busy)
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    with pytest.raises(ClientError, match="ProvisionedThroughputExceededException"):
+        table.blocked_until(MINE, NOW)
+
+    assert len(slept) < 20
+    assert 0 < sum(slept) < 2
+
+
 def test_nothing_asked_is_nothing_written(table: BudgetTable, tables: Any) -> None:
     table.count(OWNER, NOW, {})
 
@@ -318,7 +338,7 @@ def test_the_next_page_takes_the_place_of_the_one_before_in_one_write(
     table.count(OWNER, NOW, {"albums": 50})
     made = writes(tables, monkeypatch)
 
-    second = table.draw(MINE, 50, NOW, assumed=60, instead_of=first.id)
+    second = table.draw(MINE, 50, NOW, assumed=60, instead_of=first)
 
     assert (second.granted, len(made), drawn_on(table)) == (10, 1, 10)
 
@@ -378,6 +398,21 @@ def test_a_draw_meets_another_ones(
 
     assert table.draw(MINE, 30, NOW, assumed=40).granted == 10
     assert drawn_on(table) == 40
+
+
+def test_a_draw_whose_answer_was_lost_is_found_again(
+    table: BudgetTable, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client sends the write again, which then meets its own version."""
+    update = tables.update_item
+    monkeypatch.setattr(tables, "update_item", lambda **given: (update(**given), update(**given)))
+
+    drawn = table.draw(MINE, 50, NOW, assumed=120, spacing=SECOND)
+
+    assert (drawn.granted, drawn.turn, drawn_on(table)) == (50, NOW, 50)
+    monkeypatch.undo()
+    table.drop(MINE, drawn, NOW)
+    assert drawn_on(table) == 0
 
 
 def test_a_draw_meets_a_refusal(
@@ -482,7 +517,7 @@ def test_threads_that_settle_spend_all_and_no_more(tables: Any) -> None:
         mine, before = BudgetTable(BUDGET_TABLE, tables), None
         start.wait()
         while True:
-            drawn = mine.draw(MINE, 7, NOW, assumed=200, instead_of=before and before.id)
+            drawn = mine.draw(MINE, 7, NOW, assumed=200, instead_of=before)
             if not drawn.granted:
                 break
             sent.append(drawn.granted)
@@ -548,9 +583,10 @@ def test_seven_full_days_raise_what_is_granted_and_a_refusal_ends_that(table: Bu
         table.count(OWNER, now, {"albums": 100})
         assert table.draw(MINE, 50, now, assumed=100).granted == 0
     now = NOW + 8 * 25 * HOUR
-    assert table.draw(MINE, 200, now, assumed=100).granted == 105
+    drawn = table.draw(MINE, 200, now, assumed=100)
+    assert drawn.granted == 105
 
-    table.block(MINE, now + HOUR, "QUOTA_EXCEEDED", now=now, uncounted=104)
+    table.block(MINE, now + HOUR, "QUOTA_EXCEEDED", now=now, uncounted=104, drawn=drawn)
 
     known = table.known(MINE, now)
     assert (known.full_days, known.full_on) == (0, None)
@@ -594,6 +630,13 @@ def test_turns_follow_each_other_by_one_write_each(
     assert third == Turns(NOW + 4 * SECOND, None)
     assert later == Turns(NOW + 4 * SECOND, NOW + 5 * SECOND)
     assert len(made) == 3
+
+
+def test_turns_are_kept_for_a_day(table: BudgetTable, tables: Any) -> None:
+    table.take_turns(THEIRS, 1, SECOND, NOW)
+
+    expires = int(item(tables, "client#reccobeats")["expires"]["N"])
+    assert expires == int((NOW + timedelta(days=1)).timestamp())
 
 
 def test_turns_that_are_left_are_given_back_unless_others_took_later_ones(
@@ -682,6 +725,46 @@ def test_a_draws_turns_that_are_left_are_given_back(table: BudgetTable) -> None:
     table.drop(MINE, first, NOW + 3 * SECOND)
 
     second = table.draw(MINE, 50, NOW + 3 * SECOND, assumed=500, spacing=SECOND)
-    assert (second.turn, drawn_on(table)) == (NOW + 3 * SECOND, 50)
+    assert (second.turn, drawn_on(table)) == (NOW + 4 * SECOND, 50)
     table.drop(MINE, first, NOW + 3 * SECOND)  # twice: its turns are another's by now
     assert table.draw(MINE, 50, NOW + 3 * SECOND, assumed=500, spacing=SECOND).granted == 0
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(microseconds=300)])
+def test_the_next_page_does_not_wait_for_turns_that_its_own_one_did_not_use(
+    later: timedelta, table: BudgetTable
+) -> None:
+    """Requests that are tried again use up a page before its turns are over."""
+    now = NOW + later
+    first = table.draw(MINE, 50, now, assumed=500, spacing=SECOND)
+
+    soon = now + 25 * SECOND
+    second = table.draw(MINE, 50, soon, assumed=500, spacing=SECOND, instead_of=first)
+    other = table.draw(MINE, 50, soon, assumed=500, spacing=SECOND)
+
+    assert (second.granted, second.turn) == (50, soon + SECOND)
+    assert other.granted == 0
+    assert other.until is not None
+    assert soon + 51 * SECOND - other.until < timedelta(milliseconds=1)
+
+
+def test_the_next_page_comes_after_the_turns_of_others(table: BudgetTable) -> None:
+    first = table.draw(MINE, 5, NOW, assumed=500, spacing=SECOND)
+    table.draw(MINE, 5, NOW + 4 * SECOND, assumed=500, spacing=SECOND)
+
+    soon = NOW + 5 * SECOND
+    held = table.draw(MINE, 5, soon, assumed=500, spacing=SECOND, instead_of=first)
+
+    assert held == Draw(0, until=NOW + 10 * SECOND)
+
+
+def test_a_draw_whose_turns_are_yet_to_come_gives_back_none_of_those_before(
+    table: BudgetTable,
+) -> None:
+    table.draw(MINE, 2, NOW, assumed=500, spacing=SECOND)
+    second = table.draw(MINE, 50, NOW, assumed=500, spacing=SECOND)
+    assert second.turn == NOW + 2 * SECOND
+
+    table.drop(MINE, second, NOW)
+
+    assert table.draw(MINE, 1, NOW, assumed=500, spacing=SECOND).turn == NOW + 2 * SECOND

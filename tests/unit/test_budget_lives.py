@@ -75,7 +75,7 @@ class Process:
             wanted,
             now,
             assumed=self.life.assumed,
-            instead_of=before.id if before else None,
+            instead_of=before,
         )
         if not self.draw.granted and before:
             self.table.drop(self.life.budget, before, now)
@@ -89,7 +89,7 @@ class Process:
         for _ in range(min(wanted, self.left)):
             self.left -= 1
             self.uncounted += 1
-            answered = self.life.ask(self.table, self.uncounted)
+            answered = self.life.ask(self.table, self.uncounted, self.draw)
             assert self.life.spotify.last_day() <= self.estimate
             if not answered:
                 return
@@ -128,12 +128,14 @@ class Life:
         self.processes = [Process(self) for _ in range(PROCESSES)]
         self.pass_time(timedelta(0))
 
-    def ask(self, table: BudgetTable, uncounted: int) -> bool:
+    def ask(self, table: BudgetTable, uncounted: int, drawn: Draw | None = None) -> bool:
         """One request; its refusal is noted before anybody else does anything."""
         until = self.spotify.ask()
         if until is not None:
             now = self.spotify.now
-            table.block(self.budget, until, QUOTA_EXCEEDED, now=now, uncounted=uncounted)
+            table.block(
+                self.budget, until, QUOTA_EXCEEDED, now=now, uncounted=uncounted, drawn=drawn
+            )
         return until is None
 
     def pass_time(self, by: timedelta) -> None:

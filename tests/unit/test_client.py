@@ -696,9 +696,15 @@ def test_credentials_do_not_show_their_secret() -> None:
 # Tries: against a server of this process, because urllib3 does the retrying.
 
 
+CUT_OFF = -200
+
+
 @dataclass
 class Failing:
-    """A server that answers with the planned statuses, None for a cut connection, and then 200."""
+    """A server that answers with the planned statuses and then 200.
+
+    None is a cut connection, and CUT_OFF a 200 whose body breaks off.
+    """
 
     url: str
     statuses: list[int | None] = field(default_factory=list)
@@ -717,12 +723,13 @@ def failing() -> Iterator[Failing]:
                 self.close_connection = True
                 return
             body = b'{"items": []}' if status == 200 else b'{"error": {"message": "Broken"}}'
-            self.send_response_only(status)
+            self.send_response_only(abs(status))
             self.send_header("Date", format_datetime(NOW, usegmt=True))
             self.send_header("Retry-After", "3600")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[:5] if status == CUT_OFF else body)
+            self.close_connection = status == CUT_OFF
 
         def log_message(self, *args: Any) -> None:
             """Say nothing."""
@@ -752,7 +759,19 @@ ENDPOINT = "me/player/recently-played"
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
 @pytest.mark.parametrize(
-    "statuses", [[], [500], [502, 503], [504, 500], [None], [None, 500], [None, None]]
+    "statuses",
+    [
+        [],
+        [500],
+        [502, 503],
+        [504, 500],
+        [None],
+        [None, 500],
+        [None, None],
+        [CUT_OFF],
+        [503, CUT_OFF],
+        [CUT_OFF, None],
+    ],
 )
 def test_a_passing_failure_is_tried_again_and_counted(
     statuses: list[int | None], failing: Failing, retrying: Callable[[], Spotify]
@@ -780,6 +799,30 @@ def test_a_lasting_server_error_is_asked_three_times_in_all(
         client.recently_played(USER_TOKEN)
 
     assert str(refused.value) == f"Spotify answered {status} for {PLAYS}: Broken."
+    assert failing.asked == 3
+    assert client.requests == {ENDPOINT: 3}
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        [503, 503, CUT_OFF],
+        [CUT_OFF, 503, CUT_OFF],
+        [503, CUT_OFF, None],
+        [CUT_OFF, CUT_OFF, 503],
+        [None, CUT_OFF, CUT_OFF],
+    ],
+)
+def test_whatever_fails_after_the_other_is_tried_three_times_in_all(
+    statuses: list[int | None], failing: Failing, retrying: Callable[[], Spotify]
+) -> None:
+    failing.statuses = [*statuses, 503, 503]
+    client = retrying()
+
+    with pytest.raises(UnavailableError):
+        client.recently_played(USER_TOKEN)
+
     assert failing.asked == 3
     assert client.requests == {ENDPOINT: 3}
 

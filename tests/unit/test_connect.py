@@ -12,7 +12,7 @@ import boto3
 import pytest
 from soundlake import access
 from soundlake.accounts import ACCOUNT as NAME
-from soundlake.accounts import WHAT_TO_DO, Account, State
+from soundlake.accounts import WHAT_TO_DO, Account, State, connected
 from soundlake.store import secrets
 from soundlake.store.secrets import UserTokens
 
@@ -131,6 +131,60 @@ def test_another_listeners_account_is_not_taken(newcomer: FakeSpotify) -> None:
     owner = access.accounts_table().get("a12345678901")
     assert owner is not None
     assert owner.spotify_id == "mateo"
+
+
+def test_an_imported_account_is_given_its_consent(newcomer: FakeSpotify) -> None:
+    ident = access.accounts_table().new_imported(NOW - timedelta(days=9)).account
+
+    result = connect(account=ident)
+
+    assert (result["status"], result["account"], result["name"]) == ("connected", ident, "Mateo")
+    assert access.accounts_table().get(ident) == connected(ident, "mateo", "Mateo", NOW)
+    assert secrets.user_tokens(PREFIX, ident) == GIVEN
+    assert connect(account=ident)["account"] == ident
+    assert connect()["account"] == ident
+    assert len(accounts()) == 2
+
+
+def test_a_consent_that_names_no_imported_account_makes_one_of_its_own(
+    newcomer: FakeSpotify,
+) -> None:
+    imported = access.accounts_table().new_imported(NOW)
+
+    ident = connect()["account"]
+
+    assert ident != imported.account
+    assert access.accounts_table().get(imported.account) == imported
+
+
+@pytest.mark.parametrize("claim_alone", [False, True])
+def test_a_listener_with_an_account_is_told_where_to_import_their_history(
+    claim_alone: bool, spotify: FakeSpotify, tables: Any
+) -> None:
+    imported = access.accounts_table().new_imported(NOW)
+    before = secrets.user_tokens(PREFIX, ACCOUNT)
+    if claim_alone:
+        tables.delete_item(TableName=access.accounts_table().name, Key={"account": {"S": ACCOUNT}})
+
+    result = connect(account=imported.account)
+
+    assert result["status"] == "failed"
+    assert result["error"] == (
+        f"This listener has the account {ACCOUNT} already: import the history once more with "
+        f"--account {ACCOUNT}, and leave nothing of {imported.account} with ./soundlake disconnect "
+        f"{imported.account} --delete-data."
+    )
+    assert access.accounts_table().get(imported.account) == imported
+    assert secrets.user_tokens(PREFIX, ACCOUNT) == before
+
+
+def test_the_time_zone_outlasts_a_new_consent(spotify: FakeSpotify) -> None:
+    (before,) = accounts()
+    assert access.accounts_table().replace(before, replace(before, time_zone="Europe/Oslo"))
+
+    assert connect()["status"] == "connected"
+
+    assert [one.time_zone for one in accounts()] == ["Europe/Oslo"]
 
 
 def test_a_refresh_that_runs_now_cannot_overwrite_the_new_tokens(spotify: FakeSpotify) -> None:
@@ -292,6 +346,33 @@ def test_killed_anywhere_it_leaves_no_token_alone_and_the_next_consent_takes_ove
         seen.append(kill.happened)
     writes = {"PutParameter", "UpdateItem"} | ({"TransactWriteItems"} if state is None else set())
     assert writes <= set(seen)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_anywhere_an_imported_account_is_its_listeners_with_the_next_consent(
+    when: When, spotify: FakeSpotify
+) -> None:
+    seen = []
+    for number in count(1):
+        listener = f"{number}"
+        spotify.user = {"id": listener, "display_name": "Mateo"}
+        ident = access.accounts_table().new_imported(NOW).account
+
+        with interrupted(number, when) as kill:
+            connect(account=ident)
+
+        left = check(listener)
+        assert left is None or left.account == ident
+        assert connect(account=ident)["account"] == ident
+        after = check(listener)
+        assert after is not None
+        assert after.state is State.ACTIVE
+        assert secrets.user_tokens(PREFIX, ident) == GIVEN
+        forget(listener)
+        if not kill.happened:
+            break
+        seen.append(kill.happened)
+    assert {"TransactWriteItems", "PutParameter", "UpdateItem"} <= set(seen)
 
 
 @pytest.mark.parametrize("first_name", [None, "a12345678901"])
@@ -518,9 +599,9 @@ def test_nothing_is_given_away(
     for _ in range(3 if status >= 500 else 1):
         newcomer.reply(path, status, {"access_token": USER_TOKEN, "error": "Words"})
     failed = connect(verifier="very-secret-verifier")
-    connected = connect()
+    result = connect()
 
     items = tables.scan(TableName=access.accounts_table().name)["Items"]
-    assert connected["status"] == "connected"
-    assert tell_tales([failed, connected, items]) == []
+    assert result["status"] == "connected"
+    assert tell_tales([failed, result, items]) == []
     assert "very-secret-verifier" not in json.dumps([failed, items])

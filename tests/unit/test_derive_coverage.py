@@ -200,12 +200,10 @@ def test_a_run_that_was_overtaken_leaves_what_it_would_have_left_in_time(
 
 def test_what_an_export_confirmed_no_later_page_takes_back(captures: Captures) -> None:
     overlapping(captures, START, 4)
-    lake, day = captures.zones.lake, date(2026, 9, 12)
-
-    def confirm(rows: list[Row]) -> list[Row]:
-        return [row | {"certainty": "confirmed"} if row["day"] == day else row for row in rows]
-
-    lake.replace("account_days", "2026-09", ACCOUNT, confirm)
+    day = date(2026, 9, 12)
+    covered = {"from_time": datetime(2026, 9, 12), "to_time": datetime(2026, 9, 13)}  # noqa: DTZ001
+    row = {"account": ACCOUNT, "status": "imported", "raw_prefix": "raw/x/", "covered": [covered]}
+    captures.zones.lake.replace("imports", "2026-09", ACCOUNT, lambda _: [row])
     captures.page(START + 4 * DAY, START + 4 * DAY - HOUR)  # shares nothing: a gap
 
     assert captures.days()[day] == "confirmed"

@@ -1,18 +1,24 @@
 """Enrich and the genres of artists: who is asked about whom, and what MusicBrainz may do wrong."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from soundlake import asking
 from soundlake.abilities import Ability
+from soundlake.enriching import run
+from soundlake.enriching.genres import Told
 from soundlake.settings import settings
+from soundlake.store.budget import Budget, Known
 from soundlake.store.objects import Bucket
 from soundlake.store.queue import QueueStore
 
 from tests.unit.helpers import (
+    CLIENT_ID,
     MONTH,
     NORWAY_CHART,
+    OWNER,
     TODAY,
     FakeMusicBrainz,
     FakeSpotify,
@@ -214,6 +220,25 @@ def test_artists_of_one_track_share_its_isrc(
     assert musicbrainz.asked == [isrc(3), *names]
 
 
+def test_an_isrcs_answer_that_is_kept_nowhere_tells_nothing_of_another_artist(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    silent(spotify, (1, 2))
+    both = track(3, artists=[artist(1), artist(2)])
+    charted = load(zones, [both])
+    enrich()
+    publish(charted)
+    for number in (1, 2):
+        musicbrainz.knows(f"Artist {number}", isrc(3), pop=number)
+    musicbrainz.reply(200, b"<html>", after=1)
+
+    assert enrich()["asked"] == {ALL: 1}
+
+    first, second = (mbid(f"Artist {number}") for number in (1, 2))
+    assert musicbrainz.asked == [isrc(3), first, isrc(3), second]
+    assert len(kept_answers(zones, "genres")) == 2
+
+
 def test_the_order_can_be_the_other_way_round(
     zones: Zones,
     spotify: FakeSpotify,
@@ -269,6 +294,32 @@ def test_without_a_contact_nobody_is_asked_and_one_note_says_what_to_do(
         "musicbrainz was not asked for the genres of 2 artists: it wants to know whom it may write "
         "to. Set the parameter Contact, or leave it out of GenreSources."
     )
+
+
+def test_no_table_is_read_more_often_than_it_takes(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for the queue, and once for the genres where these need it."""
+    known(zones, spotify, (1, 2))
+    contact = settings().contact
+    setting(monkeypatch, "CONTACT", "none")
+    enrich()  # the queue has seen all parts
+    get, read = Bucket.get, Counter[str]()
+
+    def noted(self: Bucket, key: str) -> Any:
+        read[key] += 1
+        return get(self, key)
+
+    def reads() -> list[int]:
+        read.clear()
+        enrich()
+        return [read[f"lake/{each}/month={MONTH}/{each}.parquet"] for each in ("artists", "tracks")]
+
+    monkeypatch.setattr(Bucket, "get", noted)
+
+    assert reads() == [2, 1]
+    setting(monkeypatch, "CONTACT", contact)
+    assert reads() == [2, 2]
 
 
 def test_without_anybody_to_ask_about_there_is_no_note(
@@ -388,6 +439,7 @@ def test_a_limit_ends_the_asking_and_the_next_run_goes_on(
     musicbrainz.reply(503, {"error": "Your requests are exceeding the limit."}, after=2)
 
     first = enrich()
+    spotify.pass_time(seconds=30)
     second = enrich()
 
     assert (first["status"], first["asked"]) == ("enriched", {ALL: 1})
@@ -395,6 +447,26 @@ def test_a_limit_ends_the_asking_and_the_next_run_goes_on(
     assert first["notes"] == ["MusicBrainz's rate limit: wait 30 s. The next run asks again."]
     assert (second["notes"], second["asked"]) == ([], {ALL: 1})
     assert musicbrainz.asked.count(isrc(1)) == 1
+
+
+def test_what_spotify_was_asked_is_settled_before_others_are_asked_for_minutes(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking.found(Ability.SEVERAL, False, "GET /v1/albums?ids=: 403")
+    chart(zones, (1,))
+    seen: list[Known] = []
+
+    def ask(*_: Any, **__: Any) -> Told:
+        seen.append(asking.budgets().known(Budget(CLIENT_ID, OWNER), spotify.now))
+        return Told()
+
+    monkeypatch.setattr(run, "ask_genres", ask)
+
+    requests = enrich()["requests"]
+
+    (known,) = seen
+    assert known.draws == {}
+    assert sum(each.total() for each in known.calls.values()) == sum(requests.values()) > 2
 
 
 def test_a_long_wait_is_kept_to_by_other_processes(

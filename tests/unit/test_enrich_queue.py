@@ -695,6 +695,24 @@ def test_what_is_no_longer_named_is_no_longer_wanted(zones: Zones, spotify: Fake
     assert result["left"] == {"audio_features": 1, "artists": 1, "albums": 1}
 
 
+@pytest.mark.parametrize("damaged", [True, False])
+def test_what_a_deleted_object_named_is_no_longer_wanted(
+    damaged: bool, zones: Zones, spotify: FakeSpotify
+) -> None:
+    chart(zones, (1, 2))
+    spend_quota(99, of=100)
+    enrich()
+    (key,) = zones.lake.keys("chart_entries")
+    if damaged:
+        zones.damage(key)
+        assert sum(enrich()["left"].values()) == 6
+
+    zones.s3.delete_object(Bucket=zones.bucket.name, Key=key)
+
+    assert enrich()["left"] == {}
+    assert kept(zones).rows.num_rows == 0
+
+
 # The record.
 
 
@@ -812,3 +830,31 @@ def test_two_runs_at_once_leave_one_queue(zones: Zones, spotify: FakeSpotify) ->
     assert len(waiting(zones)) == 3
     (day,) = kept(zones).days
     assert (day.came["artists"], day.done["artists"], day.left["albums"]) == (3, 3, 3)
+
+
+def test_what_another_run_saw_whole_stays_wanted_though_this_one_saw_it_damaged(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    chart(zones, (1, 2))
+    spend_quota(99, of=100)
+    (key,) = zones.lake.keys("chart_entries")
+    whole = zones.body(key)
+    zones.damage(key)
+    put = Bucket.put
+
+    def other_first(self: Bucket, name: str, *args: Any, **options: Any) -> None:
+        if name == KEY and not met:
+            met.append(name)
+            zones.put(key, whole)
+            met.append(enrich()["left"])
+        put(self, name, *args, **options)
+
+    met: list[Any] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Bucket, "put", other_first)
+        result = enrich()
+
+    assert key in result["error"]
+    assert met == [KEY, {"audio_features": 2, "artists": 2, "albums": 2}]
+    assert result["left"] == met[1]
+    assert len(waiting(zones)) == 6

@@ -11,7 +11,6 @@ from soundlake.plays import (
     EARLIEST,
     CapturedPage,
     capture_row,
-    derive_plays,
     failed_capture_row,
     identity,
     merge,
@@ -22,6 +21,7 @@ from soundlake.plays import (
 )
 from soundlake.spotify.errors import BadAnswerError
 
+from tests.listened import plays_of
 from tests.unit import helpers
 from tests.unit.helpers import NOW, played, recently_played, without
 
@@ -157,7 +157,7 @@ def test_a_local_file_is_a_play_without_ids() -> None:
     assert (row["uri"], row["track_name"]) == (local["uri"], "Track 1")
     assert (row["artist_names"], row["artist_ids"]) == (["Artist 1"], [None])
     assert (row["album_name"], row["album_id"]) == ("Album 1", None)
-    assert derive_plays([row])[0]["track_id"] is None
+    assert plays_of([row])[0]["track_id"] is None
     assert page.unread == []
 
 
@@ -415,7 +415,7 @@ def test_the_order_of_pages_does_not_matter(pages: list[list[tuple[int, int]]], 
     order.shuffle(shuffled)
 
     assert content(merged(shuffled)) == content(merged(read_pages))
-    assert content(derive_plays(merged(shuffled))) == content(derive_plays(merged(read_pages)))
+    assert content(plays_of(merged(shuffled))) == content(plays_of(merged(read_pages)))
 
 
 @given(one=SOME_PLAYS, two=SOME_PLAYS)
@@ -500,7 +500,7 @@ def test_the_first_page_that_says_something_is_believed() -> None:
 def test_a_play_is_what_its_observation_says() -> None:
     observations = read([played(1, NOW)]).observations
 
-    assert derive_plays(observations) == [
+    assert plays_of(observations) == [
         {
             "account": "main",
             "played_at": NOW.replace(tzinfo=None),
@@ -518,6 +518,23 @@ def test_a_play_is_what_its_observation_says() -> None:
             "context_uri": "spotify:album:album00000000000000001",
             "sources": ["spotify_recently_played"],
             "evidence": ["raw/a"],
+            "kind": "track",
+            "ended_at": None,
+            "reason_start": None,
+            "reason_end": None,
+            "shuffle": None,
+            "skipped": None,
+            "offline": None,
+            "incognito": None,
+            "platform": None,
+            "country": None,
+            "time_zone": None,
+            "local_time": None,
+            "counts_30s": True,
+            "counts_to_end": None,
+            "counts_half": None,
+            "flags": [],
+            "name_key": None,
         }
     ]
 
@@ -530,9 +547,9 @@ def test_plays_follow_from_the_set_of_observations(
     shuffled = list(observations)
     order.shuffle(shuffled)
 
-    derived = derive_plays(shuffled)
+    derived = plays_of(shuffled)
 
-    assert derived == derive_plays(observations)
+    assert derived == plays_of(observations)
     assert len(derived) == len(plays)
     times = [play["played_at"] for play in derived]
     assert times == sorted(times)
@@ -561,7 +578,7 @@ def test_two_readings_of_a_track_are_one_play_within_30_seconds(
 ) -> None:
     assert same_play(at(one), at(other)) is same
     assert same_play(at(other), at(one)) is same
-    assert len(derive_plays([at(one), at(other)])) == 2 - same
+    assert len(plays_of([at(one), at(other)])) == 2 - same
 
 
 def test_what_another_source_tells_is_a_play_of_its_own() -> None:
@@ -569,7 +586,7 @@ def test_what_another_source_tells_is_a_play_of_its_own() -> None:
     captured = at("00:00.000")
     exported = [captured | {"source": "export", "time": captured["time"] + n * MS} for n in (1, 2)]
 
-    assert len(derive_plays([captured, *exported])) == 3
+    assert len(plays_of([captured, *exported])) == 3
 
 
 def test_what_a_reading_left_out_another_reading_of_the_play_says() -> None:
@@ -577,7 +594,7 @@ def test_what_a_reading_left_out_another_reading_of_the_play_says() -> None:
     (early,) = read([played(1, "2026-11-21T09:00:00Z", track=bare)], "raw/a").observations
     (later,) = read([played(1, "2026-11-21T09:00:01.5Z")], "raw/b").observations
 
-    (play,) = derive_plays([early, later])
+    (play,) = plays_of([early, later])
 
     assert (play["played_at"], play["track_name"]) == (early["time"], "Track 1")
     assert (play["artist_names"], play["evidence"]) == (["Artist 1"], ["raw/a", "raw/b"])
@@ -592,7 +609,7 @@ def test_a_page_of_another_precision_shares_what_is_known() -> None:
     row = capture_row(second, "main", merged([first, second]))
 
     assert (row["new"], row["late"], row["known"], row["reached"]) == (1, 0, 2, "raw/a")
-    assert len(derive_plays(merged([first, second]))) == 3
+    assert len(plays_of(merged([first, second]))) == 3
 
 
 # Attempts.

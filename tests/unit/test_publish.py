@@ -1,6 +1,7 @@
 """Publish: entities first seen stay, features and profiles follow, a re-run changes nothing."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -564,6 +565,32 @@ def test_who_was_looked_up_before_any_track_showed_them_has_a_row(
     assert (rows[unknown]["source"], rows[unknown]["detail_raw_key"]) == ("spotify", key)
 
 
+@pytest.mark.parametrize(
+    ("kind", "made"), [(ALBUMS, full_album), (ARTISTS, full_artist)], ids=["albums", "artists"]
+)
+def test_of_two_answers_the_row_is_of_the_first_one_whichever_is_read_first(
+    kind: Kind, made: Callable[[int], Row], zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Bucket(BUCKET)
+    answers = Answers(kind, Raw(bucket), Lake(bucket))
+    for name in ("First", "Second"):
+        told = {kind.table: [made(7) | {"name": name}]}
+        answer = Answer(json.dumps(told).encode(), told, NOON, f"/v1/{kind.table}")
+        answers.keep(answer, [made(7)["id"]], NOON.date())
+    batch = Raw.batch
+
+    def slowly(self: Raw, key: str) -> Any:
+        time.sleep(0.2 * key.endswith("-001.json.gz"))
+        return batch(self, key)
+
+    monkeypatch.setattr(Raw, "batch", slowly)
+    publish()
+
+    (row,) = zones.rows(kind.table)
+    assert row["name"] == "First"
+    assert row["detail_raw_key"] == kept_answers(zones, kind.name)[0]
+
+
 @pytest.mark.parametrize("kind", ["albums", "artists"])
 def test_of_two_answers_to_one_batch_the_first_one_stays(
     kind: str, zones: Zones, spotify: FakeSpotify
@@ -836,9 +863,9 @@ def test_chart_days_are_recorded_and_merged(zones: Zones) -> None:
 def test_a_withdrawn_day_is_recorded_and_has_no_profile(zones: Zones) -> None:
     norway, sweden = load(zones, [track(1)]), load(zones, [track(1)], SWEDEN_CHART)
     publish(norway, sweden)
-    withdrawn = invoke(
-        "load", {"withdraw": [{"chart": "daily-SE", "date": TODAY, "error": "Why."}]}
-    )
+    raw_key = zones.rows("chart_entries", name="daily-SE")[0]["raw_key"]
+    errs = {"chart": "daily-SE", "date": TODAY, "raw_key": raw_key, "error": "Why."}
+    withdrawn = invoke("load", {"withdraw": [errs]})
     assert withdrawn["charts"][0]["status"] == "withdrawn"
 
     publish(norway, sweden, withdrawals=[outcome("daily-SE", "withdrawn", error="A sentence.")])

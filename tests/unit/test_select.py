@@ -2,9 +2,11 @@
 
 import json
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from soundlake import access, observability
 from soundlake.accounts import Account, Answer, answered, connected, disconnected
 from soundlake.store.budget import Budget, BudgetTable
@@ -96,6 +98,24 @@ def test_what_the_schedules_captures_need_is_left_to_them(
     assert (planned(), len(writes)) == (2 * (72 + 24), 2)
 
 
+def test_a_budget_that_cannot_be_written_keeps_nobody_from_their_capture(
+    tables: Any, monkeypatch: pytest.MonkeyPatch, logs: StringIO
+) -> None:
+    given = {"scheduled_time": "2026-11-21T09:07:00Z", "interval_minutes": 20}
+
+    def throttled(*_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+    monkeypatch.setattr(BudgetTable, "plan", throttled)
+
+    selected = select(given)
+
+    assert (selected["status"], selected["accounts"]) == ("selected", [ACCOUNT])
+    warning = json.loads(logs.getvalue().splitlines()[0])
+    assert warning["level"] == "WARNING"
+    assert "ThrottlingException" in warning["message"]
+
+
 def test_who_waits_for_their_user_is_told_of_and_left_out(tables: object) -> None:
     ended, refused = add("ended"), add("refused")
     change(ended, disconnected(ended, NOW - HOUR))
@@ -112,6 +132,15 @@ def test_who_waits_for_their_user_is_told_of_and_left_out(tables: object) -> Non
         "./soundlake" in each["error"] or "Premium" in each["error"] for each in result["waiting"]
     )
     assert select(now=NOW + 5 * HOUR)["accounts"] == [ACCOUNT, "refused"]
+
+
+def test_an_imported_account_is_neither_captured_nor_waited_for(tables: object) -> None:
+    access.accounts_table().new_imported(NOW - HOUR)
+
+    result = select()
+
+    assert (result["accounts"], result["waiting"]) == ([ACCOUNT], [])
+    assert (result["counts"]["awaiting_user"], result["counts"]["consent_days_left"]) == (0, 99)
 
 
 @pytest.mark.parametrize(

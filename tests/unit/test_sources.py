@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -31,6 +32,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.now = NOW
+        self.takes = timedelta(0)
         self.slept: list[float] = []
         self.waits: list[datetime] = []
         self.requests: list[requests.PreparedRequest] = []
@@ -45,6 +47,7 @@ class Provider:
 
     def __call__(self, request: requests.PreparedRequest) -> Any:
         self.requests.append(request)
+        self.now += self.takes
         reply = self.replies.pop(0) if self.replies else (200, {}, b"{}")
         if isinstance(reply, Exception):
             raise reply
@@ -64,7 +67,29 @@ def provider() -> Iterator[Provider]:
         yield made
 
 
-def api_of(provider: Provider, contact: str | None = None) -> KeylessApi:
+class Turns:
+    """What everybody keeps to, and nobody else takes; `back` is from when turns were given back."""
+
+    def __init__(self) -> None:
+        self.end = NOW
+        self.back: list[datetime] = []
+
+    def blocked_until(self, now: datetime) -> datetime | None:
+        return None
+
+    def take(self, turns: int, now: datetime) -> datetime:
+        first = max(self.end, now)
+        self.end = first + turns * timedelta(seconds=SPACING_S)
+        return first
+
+    def give_back(self, end: datetime, free_at: datetime) -> None:
+        assert end == self.end
+        self.back.append(free_at)
+
+
+def api_of(
+    provider: Provider, contact: str | None = None, limits: Turns | None = None
+) -> KeylessApi:
     return KeylessApi(
         "ReccoBeats",
         RECCOBEATS,
@@ -74,6 +99,7 @@ def api_of(provider: Provider, contact: str | None = None) -> KeylessApi:
         clock=provider.clock,
         sleep=provider.sleep,
         backoff_s=0.0,
+        limits=limits,
     )
 
 
@@ -159,6 +185,40 @@ def test_requests_are_spaced_and_none_sleeps_longer(api: KeylessApi, provider: P
     assert provider.slept == [1.5, 0.5, 1.5]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_turns_are_given_back_from_when_the_next_request_may_come_after_the_last(
+    fails: bool, provider: Provider
+) -> None:
+    turns = Turns()
+    api = api_of(provider, limits=turns)
+    for _ in range(3):  # with one turn, and two
+        ask(api)
+    provider.takes = timedelta(seconds=2)  # more than until its own next turn
+    if fails:
+        provider.replies = [requests.exceptions.ConnectionError("refused")]
+
+    with suppress(UnavailableError):
+        ask(api)
+    api.give_back()
+    api.give_back()
+
+    assert turns.back == [provider.now + timedelta(seconds=SPACING_S)]
+
+
+def test_turns_that_are_yet_to_come_are_given_back_from_the_first_of_them(
+    provider: Provider,
+) -> None:
+    turns = Turns()
+    api = api_of(provider, limits=turns)
+    for _ in range(4):
+        ask(api)
+    provider.now -= timedelta(hours=1)  # a clock that was put right
+
+    api.give_back()
+
+    assert turns.back == [NOW + 4 * timedelta(seconds=SPACING_S)]
+
+
 def test_a_rate_limit_is_handed_back_and_not_slept(api: KeylessApi, provider: Provider) -> None:
     provider.will(429, b'{"status":4291}', **{"Retry-After": str(LONG_WAIT_S)})
 
@@ -167,7 +227,12 @@ def test_a_rate_limit_is_handed_back_and_not_slept(api: KeylessApi, provider: Pr
 
     assert str(limited.value) == "ReccoBeats's rate limit: wait 300 s."
     assert limited.value.retry_after == LONG_WAIT_S
-    assert (provider.slept, provider.waits, len(provider.requests)) == ([], [], 1)
+    assert (provider.slept, len(provider.requests)) == ([], 1)
+    assert provider.waits == [NOW + timedelta(seconds=LONG_WAIT_S)]
+    with pytest.raises(RateLimitedError):
+        ask(api)
+    assert len(provider.requests) == 1
+    provider.now += timedelta(seconds=LONG_WAIT_S)
     assert ask(api) == {}
 
 

@@ -18,6 +18,7 @@ from soundlake.spotify.errors import (
 from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.accounts import AccountsTable
 from soundlake.store.chart_files import ChartFiles
+from soundlake.store.imports import Imports
 from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
@@ -45,6 +46,11 @@ def accounts_table() -> AccountsTable:
     return AccountsTable(settings().accounts_table)
 
 
+def zone_of(account: str) -> str | None:
+    """An account's own time zone, or None: what its plays' local times need beside the country."""
+    return accounts_table().time_zone(account)
+
+
 @cache
 def abilities_table() -> AbilitiesTable:
     """The table of budgets, as it knows apps' abilities."""
@@ -59,6 +65,11 @@ def raw() -> Raw:
 def chart_files() -> ChartFiles:
     """The chart files in the raw zone."""
     return ChartFiles(bucket())
+
+
+def imports() -> Imports:
+    """The imports in the raw zone."""
+    return Imports(bucket())
 
 
 def staging() -> Staging:

@@ -13,6 +13,7 @@ from typing import Any
 
 from soundlake.texts import shortened
 from soundlake.times import TimeError, format_time, parse_time
+from soundlake.zones import parse_zone
 
 CONSENT_MONTHS = 6  # Spotify ends every consent so long after it was given, whatever is done
 WARN_DAYS = (30, 7)  # before that end
@@ -35,6 +36,7 @@ class State(StrEnum):
     NEEDS_PREMIUM = "needs_premium"
     WRONG_APP = "wrong_app"
     DISCONNECTED = "disconnected"
+    IMPORTED = "imported"
 
 
 class Answer(StrEnum):
@@ -70,12 +72,19 @@ WHAT_TO_DO: Mapping[State, str] = {
         "./soundlake app, and the next run captures again."
     ),
     State.DISCONNECTED: "Capture was ended here; ./soundlake connect begins it again.",
+    State.IMPORTED: (
+        "Its history was imported; ./soundlake connect captures what it hears from now on."
+    ),
 }
 
 # What is tried again without the user having to tell us.
 RETRIED = frozenset({State.NOT_ALLOWED, State.NEEDS_PREMIUM, State.WRONG_APP})
 # What only a consent ends: nothing is captured, and no capture changes the state.
-WITHOUT_CONSENT = frozenset({State.CONNECTING, State.NEEDS_CONSENT, State.DISCONNECTED})
+WITHOUT_CONSENT = frozenset(
+    {State.CONNECTING, State.NEEDS_CONSENT, State.DISCONNECTED, State.IMPORTED}
+)
+# Nobody need do anything about these.
+_SETTLED = frozenset({State.ACTIVE, State.DISCONNECTED, State.IMPORTED})
 _REFUSED: Mapping[Answer, State] = {
     Answer.NOT_REGISTERED: State.NOT_ALLOWED,
     Answer.NO_PREMIUM: State.NEEDS_PREMIUM,
@@ -87,20 +96,25 @@ _REFUSED: Mapping[Answer, State] = {
 class Account:
     """One listener's account; `name` is Spotify's display name, kept nowhere else.
 
+    `spotify_id`, `name` and `consented_at` are what a consent tells: one whose history was
+    imported alone has none of them. `time_zone` is its listener's own (`Europe/Oslo`), where they
+    said so.
+
     `rejected_at` and `rejected_by` are the time and run of a first `invalid_grant`, which is not
     believed yet; `retry_at` is when a state of `RETRIED` is tried again.
     """
 
     account: str
-    spotify_id: str
-    name: str
+    spotify_id: str | None
+    name: str | None
     state: State
     since: datetime
-    consented_at: datetime
+    consented_at: datetime | None
     rejected_at: datetime | None = None
     rejected_by: str | None = None
     retry_at: datetime | None = None
     last_capture_at: datetime | None = None
+    time_zone: str | None = None
 
     @property
     def what_to_do(self) -> str:
@@ -125,6 +139,16 @@ def connecting(account: str, spotify_id: str, name: str, at: datetime) -> Accoun
     return Account(account, spotify_id, name, State.CONNECTING, at, at)
 
 
+def imported(account: str, at: datetime) -> Account:
+    """A new account made by an import at `at`: it has no consent, and nothing is captured."""
+    return Account(account, None, None, State.IMPORTED, at, None)
+
+
+def consenting(before: Account, spotify_id: str, name: str, at: datetime) -> Account:
+    """An imported account whose listener consented at `at`, before its tokens are stored."""
+    return replace(connecting(before.account, spotify_id, name, at), time_zone=before.time_zone)
+
+
 def reconnecting(before: Account, at: datetime) -> Account:
     """An account whose new tokens are about to be stored: one that is captured still is."""
     return _moved(before, State.CONNECTING, at) if before.state in WITHOUT_CONSENT else before
@@ -133,13 +157,20 @@ def reconnecting(before: Account, at: datetime) -> Account:
 def connected(
     account: str, spotify_id: str, name: str, at: datetime, before: Account | None = None
 ) -> Account:
-    """An account whose listener consented at `at`; of the one `before`, the last capture stays."""
-    last = before.last_capture_at if before else None
-    return Account(account, spotify_id, name, State.ACTIVE, at, at, last_capture_at=last)
+    """An account whose listener consented at `at`.
+
+    Of the one `before`, the last capture stays, and the time zone.
+    """
+    new = Account(account, spotify_id, name, State.ACTIVE, at, at)
+    if before is None:
+        return new
+    return replace(new, last_capture_at=before.last_capture_at, time_zone=before.time_zone)
 
 
 def disconnected(before: Account, at: datetime) -> Account:
-    """An account that is not captured from `at` on."""
+    """An account that is not captured from `at` on; one that never was stays as it is."""
+    if before.state is State.IMPORTED:
+        return before
     quiet = replace(before, rejected_at=None, rejected_by=None, retry_at=None)
     return _moved(quiet, State.DISCONNECTED, at)
 
@@ -186,9 +217,11 @@ def _moved(before: Account, state: State, at: datetime) -> Account:
     return before if before.state is state else replace(before, state=state, since=at)
 
 
-def consent_ends(account: Account) -> datetime:
-    """When Spotify ends the account's consent: six calendar months after it was given."""
+def consent_ends(account: Account) -> datetime | None:
+    """When Spotify ends the account's consent: six calendar months after it was given, if ever."""
     given = account.consented_at
+    if given is None:
+        return None
     months = given.year * 12 + given.month - 1 + CONSENT_MONTHS
     year, month = divmod(months, 12)
     last = calendar.monthrange(year, month + 1)[1]
@@ -196,8 +229,9 @@ def consent_ends(account: Account) -> datetime:
 
 
 def consent_days_left(account: Account, at: datetime) -> int:
-    """The whole days that are left of the account's consent; 0 once it has ended."""
-    return max((consent_ends(account) - at).days, 0)
+    """The whole days that are left of the account's consent; 0 once it has ended, or without."""
+    end = consent_ends(account)
+    return 0 if end is None else max((end - at).days, 0)
 
 
 def least_consent_days_left(accounts: Iterable[Account], at: datetime) -> int | None:
@@ -207,13 +241,16 @@ def least_consent_days_left(accounts: Iterable[Account], at: datetime) -> int | 
 
 
 def waits_for_user(account: Account) -> bool:
-    """Whether an account is not captured until its user does something; not where they ended it."""
-    return account.state is not State.DISCONNECTED and account.state is not State.ACTIVE
+    """Whether an account is not captured until its user does something.
+
+    Not where they ended it, or never began it.
+    """
+    return account.state not in _SETTLED
 
 
 def consent_warning(account: Account, at: datetime) -> str | None:
     """A sentence where consent ends within 30 days, another within 7; None before, or ended."""
-    if account.state in WITHOUT_CONSENT:
+    if account.state in WITHOUT_CONSENT or account.consented_at is None:
         return None
     left, end = consent_days_left(account, at), f"{consent_ends(account):%Y-%m-%d}"
     soon, very_soon = WARN_DAYS
@@ -232,6 +269,7 @@ def consent_warning(account: Account, at: datetime) -> str | None:
 _TIMES = frozenset({"since", "consented_at", "rejected_at", "retry_at", "last_capture_at"})
 NAMES = tuple(field.name for field in fields(Account))
 _NEEDED = tuple(field.name for field in fields(Account) if field.default is MISSING)
+_OF_CONSENT = frozenset({"spotify_id", "name", "consented_at"})
 
 
 def to_item(account: Account) -> dict[str, str]:
@@ -247,10 +285,11 @@ def to_item(account: Account) -> dict[str, str]:
 def from_item(item: Mapping[str, str]) -> Account:
     """Read an account back; other attributes are ignored. Raises AccountError."""
     name = item.get("account", "?")
-    missing = [each for each in _NEEDED if each not in item]
+    optional = _OF_CONSENT if item.get("state") == State.IMPORTED else frozenset[str]()
+    missing = [each for each in _NEEDED if each not in item and each not in optional]
     if missing:
         raise _damaged(name, f"it has no text {missing[0]!r}")
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict.fromkeys(optional)
     for each in NAMES:
         if each not in item:
             continue
@@ -283,4 +322,6 @@ def _damaged(account: str, why: str) -> AccountError:
 def _value(name: str, text: str) -> Any:
     if name in _TIMES:
         return parse_time(text)
+    if name == "time_zone":
+        return parse_zone(text)
     return State(text) if name == "state" else text

@@ -7,8 +7,11 @@ from functools import cache
 from math import ceil
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from soundlake import access, quota
 from soundlake.abilities import Abilities, Ability, Finding
+from soundlake.observability import logger
 from soundlake.settings import settings
 from soundlake.sources.keyless import KeylessApi
 from soundlake.sources.site import Site
@@ -19,7 +22,7 @@ from soundlake.spotify.errors import NotYourTurnError, RateLimitedError, Reserve
 from soundlake.store import secrets
 from soundlake.store.budget import Budget, BudgetTable, Draw
 
-PAGE = 50  # requests that are drawn at once
+PAGE = 50  # requests that are drawn, or counted, at once
 
 
 @cache
@@ -50,14 +53,17 @@ class _Meter:
     def settle(self) -> None:
         """Count what was sent, and drop the draw: in this order nothing is lost to a crash."""
         self._count()
-        if self._draw is not None:
-            drawn, self._draw = self._draw, None
-            budgets().drop(self._budget, drawn, self._client.machine_time())
+        self._drop()
 
     def _count(self) -> None:
         sent = self._client.unsettled()
         budgets().count(self._budget.owner, self._client.machine_time(), sent)
         self._client.settle()
+
+    def _drop(self) -> None:
+        if self._draw is not None:
+            budgets().drop(self._budget, self._draw, self._client.machine_time())
+            self._draw = None  # not before: what could not be dropped is, the next time
 
     def _page(self) -> Page:
         self._count()
@@ -68,14 +74,18 @@ class _Meter:
             now,
             assumed=_assumed(),
             spacing=self._spacing,
-            instead_of=before.id if before is not None else None,
+            instead_of=before,
         )
         if drawn.until is not None:
             self.settle()
-            raise RateLimitedError(ceil((drawn.until - now).total_seconds()))
+            wait = ceil((drawn.until - now).total_seconds())
+            raise (NotYourTurnError if self.blocked_until() is None else RateLimitedError)(wait)
         if drawn.room is not None and not drawn.granted:
             self.settle()
             raise ReservedError(drawn.room.why)
+        if drawn.granted is None:
+            self._drop()
+            return Page(PAGE)  # so that it is counted in between: a refusal teaches by the counts
         self._draw = drawn
         if drawn.turn is None:
             return Page(drawn.granted)
@@ -84,7 +94,7 @@ class _Meter:
     def told(self, until: datetime, reason: str | None) -> None:
         """Note a wait that Spotify asks for."""
         now, uncounted = self._client.machine_time(), self._client.unsettled().total()
-        budgets().block(self._budget, until, reason, now=now, uncounted=uncounted)
+        budgets().block(self._budget, until, reason, now=now, uncounted=uncounted, drawn=self._draw)
 
     def blocked_until(self) -> datetime | None:
         """Until when nobody may ask, as anybody was told."""
@@ -187,9 +197,9 @@ class _Turns:
             raise NotYourTurnError(wait, self._source)
         return taken.first
 
-    def give_back(self, end: datetime, now: datetime) -> None:
-        """Give back what is left of the turns that end then."""
-        budgets().give_back(self._budget, end, now)
+    def give_back(self, end: datetime, free_at: datetime) -> None:
+        """Let others ask from then on and not from `end`."""
+        budgets().give_back(self._budget, end, free_at)
 
 
 @cache
@@ -216,16 +226,20 @@ def _theirs(source: str) -> Budget:
     return Budget(source.lower(), source.lower())
 
 
+def _scaled(spacing_s: float) -> float:
+    """The seconds between two requests in this stage, which may ask a double."""
+    return spacing_s * int(settings().source_spacing) / 100
+
+
 def keyless(
     source: str, base: str, spacing_s: float, contact: str | None = None, limited_by: int = TOO_MANY
 ) -> KeylessApi:
     """A source without keys, its request count at zero.
 
-    It keeps to long waits as Spotify does, and all processes together ask once in so many seconds
-    at most: where its next turn is further away than may be slept, it raises RateLimitedError.
+    All processes together keep to every wait that it asks for, and ask once in so many seconds at
+    most: where its next turn is further away than may be slept, it raises RateLimitedError.
     """
-    spacing_s *= int(settings().source_spacing) / 100
-    client = _keyless(source, base, spacing_s, contact, limited_by)
+    client = _keyless(source, base, _scaled(spacing_s), contact, limited_by)
     client.begin()
     return client
 
@@ -269,20 +283,30 @@ class InvocationClients:
     def site(self, name: str, base: str, spacing_s: float, contact: str) -> Site:
         """A web site that robots may visit, asked as `keyless` does."""
         api = self.keyless(name, base, spacing_s, contact)
-        return Site(name, base, spacing_s, api, access.raw())
+        return Site(name, base, _scaled(spacing_s), api, access.raw())
+
+    def settle(self) -> None:
+        """Count what was asked of Spotify, and give back what is left of it: it is not asked on."""
+        if self.asked_spotify is not None:
+            _meter(self.asked_spotify).settle()
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
         """As `counted`, with the requests to all sources; the budget counts Spotify's alone.
 
-        Turns of other sources that were taken and not used are given back.
+        Turns of other sources that were taken and not used are given back; where that does not go,
+        they pass by themselves.
         """
         sent = Counter(before)
         for each in self._keyless.values():
             sent += each.requests
-            each.give_back()
         total = sum(each.requests.total() for each in self._keyless.values())
         result = counted(self.asked_spotify, sent)
         result["counts"]["requests"] += total
+        for each in self._keyless.values():
+            try:
+                each.give_back()
+            except (BotoCoreError, ClientError) as error:
+                logger.warning(f"Turns that were not used were not given back: {error}")
         return result
 
 

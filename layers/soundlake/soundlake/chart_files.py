@@ -127,6 +127,11 @@ def name_of(name: str, chart: str | None = None, day: str | None = None) -> Char
     return told
 
 
+def is_named_as_chart(name: str) -> bool:
+    """Whether a file has a chart's name, as charts.spotify.com gives it."""
+    return _NAME.fullmatch(name) is not None
+
+
 def is_chart_file(body: bytes) -> bool:
     """Whether a file has a chart's columns; what it is called does not count."""
     return _cadence(_header(body)) is not None

@@ -103,6 +103,50 @@ def _close(found: Iterable[Row], row: Row, newest_on: Mapping[str, datetime]) ->
             gap["closed_by"] = row["raw_key"]
 
 
+def closed_by_exports(found: Iterable[Row], exports: Iterable[tuple[str, Span]]) -> list[Row]:
+    """The gaps, those closed that lie in a span of which an export holds everything.
+
+    `exports` are such spans, each with what closes a gap.
+    """
+    exports = list(exports)
+
+    def closed(gap: Row) -> Row:
+        by = (
+            name
+            for name, (first, last) in exports
+            if gap["to_time"] and first <= gap["from_time"] and gap["to_time"] <= last
+        )
+        return gap if gap["closed_by"] else gap | {"closed_by": next(by, None)}
+
+    return [closed(gap) for gap in found]
+
+
+def united(spans: Iterable[Span]) -> list[Span]:
+    """Spans in the order of time, those as one that meet or overlap."""
+    found: list[Span] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], last)
+        else:
+            found.append((first, last))
+    return found
+
+
+def days_within(spans: Iterable[Span]) -> set[date]:
+    """The whole days (UTC) that lie in spans."""
+    found = set()
+    for first, last in spans:
+        day = first.date() if first == _midnight(first.date()) else first.date() + timedelta(days=1)
+        while _midnight(day) + timedelta(days=1) <= last:
+            found.add(day)
+            day += timedelta(days=1)
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - as tables keep times
+
+
 def _joined(found: Iterable[Row]) -> list[Row]:
     """One row of gaps that begin together: a page of late plays alone moves no beginning."""
     joined: dict[datetime, Row] = {}
@@ -178,7 +222,7 @@ def certainty(
     still surface, or a full page of them `reached` into it. `observed`: everything that Spotify
     showed of it is kept, which is not all that was heard.
     """
-    start = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - as tables keep times
+    start = _midnight(day)
     end = start + timedelta(days=1)
     if any(first <= start and end <= last for first, last in exports):
         return CONFIRMED

@@ -1,174 +1,536 @@
-"""Which recording a name means, of those that might be it: one, or none where that is not certain.
+"""Which rows of two sources are the same listening: pairs, one to one and in order.
 
-A key (`soundlake.names`) brings together what may be the same recording. Here the artists and the
-guests that either side names, the ISRCs and the albums say whether it is.
+What fits to the second is paired at once. What is left over on both sides near each other is
+weighed together with what was paired around it (`alignment`). Whether a source that tells one time
+means a play's start or its end shows in the pairs around that fit in only one way.
 """
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from soundlake.names import (
-    GLUE,
-    bare_title,
-    guests,
-    name_key,
-    spoken_artist,
-    spoken_title,
-    words,
-)
+import numpy as np
 
-LAKE, ISRC, SEARCH = "lake", "isrc", "search"
-# How certain a match is, by what it rests on.
-BY_ISRC = 1.0
-BY_ALBUM = 0.98
-BY_NAME = 0.95
-WITHOUT_GUESTS = 0.7  # guests whom the source left out, and nothing else it can be
-# Characters: with a query of more than 100 Spotify has been seen to find nothing at all.
-TITLE_QUERIED, ARTIST_QUERIED = 50, 30
-_UNQUERIED = re.compile('["+*:]')
+from soundlake.alignment import ALONE, END, START, SURE, Pairs, align
 
+Array = Any  # of numpy
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
-    """How a source spells a name: the artists it credits, in their order, and the title."""
-
-    artists: tuple[str, ...]
-    title: str
+NEAR = 10_000  # ms: times this close are the same: clocks drift, and seconds are cut off
+MINUTE = 30_000  # ms: how far off the middle of a minute can be
+BEYOND = 60_000  # ms: further than a play's length and this apart, times name different plays
+BESIDE = 8_000  # ms: a play that begins this soon after another one follows it
+SHORTEST = 30_000  # ms: Spotify lists no shorter play
+CROSSFADE = 15_000  # ms: of two plays that overlap longer one has a wrong time
+HARDLY = 15_000  # ms: who heard less scrobbles nothing: half a track, of 30 s at least
+UNTIL = 1 << 42  # ms, of a track's part in a sorted key: 139 years
+SINCE = -(1 << 40)  # ms: 1935
+HOUR, DAY = 3_600_000, 86_400_000
+WITNESSES = 3  # pairs that tell what a time means, before they are believed
+AGREED = 0.8  # of them
+UNKNOWN = -1
+DOUBTED = 2 * ALONE  # what a pair costs that is no better than two rows alone
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
-    """A name that plays have: each of its spellings, the one of most plays first, all of one key.
+class Found:
+    """Places in two sides: the pairs, and the rows that may be of one but were not paired."""
 
-    And what else its plays tell: the albums, and the ISRCs.
+    left: Array
+    right: Array
+    unsure_left: Array
+    unsure_right: Array
+    meaning: Array  # END, START or UNKNOWN, for each row of the right side
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is known of some plays, as arrays; `rows` says which these are. Times are in ms.
+
+    `start` and `end` are the same where only one time is known, whichever it is; `guessed`, where
+    the other one was made of the track's length. `length` is that, or how long it was heard;
+    `exact` is how far off the times may be. `odd` plays overlap others, `twin` plays end with
+    another of the same track: one of the two times is wrong.
     """
 
-    key: str
-    spellings: tuple[Spelling, ...]
-    albums: frozenset[str] = frozenset()
-    isrcs: frozenset[str] = frozenset()
+    rows: Array
+    start: Array
+    end: Array
+    length: Array
+    ms: Array
+    exact: Array
+    track: Array
+    uri: Array
+    name: Array
+    other_uri: Array
+    other_name: Array
+    listed: Array
+    guessed: Array
+    odd: Array
+    twin: Array
+
+    @classmethod
+    def of(
+        cls,
+        rows: Array,
+        *,
+        time: Array,
+        track: Array,
+        uri: Array,
+        name: Array,
+        ms: Array,
+        duration: Array,
+        coarse: Array,
+        listed: bool,
+        spans: bool,
+    ) -> "Side":
+        """The rows of one source, by time; `spans` where it tells ends and how long was heard."""
+        end = time + np.where(coarse, MINUTE, 0)
+        start = end - np.maximum(ms, 0) if spans else end
+        allowed = CROSSFADE + np.where(coarse, 2 * MINUTE, 0)
+        return cls(
+            rows=rows,
+            start=start,
+            end=end,
+            length=np.maximum(np.maximum(ms, duration), 0),
+            ms=ms,
+            exact=np.where(coarse, MINUTE, 0),
+            track=track,
+            uri=uri,
+            name=name,
+            other_uri=uri,
+            other_name=name,
+            listed=np.full(len(rows), listed),
+            guessed=np.zeros(len(rows), bool),
+            odd=overlapping(start, end, allowed) if spans else np.zeros(len(rows), bool),
+            twin=_twins(track, end, ms, coarse) if spans else np.zeros(len(rows), bool),
+        )
+
+    def joined(self, other: "Side", found: Found) -> "Side":
+        """Both sides' plays, each once: what a pair's left row tells of its times is kept."""
+        length, ms = self.length.copy(), self.ms.copy()
+        uri, name = self.other_uri.copy(), self.other_name.copy()
+        listed = self.listed.copy()
+        left, right = found.left, found.right
+        length[left] = np.maximum(length[left], other.length[right])
+        ms[left] = np.where(ms[left] < 0, other.ms[right], ms[left])
+        uri[left] = np.where(other.uri[right] >= 0, other.uri[right], uri[left])
+        name[left] = np.where(other.name[right] >= 0, other.name[right], name[left])
+        listed[left] |= other.listed[right]
+        start, end = self._corrected(other, found)
+        mine = replace(
+            self,
+            start=start,
+            end=end,
+            length=length,
+            ms=ms,
+            other_uri=uri,
+            other_name=name,
+            listed=listed,
+        )
+        alone = np.ones(len(other.rows), bool)
+        alone[right] = False
+        rest = other.spread(found.meaning).taken(np.flatnonzero(alone))
+        return Side(
+            **{each: np.concatenate([getattr(mine, each), getattr(rest, each)]) for each in _EACH}
+        )
+
+    def _corrected(self, other: "Side", found: Found) -> tuple[Array, Array]:
+        """Starts and ends, moved to where another source's one time says that they were."""
+        left, right = found.left, found.right
+        start, end = self.start.copy(), self.end.copy()
+        one = (other.start == other.end)[right] & (other.exact[right] == 0)
+        late_end = other.end[right] - end[left]
+        late_start = other.start[right] - start[left]
+        nearer = np.where(np.abs(late_start) < np.abs(late_end), START, END)
+        starts = np.where(found.meaning[right] == UNKNOWN, nearer, found.meaning[right]) == START
+        move = np.where(starts, late_start, late_end)
+        move = np.where(one & (np.abs(move) > NEAR), move, 0)
+        # A play that was paused began earlier, and did not end earlier.
+        paused = starts & (move < 0)
+        start[left] += move
+        end[left] += np.where(paused, 0, move)
+        return start, end
+
+    def spread(self, meaning: Array) -> "Side":
+        """With a start and an end by what one time means: an end where nothing tells it."""
+        one = self.start == self.end
+        starts = one & (meaning == START)
+        ends = one & ~starts
+        return replace(
+            self,
+            start=np.where(ends, self.end - self.length, self.start),
+            end=np.where(starts, self.start + self.length, self.end),
+            guessed=one,
+        )
+
+    def taken(self, places: Array) -> "Side":
+        """Some of the plays, in their order."""
+        if len(places) == len(self.rows):
+            return self
+        return Side(**{each: getattr(self, each)[places] for each in _EACH})
+
+
+_EACH = tuple(Side.__dataclass_fields__)
+
+
+def overlapping(start: Array, end: Array, allowed: Array) -> Array:
+    """Which plays overlap the one before or after for more ms than is allowed. By their ends."""
+    odd = np.zeros(len(start), bool)
+    shared = np.minimum(end[1:], end[:-1]) - np.maximum(start[1:], start[:-1])
+    overlap = shared > allowed[1:]
+    odd[1:] |= overlap
+    odd[:-1] |= overlap
+    return odd
+
+
+def _twins(track: Array, end: Array, ms: Array, coarse: Array) -> Array:
+    """Which plays of 30 s or more end just when another one of the track does. By their ends."""
+    twin = np.zeros(len(end), bool)
+    heard = np.flatnonzero((ms >= SHORTEST) & ~coarse)
+    order = heard[np.argsort(track[heard], kind="stable")]
+    same = (track[order][1:] == track[order][:-1]) & (np.diff(end[order]) <= 2 * NEAR)
+    twin[order[1:][same]] = True
+    twin[order[:-1][same]] = True
+    return twin
+
+
+def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
+    """Pair the plays of two sides; `right` is of one source.
+
+    Its times `usual`ly mean an END or a START: so where too few pairs show what they mean.
+    """
+    heard_left = _can(left, right)
+    heard_right = _can(right, left)
+    some, other = left.taken(heard_left), right.taken(heard_right)
+    by_end, far_end = _nearest(some, other, some.end, other.end)
+    by_start, far_start = _nearest(some, other, some.start, other.start)
+    meaning = _meanings(other.end, by_end, by_start, len(some.rows), usual)
+    pair = np.where(meaning == END, by_end, np.where(meaning == START, by_start, -1))
+    far = np.where(meaning == START, far_start, far_end)
+    both = (by_end >= 0) & (by_end == by_start)
+    pair = _one_to_one(np.where(both, by_end, pair), np.where(both, far_end, far), len(some.rows))
+    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning, (left, right))
+    right_places = np.flatnonzero(pair >= 0)
+    every = np.full(len(right.rows), UNKNOWN)
+    every[heard_right] = meaning
+    return Found(
+        left=heard_left[pair[right_places]],
+        right=heard_right[right_places],
+        unsure_left=heard_left[unsure_left],
+        unsure_right=heard_right[unsure_right],
+        meaning=every,
+    )
+
+
+def _can(side: Side, other: Side) -> Array:
+    """The plays that the other side can know: who tells one time tells it of what was heard."""
+    least = np.where(other.listed, SHORTEST, np.where(other.start == other.end, HARDLY, 0))
+    return np.flatnonzero((side.ms < 0) | (side.ms >= least.min(initial=SHORTEST)))
+
+
+def _keys(track: Array, time: Array) -> Array:
+    return track * UNTIL + np.clip(time - SINCE, 0, UNTIL - 1)
+
+
+def same_track(left: Side, right: Side, one: Array, other: Array) -> Array:
+    """Whether pairs of rows are of one track: by URI, or else by artist and title."""
+    uri, name = right.uri[other], right.name[other]
+    by_uri = (uri >= 0) & ((left.uri[one] == uri) | (left.other_uri[one] == uri))
+    by_name = (name >= 0) & ((left.name[one] == name) | (left.other_name[one] == name))
+    return by_uri | by_name
+
+
+def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, Array]:
+    """For each right row the one left row of its track whose time is near; how far off it is."""
+    best = np.full(len(sought), -1)
+    least = np.full(len(sought), np.iinfo(np.int64).max)
+    if not len(at):
+        return best, least
+    keys, wanted = _keys(left.track, at), _keys(right.track, sought)
+    order, asked = np.argsort(keys), np.argsort(wanted)
+    keys, wanted = keys[order], wanted[asked]
+    places = np.searchsorted(keys, wanted)
+    widest = NEAR + int(left.exact.max(initial=0)) + int(right.exact.max(initial=0))
+    rivals = np.zeros(len(sought), bool)
+    for step in (-1, 0, -2, 1):
+        place = np.clip(places + step, 0, len(keys) - 1)
+        close = np.flatnonzero(np.abs(keys[place] - wanted) <= widest)
+        # Beyond either end the last one would be looked at twice.
+        close = close[place[close] == places[close] + step]
+        near, one = asked[close], order[place[close]]
+        apart = np.abs(at[one] - sought[near])
+        good = (apart <= NEAR + left.exact[one] + right.exact[near]) & (
+            left.track[one] == right.track[near]
+        )
+        good &= same_track(left, right, one, near) & ~_heard_otherwise(left, right, one, near)
+        near, one = near[good], one[good]
+        rivals[near[best[near] >= 0]] = True
+        best[near], least[near] = one, apart[good]
+    # Of two that both fit, neither is taken at once.
+    best[rivals] = -1
+    return best, least
+
+
+def _heard_otherwise(left: Side, right: Side, one: Array, other: Array) -> Array:
+    """Whether both sides say how long was heard, and not the same; or it was hardly heard."""
+    mine, theirs = left.ms[one], right.ms[other]
+    differ = (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
+    # Who tells nothing but a time tells it of what was really heard.
+    alone = right.start[other] == right.end[other]
+    return differ | (alone & (theirs < 0) & (mine >= 0) & (mine < SHORTEST))
+
+
+def _meanings(time: Array, by_end: Array, by_start: Array, count: int, usual: int) -> Array:
+    """What each time means, by the pairs around it that fit in only one way. By time."""
+    ends, starts = (by_end >= 0) & (by_start < 0), (by_start >= 0) & (by_end < 0)
+    # Where a play ends another one may begin: what two rows claim is no witness.
+    claims = np.bincount(by_end[by_end >= 0], minlength=count)
+    claims += np.bincount(by_start[by_start >= 0], minlength=count)
+    claims -= np.bincount(by_end[(by_end >= 0) & (by_end == by_start)], minlength=count)
+    witness = np.flatnonzero((ends | starts) & (claims[np.maximum(by_end, by_start)] == 1))
+    at = time[witness]
+    told = np.concatenate(([0], np.cumsum(ends[witness])))
+    meaning = np.full(len(time), UNKNOWN)
+    for span in (HOUR, DAY):
+        first = np.searchsorted(at, time - span, "left")
+        last = np.searchsorted(at, time + span, "right")
+        seen, as_end = last - first, told[last] - told[first]
+        asked = (meaning == UNKNOWN) & (seen >= WITNESSES)
+        meaning[asked & (as_end >= AGREED * seen)] = END
+        meaning[asked & (seen - as_end >= AGREED * seen)] = START
+    meaning[meaning == UNKNOWN] = usual
+    return meaning
+
+
+def _one_to_one(pair: Array, far: Array, count: int) -> Array:
+    """Each left row with the nearest right row that named it."""
+    named = np.flatnonzero(pair >= 0)
+    if len(named) and np.bincount(pair[named], minlength=count).max() > 1:
+        order = named[np.lexsort((named, far[named], pair[named]))]
+        again = order[1:][pair[order][1:] == pair[order][:-1]]
+        pair = pair.copy()
+        pair[again] = -1
+    return pair
+
+
+def _weighed(
+    left: Side, right: Side, pair: Array, meaning: Array, every: tuple[Side, Side]
+) -> tuple[Array, Array, Array]:
+    """The pairs, where what is left over on both sides has been weighed with them."""
+    free_right = pair < 0
+    free_left = np.ones(len(left.rows), bool)
+    free_left[pair[~free_right]] = False
+    mine, theirs, cluster = _clusters(left, right, free_left, free_right)
+    if not len(cluster):
+        return pair, np.empty(0, np.int64), np.empty(0, np.int64)
+    pairs = _pairs(left, right, mine, theirs, cluster)
+    pair = pair.copy()
+    return _decided(left, right, pair, meaning, pairs, (mine, theirs, cluster), every)
+
+
+def _clusters(
+    left: Side, right: Side, free_left: Array, free_right: Array
+) -> tuple[Array, Array, Array]:
+    """The rows near which there are rows left over of both sides: of either side, and which lot."""
+    most = int(max(left.track.max(initial=0), right.track.max(initial=0))) + 1
+    both = np.zeros(most, bool)
+    both[left.track[free_left]] = True
+    other = np.zeros(most, bool)
+    other[right.track[free_right]] = True
+    both &= other
+    mine, theirs = np.flatnonzero(both[left.track]), np.flatnonzero(both[right.track])
+    track = np.concatenate([left.track[mine], right.track[theirs]])
+    first, last = (
+        np.concatenate(each) for each in zip(_reach(left, mine), _reach(right, theirs), strict=True)
+    )
+    keys = _keys(track, first)
+    order = np.argsort(keys, kind="stable")
+    until = np.maximum.accumulate(_keys(track, last)[order])
+    begins = np.ones(len(order), bool)
+    begins[1:] = keys[order][1:] > until[:-1]
+    cluster = np.empty(len(order), np.int64)
+    cluster[order] = np.cumsum(begins) - 1
+    lots = int(cluster.max(initial=-1)) + 1
+    mine_of, theirs_of = cluster[: len(mine)], cluster[len(mine) :]
+    wanted = (np.bincount(mine_of[free_left[mine]], minlength=lots) > 0) & (
+        np.bincount(theirs_of[free_right[theirs]], minlength=lots) > 0
+    )
+    keep_mine, keep_theirs = wanted[mine_of], wanted[theirs_of]
+    return (
+        mine[keep_mine],
+        theirs[keep_theirs],
+        np.concatenate([mine_of[keep_mine], theirs_of[keep_theirs]]),
+    )
+
+
+def _reach(side: Side, rows: Array) -> tuple[Array, Array]:
+    beyond = side.length[rows] + BEYOND + side.exact[rows]
+    return side.start[rows] - beyond, side.end[rows] + beyond
+
+
+def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) -> Any:
+    """All pairs in the lots that may be one play, and what each costs by either meaning."""
+    mine_of, theirs_of = cluster[: len(mine)], cluster[len(mine) :]
+    mine = mine[np.lexsort((left.end[mine], mine_of))]
+    theirs = theirs[np.lexsort((right.end[theirs], theirs_of))]
+    a, b = _within(left, right, mine, theirs)
+    b2, a2 = _within(right, left, theirs, mine)
+    many = len(right.rows)
+    found = np.sort(np.concatenate([a * many + b, a2 * many + b2]))
+    once = np.ones(len(found), bool)
+    once[1:] = found[1:] != found[:-1]
+    a, b = np.divmod(found[once], many)
+    length = np.maximum(left.length[a], right.length[b])
+    apart = np.minimum(np.abs(left.end[a] - right.end[b]), np.abs(left.start[a] - right.start[b]))
+    exact = left.exact[a] + right.exact[b]
+    good = (apart <= length + BEYOND + exact) & same_track(left, right, a, b)
+    a, b = a[good], b[good]
+    return a, b, _costs(left, right, a, b)
+
+
+def _within(one: Side, other: Side, mine: Array, theirs: Array) -> tuple[Array, Array]:
+    """Pairs of which the other's end or start lies in what the one can reach."""
+    first, last = _reach(one, mine)
+    found = []
+    for at in (other.end, other.start):
+        keys = _keys(other.track[theirs], at[theirs])
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        begin = np.searchsorted(keys, _keys(one.track[mine], first), "left")
+        end = np.searchsorted(keys, _keys(one.track[mine], last), "right")
+        counts = np.maximum(end - begin, 0)
+        which = np.repeat(np.arange(len(mine)), counts)
+        turn = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+        found.append((mine[which], theirs[order[begin[which] + turn]]))
+    return tuple(np.concatenate(each) for each in zip(*found, strict=True))  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A track that a name might mean, as Spotify spells it."""
+class Costs:
+    """How badly pairs fit by each meaning; `repeated` where the track was heard again nearby."""
 
-    track_id: str
-    spelling: Spelling
-    album: str | None = None
-    isrc: str | None = None
-
-    @property
-    def recording(self) -> str:
-        """What two tracks of one recording have in common, as far as it is known."""
-        return self.isrc or self.track_id
+    alone: dict[int, Array]
+    repeated: dict[int, Array]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The track that a name means, or none; of how many recordings it was found, and how surely."""
-
-    track_id: str | None
-    matched_by: str | None
-    certainty: float | None
-    candidates: int
+def _costs(left: Side, right: Side, a: Array, b: Array) -> Costs:
+    alone, repeated = {}, {}
+    for way in (END, START):
+        alone[way], repeated[way] = _cost(left, right, a, b, way)
+    return Costs(alone, repeated)
 
 
-def match(name: Name, candidates: Sequence[Candidate], matched_by: str) -> Match:
-    """The track of the one recording that all spellings of a name mean; of its tracks the first.
+def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array, Array]:
+    """How badly pairs fit if the right side's times agree with the left one's ends, or starts.
 
-    `matched_by` says who named the candidates. Spotify's search has whatever Spotify has, so what
-    it alone can mean is found there though the name leaves guests out; the lake has not.
+    0 to 10 where they agree to the second, 10 to 40 where a pause explains what is between, 40 to
+    80 where only a wrong time does. `DOUBTED` where each row may as well be a listening of its
+    own: if it would just follow the other one, or no play could have had both times; among
+    repeats, where there is room for another one. The first costs are for pairs alone, the second
+    among repeats.
     """
-    known = [each for each in candidates if each.isrc in name.isrcs] if name.isrcs else []
-    if known and len(name.isrcs) == 1:
-        found = _first(name, known)
-        return Match(found.track_id, ISRC, BY_ISRC, 1)
-    same = [each for each in candidates if _key(each.spelling) == name.key]
-    found_of = [_meant(one, name, same, lenient=matched_by == SEARCH) for one in name.spellings]
-    recordings = {None if one is None else one[0].recording for one in found_of}
-    of = len({each.recording for each in same})
-    if len(recordings) != 1 or None in recordings:
-        return Match(None, None, None, of)
-    sure = min(one[1] for one in found_of if one is not None)
-    (recording,) = recordings
-    track = _first(name, [each for each in same if each.recording == recording])
-    return Match(track.track_id, matched_by, sure, of)
+    length = np.maximum(left.length[a], right.length[b])
+    blur = left.exact[a] + right.exact[b]
+    exact, beside = NEAR + blur, BESIDE + blur
+    late = right.end[b] - left.end[a] if way == END else right.start[b] - left.start[a]
+    apart = np.abs(late)
+    share = np.minimum(apart / (length + BEYOND + blur), 1.0)
+    one = right.start[b] == right.end[b]
+    if way == END:
+        begin, end = np.where(one, right.end[b] - length, right.start[b]), right.end[b]
+        explained = np.zeros(len(a), bool)
+        # No play ends before it begins, nor once more long after it has ended.
+        apart_from = (end - left.start[a] <= beside) | (late >= SHORTEST - beside)
+        room = apart_from
+    else:
+        begin, end = right.start[b], np.where(one, right.start[b] + length, right.end[b])
+        # Whoever pauses has begun earlier than the end and what was heard tell; or later, where
+        # the start is a guess that all was heard.
+        explained = (late < 0) | left.guessed[a]
+        apart_from = begin - left.end[a] >= -beside
+        # What seems a pause may be another play.
+        room = apart_from | (late <= beside - SHORTEST)
+    follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
+    fits, odd, twin = apart <= exact, left.odd[a], left.twin[a]
+    more = np.where(_heard_otherwise(left, right, a, b), 20, 0)
+
+    def cost(doubt: Array, wrong: Array) -> Array:
+        found = np.where(explained, 10 + 30 * share, wrong)
+        found = np.where(doubt & ~odd, DOUBTED, found)
+        return np.where(twin, DOUBTED, np.where(fits, 10 * apart / exact, found)) + more
+
+    wrong = 40 + 40 * share
+    # Among repeats, a wrong time is believed of a play that overlaps others.
+    return (
+        cost(follows | apart_from, wrong),
+        cost(follows | room, np.where(odd, wrong, 65 + 30 * share)),
+    )
 
 
-def query(name: Name, *, asked: bool) -> str:
-    """What to ask Spotify's search for: the ISRC where there is one, once `asked` the names."""
-    if len(name.isrcs) == 1 and not asked:
-        (isrc,) = name.isrcs
-        return f"isrc:{isrc}"
-    spelling = name.spellings[0]
-    title = _queried(spoken_title(spelling.title), TITLE_QUERIED)
-    artist = _queried(spoken_artist(spelling.artists[0]), ARTIST_QUERIED)
-    return f'track:"{title}" artist:"{artist}"'
+def _heard_again(
+    left: Side, right: Side, one: Array, other: Array, every: tuple[Side, Side]
+) -> Array:
+    """Whether either side has another row of the track near these, be it ever so short."""
+    reach = _reach(left, one), _reach(right, other)
+    first = _keys(left.track[one], np.minimum(reach[0][0], reach[1][0]))
+    last = _keys(left.track[one], np.maximum(reach[0][1], reach[1][1]))
+    again = np.zeros(len(one), bool)
+    for side in every:
+        keys = np.sort(_keys(side.track, side.end))
+        again |= np.searchsorted(keys, last, "right") - np.searchsorted(keys, first) > 1
+    return again
 
 
-def _queried(text: str, most: int) -> str:
-    """A text as a field filter takes it: with an apostrophe it finds nothing, a plus is an error.
-
-    Of a long text the first words, which are enough to find it.
-    """
-    text = " ".join(_UNQUERIED.sub(" ", text.replace("'", "")).split())
-    return text if len(text) <= most else text[: most + 1].rpartition(" ")[0] or text[:most]
-
-
-def _key(spelling: Spelling) -> str | None:
-    return name_key(spelling.artists[0] if spelling.artists else None, spelling.title)
-
-
-def _meant(
-    one: Spelling, name: Name, candidates: Iterable[Candidate], *, lenient: bool
-) -> tuple[Candidate, float] | None:
-    """The candidate whose recording a spelling means, and how sure that is."""
-    fitting = [(each, _fit(one, each.spelling)) for each in candidates]
-    fits = [each for each, fit in fitting if fit]
-    left_out = [each for each, fit in fitting if fit is None]
-    sure = BY_NAME
-    if not fits and lenient:
-        fits, sure = left_out, WITHOUT_GUESTS
-    # What is written the same is meant before what only says the same.
-    exact = [each for each in fits if words(each.spelling.title) == words(one.title)]
-    fits = exact or fits
-    on_album = [each for each in fits if each.album and _album(each.album) in _albums(name)]
-    if len({each.recording for each in fits}) > 1:
-        fits = on_album
-    if len({each.recording for each in fits}) != 1:
-        return None
-    return fits[0], BY_ALBUM if on_album and sure == BY_NAME else sure
-
-
-def _fit(one: Spelling, other: Spelling) -> bool | None:
-    """Whether a name can mean a track; None where it only leaves out guests of the title."""
-    if not one.artists or not other.artists:
-        return False
-    first, credit = _artist(other.artists[0]), _artist(" ".join(one.artists))
-    if not f"{credit} ".startswith(f"{first} "):
-        return False
-    said = set(credit.removeprefix(first).split()) - GLUE | guests(one.title)
-    there = set(words(" ".join(other.artists[1:])).split()) | guests(other.title)
-    if not said <= there | set(first.split()):
-        return False
-    return None if guests(other.title) and not said else True
-
-
-def _artist(credit: str) -> str:
-    return words(credit).removeprefix("the ")
-
-
-def _albums(name: Name) -> set[str | None]:
-    return {_album(each) for each in name.albums}
-
-
-def _album(title: str) -> str | None:
-    return bare_title(title)
-
-
-def _first(name: Name, tracks: Sequence[Candidate]) -> Candidate:
-    """Of a recording's tracks the one on an album that the plays name, else the first."""
-    albums = _albums(name)
-    return next((each for each in tracks if each.album and _album(each.album) in albums), tracks[0])
+def _decided(
+    left: Side,
+    right: Side,
+    pair: Array,
+    meaning: Array,
+    pairs: tuple[Array, Array, Costs],
+    lots: tuple[Array, Array, Array],
+    every: tuple[Side, Side],
+) -> tuple[Array, Array, Array]:
+    a, b, costs = pairs
+    mine, theirs, cluster = lots
+    # What was paired here is decided anew.
+    pair[theirs] = -1
+    of = np.empty(len(right.rows), np.int64)
+    of[theirs] = cluster[len(mine) :]
+    lot = of[b]
+    single = np.bincount(lot, minlength=int(cluster.max()) + 1)[lot] == 1
+    one, other, way = a[single], b[single], meaning[b[single]]
+    again = _heard_again(left, right, one, other, every)
+    by_end, by_start = (
+        np.where(again, costs.repeated[way][single], costs.alone[way][single])
+        for way in (END, START)
+    )
+    cost = np.where(way == END, by_end, np.where(way == START, by_start, np.inf))
+    cost = np.where(way == UNKNOWN, np.minimum(by_end, by_start), cost)
+    sure = cost <= DOUBTED - SURE
+    pair[other[sure]] = one[sure]
+    unsure_left, unsure_right = one[~sure].tolist(), other[~sure].tolist()
+    rest = np.flatnonzero(~single)
+    rest = rest[np.argsort(lot[rest], kind="stable")]
+    begins = np.flatnonzero(lot[rest][1:] != lot[rest][:-1]) + 1
+    for part in np.split(rest, begins) if len(rest) else []:
+        mine, theirs = a[part], b[part]
+        decided = align(
+            Pairs(
+                left=mine.tolist(),
+                right=theirs.tolist(),
+                left_order=list(
+                    zip(left.end[mine].tolist(), left.start[mine].tolist(), strict=True)
+                ),
+                right_order=list(
+                    zip(right.end[theirs].tolist(), right.start[theirs].tolist(), strict=True)
+                ),
+                ends=costs.repeated[END][part].tolist(),
+                starts=costs.repeated[START][part].tolist(),
+                meanings=set(meaning[theirs].tolist()),
+                odd=left.odd[mine].tolist(),
+            )
+        )
+        for one, other in decided.pairs:
+            pair[other] = one
+        unsure_left += decided.unsure_left
+        unsure_right += decided.unsure_right
+    return pair, np.array(unsure_left, np.int64), np.array(unsure_right, np.int64)

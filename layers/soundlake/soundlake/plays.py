@@ -1,7 +1,7 @@
-"""Plays: what a listener heard, derived from observations by a pure function.
+"""Captured pages: what they show as observations, and what of it is new.
 
-An observation is one row that one source gave about one play. Observations are only ever added;
-plays are derived from them, so a better rule or a late arrival never loses anything.
+An observation is one row that one source gave about one play. Plays are derived from observations
+(`listening`), so a better rule or a late arrival never loses anything.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ _KINDS = {"track": "track", "local": "track", "episode": "episode", "chapter": "
 
 Row = dict[str, Any]
 Span = tuple[datetime, datetime]
-Identity = tuple[str, str, datetime, str]
+Identity = tuple[str, str, datetime, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,45 +205,31 @@ def identity(observation: Mapping[str, Any]) -> Identity:
 
 
 def merge(known: Iterable[Row], seen: Iterable[Row]) -> list[Row]:
-    """The known observations and the newly seen ones, each once, by time and URI.
+    """The known observations and the newly captured ones, each once, by time and URI.
 
     An observation names the first page that showed it, in the order of the pages' keys and not
     of their derivation: so an overlap adds nothing, and what order pages are derived in is all one.
-    What that page left out, another may say.
+    What that page left out, another may say. Other sources' observations stay as they are.
     """
-    merged = {identity(row): row for row in known}
+    known = list(known)
+    merged = {identity(row): row for row in known if row["source"] == SOURCE}
     for row in seen:
         one = merged.setdefault(identity(row), row)
         first, then = (row, one) if min(row["raw_keys"]) < min(one["raw_keys"]) else (one, row)
         merged[identity(row)] = _filled(first, then)
-    return sorted(merged.values(), key=lambda row: (row["time"], row["uri"], row["source"]))
+    others = [row for row in known if row["source"] != SOURCE]
+    return sorted([*merged.values(), *others], key=_place)
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    """An observation's place in its month: by time and URI, those without one last."""
+    return row["time"], row["uri"] is None, row["uri"] or "", row["source"]
 
 
 def _filled(row: Row, other: Row) -> Row:
     """A row with what it does not say, and the other does."""
     missing = [name for name, value in row.items() if value is None or value == []]
     return {**row, **{name: other[name] for name in missing}} if missing else row
-
-
-def derive_plays(observations: Iterable[Row]) -> list[Row]:
-    """The plays that these observations are evidence of, by time and URI.
-
-    Captured observations of one track less than 30 s apart are one play, at the earliest of their
-    times: Spotify lists no shorter play, so the second is the first one read again.
-    """
-    plays: list[Row] = []
-    latest: dict[tuple[str, str], tuple[Row, Row]] = {}
-    for row in sorted(observations, key=lambda row: (row["time"], row["uri"], row["source"])):
-        first, play = latest.get((row["account"], row["uri"]), (None, {}))
-        if first is None or row["source"] != SOURCE or not same_play(first, row):
-            play = _play(row)
-            plays.append(play)
-            if row["source"] == SOURCE:
-                latest[row["account"], row["uri"]] = row, play
-        else:
-            evidence = sorted({*play["evidence"], *row["raw_keys"]})
-            play.update(_filled(play, _play(row)), evidence=evidence)
-    return sorted(plays, key=lambda play: (play["played_at"], play["uri"]))
 
 
 def same_play(one: Row, other: Row) -> bool:
@@ -257,27 +243,6 @@ def same_play(one: Row, other: Row) -> bool:
         times = [at.replace(microsecond=0) for at in times]
     apart: timedelta = abs(times[1] - times[0])
     return apart < SHORTEST
-
-
-def _play(row: Row) -> Row:
-    return {
-        "account": row["account"],
-        "played_at": row["time"],
-        "uri": row["uri"],
-        "track_id": track_id(row["uri"]),
-        "track_name": row["track_name"],
-        "artist_names": row["artist_names"],
-        "artist_ids": row["artist_ids"],
-        "album_name": row["album_name"],
-        "album_id": row["album_id"],
-        "duration_ms": row["duration_ms"],
-        "explicit": row["explicit"],
-        "ms_played": row["ms_played"],
-        "context_type": row["context_type"],
-        "context_uri": row["context_uri"],
-        "sources": [row["source"]],
-        "evidence": row["raw_keys"],
-    }
 
 
 def track_id(uri: str) -> str | None:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from soundlake.entities import not_found
-from soundlake.matching import Candidate, Match, Name, Spelling
+from soundlake.track_matching import Candidate, Match, Name, Spelling
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import Search, Track
 from soundlake.times import naive_ms

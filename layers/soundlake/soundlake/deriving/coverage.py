@@ -1,19 +1,22 @@
 """Gaps and days of one account, derived from its attempts. Derive alone writes these tables."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+import numpy as np
+
 from soundlake.coverage import (
-    CONFIRMED,
     UNSETTLED,
     Span,
     certainty,
+    closed_by_exports,
+    days_within,
     gaps,
     settling,
     uncertain_spans,
+    united,
 )
-from soundlake.store.lake import Lake, Row, month_of_key
+from soundlake.store.lake import Lake, Row, month_of_key, object_key
 from soundlake.times import month_of, shift_month
 
 GAPS, DAYS = "gaps", "account_days"
@@ -28,7 +31,7 @@ def captures_from(lake: Lake, account: str, first: str, last: str) -> tuple[str,
     """
     with_any = _months_with(lake, "captures", account)
     start = shift_month(first, -1)
-    found = [row for each in _months(start, last) for row in lake.owned("captures", each, account)]
+    found = [row for each in months(start, last) for row in lake.owned("captures", each, account)]
     for month in reversed([each for each in with_any if each < start]):
         if any(row["newest"] for row in found):
             break
@@ -37,36 +40,61 @@ def captures_from(lake: Lake, account: str, first: str, last: str) -> tuple[str,
     return start, found
 
 
-def publish_coverage(lake: Lake, account: str, captures: Sequence[Row], start: str) -> None:
+def publish_coverage(
+    lake: Lake,
+    account: str,
+    captures: Sequence[Row],
+    start: str,
+    *,
+    at: datetime | None = None,
+    also: Iterable[str] = (),
+) -> None:
     """Derive the gaps found from a month on (`YYYY-MM`), and the days that anything touches.
 
-    `captures` are all rows of `captures` from that month on, those not written yet included.
+    `captures` are all rows of `captures` from that month on, those not written yet included. `also`
+    are months that an import touches, and `at` (UTC, without zone) is when it was.
     """
-    now = max(row["observed_at"] or row["captured_at"] for row in captures)
+    seen = [row["observed_at"] or row["captured_at"] for row in captures]
+    now = max([*seen, *([at] if at else [])])
     end = month_of(max([now, *(row["captured_at"] for row in captures)]))
     first, newest = _before(lake, account, captures, start)
-    found = gaps(captures, newest)
-    for month in _months(start, end):
+    exports = exported(lake, account)
+    found = closed_by_exports(gaps(captures, newest), exports)
+    for month in months(start, end):
         own = [gap for gap in found if month_of(gap["found_at"]) == month]
         lake.replace(GAPS, month, account, _always(own))
-    if first is None:
-        return  # nothing was ever seen: no day can be told
+    covered = united(span for _, span in exports)
     spans = uncertain_spans(captures)
     touched = [gap["from_time"] for gap in found] + [begin for _, (begin, _) in spans]
-    months = _months(min([start, month_of(now - WAITED), *map(month_of, touched)]), end)
-    known = [gap for each in months if each < start for gap in lake.owned(GAPS, each, account)]
-    for month in months:
+    earliest = min([start, month_of(now - WAITED), *map(month_of, touched)])
+    touched_months = sorted({*months(earliest, end), *also})
+    known = [
+        gap for each in touched_months if each < start for gap in lake.owned(GAPS, each, account)
+    ]
+    for month in touched_months:
         change = _days(
             account,
             _day_counts(lake, account, month),
-            days=_of_month(month, first, now),
+            days=_of_month(month, first, now, covered),
             now=now,
             settles=settling(captures),
             gaps=known + found,
             spans=spans,
+            exports=covered,
             told=date.fromisoformat(f"{start}-01") + DAY,
         )
         lake.replace(DAYS, month, account, change)
+
+
+def exported(lake: Lake, account: str) -> list[tuple[str, Span]]:
+    """The spans of which an account's imports hold everything, each with its place in raw."""
+    keys = list(lake.written("imports", account))
+    return [
+        (row["raw_prefix"], (span["from_time"], span["to_time"]))
+        for row in lake.read("imports", keys).to_pylist()
+        if row["status"] == "imported"
+        for span in row["covered"] or ()
+    ]
 
 
 def _always(rows: list[Row]) -> Callable[[list[Row]], list[Row]]:
@@ -82,6 +110,7 @@ def _days(
     settles: timedelta,
     gaps: Sequence[Row],
     spans: Sequence[tuple[str, Span]],
+    exports: Sequence[Span],
     told: date,
 ) -> Callable[[list[Row]], list[Row]]:
     days = list(days)
@@ -96,9 +125,14 @@ def _days(
         for key, (first, last) in spans:
             if first.date() <= day <= last.date():
                 reached = reached or key
-        sure = certainty(day, now=now, settles=settles, gaps=gaps, reached=reached is not None)
-        if before and before["certainty"] == CONFIRMED:
-            sure = CONFIRMED  # by an export, whose word no later page takes back
+        sure = certainty(
+            day,
+            now=now,
+            settles=settles,
+            gaps=gaps,
+            reached=reached is not None,
+            exports=exports,
+        )
         return {
             "account": account,
             "day": day,
@@ -111,7 +145,10 @@ def _days(
 
 
 def _day_counts(lake: Lake, account: str, month: str) -> Mapping[date, int]:
-    return Counter(row["played_at"].date() for row in lake.owned("plays", month, account))
+    rows = lake.read("plays", [object_key("plays", month, account)], ["played_at"])
+    days = np.asarray(rows.column("played_at"), "datetime64[D]")
+    found, counts = np.unique(days, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _before(
@@ -141,21 +178,30 @@ def _before(
     return (pages[0][2].date() + DAY if pages else None), newest
 
 
-def _of_month(month: str, first: date, now: datetime) -> list[date]:
-    """The days of a month from the first one on until now."""
-    day = max(date.fromisoformat(f"{month}-01"), first)
-    days = []
-    while month_of(day) == month and day <= now.date():
-        days.append(day)
-        day += timedelta(days=1)
-    return days
+def _of_month(month: str, first: date | None, now: datetime, covered: Iterable[Span]) -> list[date]:
+    """The days of a month from the first one on until now, and those that an export covers."""
+    start = datetime.fromisoformat(f"{month}-01")
+    end = datetime.fromisoformat(f"{shift_month(month, 1)}-01")
+    days = days_within((max(since, start), min(until, end)) for since, until in covered)
+    if first is not None:
+        day = max(start.date(), first)
+        while month_of(day) == month and day <= now.date():
+            days.add(day)
+            day += DAY
+    return sorted(days)
 
 
-def _months(first: str, last: str) -> list[str]:
-    months = [first]
-    while months[-1] < last:
-        months.append(shift_month(months[-1], 1))
-    return months
+def months(first: str, last: str) -> list[str]:
+    """All months from one to another."""
+    found = [first]
+    while found[-1] < last:
+        found.append(shift_month(found[-1], 1))
+    return found
+
+
+def months_between(first: datetime, last: datetime) -> list[str]:
+    """All months that a span of time touches."""
+    return months(month_of(first), month_of(last))
 
 
 def _months_with(lake: Lake, table: str, account: str) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import date
 from functools import cached_property
 
 from soundlake.entities import not_found
-from soundlake.matching import Name, query
+from soundlake.track_matching import Name, query
 from soundlake.sources.web import Answer
 from soundlake.spotify.client import Spotify
 from soundlake.spotify.errors import BadAnswerError, NotFoundError, SpotifyError

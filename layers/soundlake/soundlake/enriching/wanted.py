@@ -81,8 +81,9 @@ class Wanted:
         # What a table no longer knows was left out when it did: all parts are looked at again.
         seen = {} if lost else before.parts
         sightings = before.sightings
-        found: dict[str, pa.Table | None] = dict.fromkeys({*before.parts} - {*self._parts.present})
-        found[queue.ASKED] = None
+        # Parts that are gone, whole or damaged; and what was `ASKED`, which is found anew.
+        named = {str(each) for each in sightings.column("part").unique().to_pylist()}
+        found: dict[str, pa.Table | None] = dict.fromkeys(named - self._parts.present.keys())
         for part, state in self._parts.present.items():
             if seen.get(part) != state:
                 here = self._parts.seen(part)

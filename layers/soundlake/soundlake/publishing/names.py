@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soundlake.entities import entity_rows
-from soundlake.matching import LAKE, SEARCH, Candidate, Match, Name, match
+from soundlake.track_matching import LAKE, SEARCH, Candidate, Match, Name, match
 from soundlake.publishing.entities import IDS, adding
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.answers import NAMES, Answers

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from soundlake.sources.web import (
-    LONG_WAIT_S,
     TOO_MANY,
     USER_AGENT,
     Answer,
@@ -44,18 +43,18 @@ class Limits(Protocol):
         Raises RateLimitedError where that is too far away to be slept.
         """
 
-    def give_back(self, end: datetime, now: datetime) -> None:
-        """Give back what is left of the turns that end then."""
+    def give_back(self, end: datetime, free_at: datetime) -> None:
+        """Let others ask from then on and not from `end`, when the turns end that were taken."""
 
 
 class KeylessApi:
     """A site or API that needs no key, asked at most once in `spacing_s` seconds.
 
     `contact` is where its operators can reach us: it stands in the User-Agent. `requests` counts
-    what was sent, by source and endpoint. `told` is called with every long wait that it asks for:
-    until when (UTC, by `clock`). With `limits`, all processes together ask no more often; without,
-    this one. It sleeps until its turn, which is never far. `limited_by` is the status that it
-    limits by, as well as 429.
+    what was sent, by source and endpoint. `told` is called with every wait that it asks for: until
+    when (UTC, by `clock`). With `limits`, all processes together ask no more often; without, this
+    one. It sleeps until its turn, which is never far. `limited_by` is the status that it limits by,
+    as well as 429.
     """
 
     def __init__(
@@ -108,8 +107,15 @@ class KeylessApi:
         """Leave the turns to others that were taken and are not needed."""
         if self._limits is not None and self._turns_end is not None:
             if self._turn is not None and self._turn < self._turns_end:
-                self._limits.give_back(self._turns_end, self._web.machine_time())
+                self._limits.give_back(self._turns_end, self._free_at(self._turn))
             self._turn = self._turns_end = None
+
+    def _free_at(self, turn: datetime) -> datetime:
+        """When others may ask in place of this process, whose own next turn that is."""
+        now = self._web.machine_time()
+        if self._sent_at is None:
+            return max(turn, now)
+        return max(turn, now, min(self._sent_at, now) + self._spacing)
 
     def get(self, endpoint: str, params: Mapping[str, str], path: str | None = None) -> Answer:
         """The JSON answer to one request, at `path` where that is not the endpoint that is counted.
@@ -135,16 +141,18 @@ class KeylessApi:
         """One request, and what is no answer to it raised."""
         self._keep_to_the_limits()
         name = f"{self._source.lower()}/{endpoint}"
-        response = self._web.send("GET", url, name, params=params)
-        self._sent_at = self._web.machine_time()
+        try:
+            response = self._web.send("GET", url, name, params=params)
+        finally:
+            self._sent_at = self._web.machine_time()
         match response.status_code:
             case 200:
                 return response
             case status if status in {TOO_MANY, self._limited_by}:
                 wait = retry_after(response)
-                if wait > LONG_WAIT_S:
-                    self._blocked_until = self._sent_at + timedelta(seconds=wait)
-                    self._told(self._blocked_until)
+                # However short: whoever asked meanwhile would be refused as well.
+                self._blocked_until = self._sent_at + timedelta(seconds=wait)
+                self._told(self._blocked_until)
                 raise RateLimitedError(wait, self._source)
             case 401 | 403 as status:
                 raise RefusedError(f"{self._source} refused {endpoint} with {status}.")

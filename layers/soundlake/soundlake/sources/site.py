@@ -3,9 +3,11 @@
 What it said of a day is kept in `raw/robots/<site>/<day>/<status>.txt.gz`, and holds for that day.
 """
 
+import re
 from datetime import date
+from math import ceil
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 from urllib.robotparser import RobotFileParser
 
 from soundlake.sources.keyless import KeylessApi
@@ -16,10 +18,11 @@ if TYPE_CHECKING:
     from soundlake.sources.web import Answer
 
 ROBOT = "Soundlake"
+_FRACTION = re.compile(r"^([ \t]*crawl-delay[ \t]*:[ \t]*)([0-9]*\.[0-9]+)", re.I | re.M)
 
 
 class Site:
-    """A site at a base address; `api` asks it."""
+    """A site at a base address; `api` asks it, once in `spacing_s` seconds at most."""
 
     def __init__(self, name: str, base: str, spacing_s: float, api: KeylessApi, raw: Raw) -> None:
         self.api = api
@@ -31,17 +34,18 @@ class Site:
     def forbids(self, path: str, day: date) -> str | None:
         """Why a path below the base may not be asked for on a day (UTC); None where it may.
 
+        The sentence names no path, so that it is one for all that it is true of.
         Asks for the robots.txt where the day's was not kept yet. A site without one allows all; one
         that cannot say allows nothing now, and raises as `KeylessApi.page` does.
         """
         rules = self._rules(day)
         url = urljoin(f"{self._base}/", path)
         if not rules.can_fetch(ROBOT, url):
-            return f"{self._name}'s robots.txt forbids {urlsplit(url).path}."
-        pause = rules.crawl_delay(ROBOT)
-        if pause is not None and float(pause) > self._spacing_s:
+            return f"{self._name}'s robots.txt forbids robots this page."
+        pause = _pause(rules)
+        if pause > self._spacing_s:
             return (
-                f"{self._name}'s robots.txt wants {pause} s between requests, and a run waits "
+                f"{self._name}'s robots.txt wants {pause:g} s between requests, and a run waits "
                 f"{self._spacing_s:g} s."
             )
         return None
@@ -71,5 +75,17 @@ def _read(rules: RobotFileParser, key: str, body: bytes) -> RobotFileParser:
     if key.endswith("/404.txt.gz"):
         rules.parse([])
     else:
-        rules.parse(body.decode("utf-8", "replace").splitlines())
+        text = body.decode("utf-8-sig", "replace")  # a mark before the first line would hide it
+        rules.parse(_FRACTION.sub(_whole, text).splitlines())
     return rules
+
+
+def _whole(delay: re.Match[str]) -> str:
+    """A delay in fractions of a second, which the parser does not know, rounded up."""
+    return f"{delay[1]}{ceil(float(delay[2]))}"
+
+
+def _pause(rules: RobotFileParser) -> float:
+    """How many seconds are wanted between two requests; 0 where nothing is."""
+    pause, rate = float(rules.crawl_delay(ROBOT) or 0), rules.request_rate(ROBOT)
+    return pause if rate is None else max(pause, rate.seconds / max(rate.requests, 1))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -47,6 +47,23 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Retry(Retry):
+    """urllib3's tries, which calls `again` whenever it sends a request once more."""
+
+    again: Callable[[], None]
+
+    def new(self, **changes: Any) -> Self:
+        made = super().new(**changes)
+        if hasattr(self, "again"):
+            made.again = self.again
+        return made
+
+    def increment(self, *args: Any, **given: Any) -> Self:
+        made = super().increment(*args, **given)  # raises where that was the last
+        self.again()
+        return made
+
+
 class Web:
     """HTTP with one source. `requests` counts what was sent, by the caller's name for each.
 
@@ -68,7 +85,7 @@ class Web:
         self._offset: timedelta | None = None  # of the source's clock, once it has answered
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent
-        retry = Retry(
+        retry = _Retry(
             total=TRIES - 1,
             status_forcelist=_TRIED_AGAIN - {limited_by},
             allowed_methods=("GET", "POST"),  # asking for a token twice is harmless
@@ -101,29 +118,35 @@ class Web:
 
         Raises UnavailableError.
         """
+        end = self.requests[name] + tries
         try:
-            response = self._whole(method, url, name, options, tries)
+            response = self._whole(method, url, name, options, end)
         except requests.RequestException as error:
-            if not isinstance(error, _CUT_OFF):
-                self.requests[name] += tries
+            self.requests[name] = end  # nobody gives up before
             raise UnavailableError(
                 f"{self._source} could not be reached at {urlsplit(url).netloc} for {name} "
                 f"({type(error).__name__})."
             ) from error
-        retries = getattr(response.raw, "retries", None)
-        self.requests[name] += 1 + (len(retries.history) if retries else 0)
         if (at := _date(response)) is not None:
             self._offset = at - self._clock()
         return response
 
     def _whole(
-        self, method: str, url: str, name: str, options: Mapping[str, Any], most: int
+        self, method: str, url: str, name: str, options: Mapping[str, Any], end: int
     ) -> requests.Response:
-        """One request; asked again where the body broke off, which urllib3 leaves to its caller."""
-        tries = 0
+        """One request; asked again where the body broke off, which urllib3 leaves to its caller.
+
+        Each time that it is sent is counted, up to the number `end`.
+        """
+
+        def count() -> None:
+            self.requests[name] += 1
+
         while True:
-            self._adapter.max_retries = self._retry.new(total=most - tries - 1)
-            tries += 1
+            count()
+            retry = self._retry.new(total=end - self.requests[name])
+            retry.again = count
+            self._adapter.max_retries = retry
             try:
                 return self._session.request(
                     method,
@@ -133,8 +156,7 @@ class Web:
                     **options,
                 )
             except _CUT_OFF:
-                self.requests[name] += 1
-                if tries == most:
+                if self.requests[name] >= end:
                     raise
 
     def decoded(self, response: requests.Response) -> Answer | None:

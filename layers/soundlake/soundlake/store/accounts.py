@@ -7,8 +7,12 @@ The lease says who refreshes an account's token now. Its times are the callers' 
 others Spotify's or a run's. Whoever holds a lease may die with it: it ends by itself.
 """
 
+import secrets as chance
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
+from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -19,18 +23,23 @@ from soundlake.accounts import (
     AccountError,
     Damaged,
     from_item,
+    imported,
     read_items,
     to_item,
 )
 from soundlake.store.items import dynamodb_client, read, unmet, written
 from soundlake.times import format_time
+from soundlake.zones import ZoneError, parse_zone
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
 
 # Longer than the longest refresh: one token request, tried three times into its timeouts.
 LEASE = timedelta(seconds=90)
 
+# What is no part of a condition: two runs may capture at once, and the zone stands by itself.
+_APART = frozenset({"last_capture_at", "time_zone"})
 _CLAIM = "listener#"  # begins a claim's key, and no account's name
 _CLAIMED = "claimed"  # the account that a claim names
 
@@ -50,6 +59,21 @@ class AccountsTable:
             TableName=self.name, Key=written({"account": account}), ConsistentRead=True
         )
         return from_item(read(answer["Item"])) if "Item" in answer else None
+
+    def time_zone(self, account: str) -> str | None:
+        """The account's own time zone; None where it has none, or one that nobody knows.
+
+        It is told of an account that cannot be read, too.
+        """
+        answer = self._dynamodb.get_item(
+            TableName=self.name,
+            Key=written({"account": account}),
+            ProjectionExpression="time_zone",
+            ConsistentRead=True,
+        )
+        with suppress(ZoneError):
+            return parse_zone(read(answer.get("Item", {})).get("time_zone", ""))
+        return None
 
     def all(self) -> tuple[list[Account], list[Damaged]]:
         """Every account, and those whose items cannot be read; each by name of the account."""
@@ -104,35 +128,63 @@ class AccountsTable:
 
         False, nothing being written, where there is one of its name, or a claim to another.
         """
-        claim = {"account": _claim(account.spotify_id), _CLAIMED: account.account}
-        return self._conditionally(
-            lambda: self._dynamodb.transact_write_items(
-                TransactItems=[
-                    {
-                        "Put": {
-                            "TableName": self.name,
-                            "Item": written(claim),
-                            "ConditionExpression": "attribute_not_exists(account) "
-                            f"OR {_CLAIMED} = :account",
-                            "ExpressionAttributeValues": written({":account": account.account}),
-                        }
-                    },
-                    {
-                        "Put": {
-                            "TableName": self.name,
-                            "Item": written(to_item(account)),
-                            "ConditionExpression": "attribute_not_exists(account)",
-                        }
-                    },
-                ]
-            )
+        return self._claimed(
+            account,
+            {
+                "Put": {
+                    "TableName": self.name,
+                    "Item": written(to_item(account)),
+                    "ConditionExpression": "attribute_not_exists(account)",
+                }
+            },
         )
+
+    def give(self, before: Account, after: Account) -> bool:
+        """Make an imported account its listener's, and write their claim, both or neither.
+
+        False, nothing being written, where somebody changed it meanwhile, or a claim names another.
+        """
+        changed, seen = _difference(before, after)
+        return self._claimed(after, {"Update": self._change(before.account, changed, seen)})
+
+    def _claimed(self, account: Account, write: "TransactWriteItemTypeDef") -> bool:
+        """Write an account together with its listener's claim."""
+        claim = {"account": _claim(str(account.spotify_id)), _CLAIMED: account.account}
+        put: TransactWriteItemTypeDef = {
+            "Put": {
+                "TableName": self.name,
+                "Item": written(claim),
+                "ConditionExpression": f"attribute_not_exists(account) OR {_CLAIMED} = :account",
+                "ExpressionAttributeValues": written({":account": account.account}),
+            }
+        }
+        return self._conditionally(
+            lambda: self._dynamodb.transact_write_items(TransactItems=[put, write])
+        )
+
+    def new_imported(self, now: datetime, name: str | None = None) -> Account:
+        """Make an account without a consent, for a history that is imported at `now`.
+
+        Where there is one of the `name` that is given, it is that: its import was begun before.
+        """
+        while True:
+            account = imported(name or new_name(), now)
+            put = partial(
+                self._dynamodb.put_item,
+                TableName=self.name,
+                Item=written(to_item(account)),
+                ConditionExpression="attribute_not_exists(account)",
+            )
+            if self._conditionally(put):
+                return account
+            if name is not None and (found := self.get(name)) is not None:
+                return found
 
     def replace(self, before: Account, after: Account) -> bool:
         """Write what changed, only where the account still stands as it was read.
 
-        False, nothing being written, where somebody else changed it meanwhile. The time of the
-        last capture is no part of the condition: two runs may capture at once.
+        False, nothing being written, where somebody else changed it meanwhile; but for the time of
+        the last capture, and the time zone.
         """
         changed, seen = _difference(before, after)
         return self._update(before.account, changed, seen) if changed else True
@@ -204,6 +256,11 @@ class AccountsTable:
         )
 
     def _update(self, account: str, changed: Texts, seen: Texts) -> bool:
+        change = self._change(account, changed, seen)
+        return self._conditionally(lambda: self._dynamodb.update_item(**change))
+
+    def _change(self, account: str, changed: Texts, seen: Texts) -> "UpdateTypeDef":
+        """What an update writes and removes (None), and must still find as it was read."""
         sets = [name for name, value in changed.items() if value is not None]
         gone = [name for name, value in changed.items() if value is None]
         parts = []
@@ -217,16 +274,14 @@ class AccountsTable:
         ]
         values = {f":new_{name}": str(changed[name]) for name in sets}
         values |= {f":old_{name}": value for name, value in seen.items() if value is not None}
-        return self._conditionally(
-            lambda: self._dynamodb.update_item(
-                TableName=self.name,
-                Key=written({"account": account}),
-                UpdateExpression=" ".join(parts),
-                ConditionExpression=" AND ".join(conditions),
-                ExpressionAttributeNames={f"#{name}": name for name in {*changed, *seen}},
-                ExpressionAttributeValues=written(values),
-            )
-        )
+        return {
+            "TableName": self.name,
+            "Key": written({"account": account}),
+            "UpdateExpression": " ".join(parts),
+            "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": {f"#{name}": name for name in {*changed, *seen}},
+            "ExpressionAttributeValues": written(values),
+        }
 
     def _conditionally(self, write: Callable[[], object]) -> bool:
         try:
@@ -236,6 +291,12 @@ class AccountsTable:
                 return False
             raise
         return True
+
+
+def new_name() -> str:
+    """A name for a new account, at random: nobody's name is part of a key."""
+    rest = (chance.choice(ascii_lowercase + digits) for _ in range(11))
+    return chance.choice(ascii_lowercase) + "".join(rest)
 
 
 def _claim(spotify_id: str) -> str:
@@ -250,4 +311,4 @@ def _difference(before: Account, after: Account) -> tuple[Texts, Texts]:
     """What changes of an item (None goes), and all that must still stand as it was read."""
     old, new = to_item(before), to_item(after)
     changed = {name: new.get(name) for name in NAMES if old.get(name) != new.get(name)}
-    return changed, {name: old.get(name) for name in NAMES if name != "last_capture_at"}
+    return changed, {name: old.get(name) for name in NAMES if name not in _APART}

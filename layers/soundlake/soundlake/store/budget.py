@@ -11,6 +11,7 @@ sent is counted first, and the draw dropped after, so a crash in between errs to
 """
 
 import secrets
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,14 @@ MOST_SLEPT = timedelta(seconds=2)  # whose turn is later is told so, and takes n
 # No process takes turns so far ahead: where the next one is, a clock was wrong.
 _MOST_AHEAD = timedelta(minutes=15)
 _TRIES = 50  # each that fails is another's success
+# Between readings of what a busy table left out (s); after the last one it is an error.
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 0)
+_TOO_BUSY: Any = {
+    "Error": {
+        "Code": "ProvisionedThroughputExceededException",
+        "Message": "the table of budgets left out some of its items each time it was read",
+    }
+}
 _DAY = timedelta(days=1)
 _BLOCKS_KEPT = _DAY
 _COUNTS_KEPT = timedelta(days=400)  # and what was learned of the quota
@@ -108,6 +117,16 @@ class Known:
             return now
         return self.next_at
 
+    def without(self, drawn: "Draw | None", now: datetime) -> None:
+        """Take out a draw whose requests are counted; turns that are left of it hold nobody."""
+        if drawn is None or drawn.id is None:
+            return
+        self.draws.pop(drawn.id, None)
+        end = drawn.turns_end
+        # They are the last that were taken where they end together, as it is kept in milliseconds.
+        if end and self.next_at and format_time(end) == format_time(self.next_at):
+            self.next_at = drawn.free_at(now)
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:
@@ -124,6 +143,16 @@ class Draw:
     until: datetime | None = None
     turn: datetime | None = None
     turns_end: datetime | None = None
+
+    def free_at(self, now: datetime) -> datetime | None:
+        """When others may ask where no more of these are sent from now on; None without turns.
+
+        That is no sooner after a request that was sent just now than after any other.
+        """
+        if self.turn is None or self.turns_end is None or not self.granted:
+            return None
+        spacing = (self.turns_end - self.turn) / self.granted
+        return min(max(self.turn, now + spacing), self.turns_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +201,14 @@ class BudgetTable:
         asked = {"Keys": [written({"holder": key}) for key in keys], "ConsistentRead": True}
         wanted: Any = {self.name: asked}
         found: list[Mapping[str, Any]] = []
-        while wanted:
+        for pause in _PAUSES:
             answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             found += answer["Responses"].get(self.name, ())
             wanted = answer.get("UnprocessedKeys")  # what a busy table left out
-        return found
+            if not wanted:
+                return found
+            time.sleep(pause)
+        raise ClientError(_TOO_BUSY, "BatchGetItem")
 
     #### WAITS #####################################################################################
 
@@ -188,11 +220,13 @@ class BudgetTable:
         *,
         now: datetime,
         uncounted: int = 0,
+        drawn: Draw | None = None,
     ) -> None:
         """Note a long wait: the owner's where the quota is spent, else the client's.
 
-        A spent quota also teaches how large it is: from what was counted, and the `uncounted`
-        requests of the caller. A wait that was noted before is never shortened.
+        A spent quota also teaches how large it is: from what was counted, the `uncounted` requests
+        of the caller, and what others than it have `drawn` and may have sent, which errs upwards by
+        a page each at most. A wait that was noted before is never shortened.
         """
         client, owner = budget.holders
         holder, kept = client, _BLOCKS_KEPT
@@ -204,7 +238,8 @@ class BudgetTable:
         if reason == QUOTA_EXCEEDED:
             holder, kept = owner, _COUNTS_KEPT
             known = self.known(budget, now)
-            learned = learn(known.learned, known.calls, uncounted, now)
+            known.without(drawn, now)
+            learned = learn(known.learned, known.calls, uncounted + known.drawn(now), now)
             change += ", quota = :quota, learned_at = :learned_at REMOVE full_days, full_on"
             values[":quota"] = {"N": str(learned.calls)}
             values[":learned_at"] = {"S": format_time(learned.at)}
@@ -263,16 +298,20 @@ class BudgetTable:
         *,
         assumed: int | None = None,
         spacing: timedelta = timedelta(0),
-        instead_of: str | None = None,
+        instead_of: Draw | None = None,
     ) -> Draw:
         """Draw up to so many requests of the quota, beside what captures need; 0 while it waits.
 
         `assumed` is the quota where none was learned; where none is believed either, nothing is
         written. With a `spacing`, turns are taken too. `instead_of` is the caller's draw before,
-        whose requests are counted: it is dropped by the same write where it can.
+        whose requests are counted: it is dropped by the same write where it can, and turns that are
+        left of it hold nobody.
         """
+        drawn: Draw | None = None
         for _ in range(_TRIES):
             known = self._waits(budget)
+            if drawn is not None and drawn.id in known.draws:
+                return drawn  # by a write whose answer was lost, so that it was sent again in vain
             if (until := known.blocked_until(now)) is not None:
                 return Draw(0, until=until)
             if known.learned is not None or assumed is not None:
@@ -280,8 +319,7 @@ class BudgetTable:
             found = known.estimate(assumed)
             if found is None:
                 return Draw(None)
-            if instead_of is not None:
-                known.draws.pop(instead_of, None)
+            known.without(instead_of, now)
             left = known.room(found, now)
             if not left.left:
                 self._note_full_day(budget, known, found, now)
@@ -301,11 +339,11 @@ class BudgetTable:
         raise RuntimeError(f"The budget {budget.owner} is drawn on by too many at once.")
 
     def _take(
-        self, budget: Budget, drawn: Draw, known: Known, now: datetime, instead_of: str | None
+        self, budget: Budget, drawn: Draw, known: Known, now: datetime, instead_of: Draw | None
     ) -> bool:
         """Write a draw where nobody has drawn, nor has been told to wait, since it was read."""
         gone = [name for name, (_, at) in known.draws.items() if not is_drawn(at, now)]
-        gone += [instead_of] if instead_of else []
+        gone += [instead_of.id] if instead_of is not None and instead_of.id is not None else []
         names = {"#draw": drawn.id or ""} | {f"#g{at}": name for at, name in enumerate(gone)}
         change = "SET #draw = :draw, version = :next, expires = :expires"
         values: dict[str, Any] = {
@@ -352,11 +390,12 @@ class BudgetTable:
         if drawn.id is None:
             return
         names, owner = {"#draw": drawn.id}, budget.holders[1]
-        if drawn.turns_end is not None and drawn.turns_end > now:
+        free_at = drawn.free_at(now)
+        if free_at is not None and drawn.turns_end is not None and free_at < drawn.turns_end:
             back = self._update(
                 owner,
-                "SET next_at = :now REMOVE #draw",
-                {":now": {"S": format_time(now)}, ":end": {"S": format_time(drawn.turns_end)}},
+                "SET next_at = :free REMOVE #draw",
+                {":free": {"S": format_time(free_at)}, ":end": {"S": format_time(drawn.turns_end)}},
                 names=names,
                 condition="next_at = :end",
             )
@@ -399,14 +438,14 @@ class BudgetTable:
                 return Turns(first, end)
         raise RuntimeError(f"{budget.owner} is asked by too many at once.")
 
-    def give_back(self, budget: Budget, end: datetime, now: datetime) -> None:
-        """Give back the turns up to `end` that are left, where nobody has taken later ones."""
-        if end <= now:
+    def give_back(self, budget: Budget, end: datetime, free_at: datetime) -> None:
+        """Let others ask from then on and not from `end`, where nobody has taken later turns."""
+        if end <= free_at:
             return
         self._update(
             budget.holders[0],
-            "SET next_at = :now",
-            {":now": {"S": format_time(now)}, ":end": {"S": format_time(end)}},
+            "SET next_at = :free",
+            {":free": {"S": format_time(free_at)}, ":end": {"S": format_time(end)}},
             condition="next_at = :end",
         )
 

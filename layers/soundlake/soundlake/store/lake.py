@@ -42,6 +42,15 @@ class Replaced:
     written: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An object's rows, and the ETag that a replacement must still find; None for none there."""
+
+    key: str
+    rows: pa.Table
+    etag: str | None
+
+
 def object_key(table: str, month: str, name: str) -> str:
     """The one key of a table's object: `name` is its owner's (a chart, an account, the table)."""
     if table not in SCHEMAS:
@@ -79,32 +88,49 @@ class Lake:
     def replace(
         self, table: str, month: str, name: str, change: Callable[[list[Row]], Iterable[Row]]
     ) -> Replaced:
+        """Replace an object's rows by what `change` makes of them; as `replace_table` does."""
+        key, schema = object_key(table, month, name), SCHEMAS[table]
+
+        def changed(before: pa.Table) -> pa.Table:
+            return encode_rows(change(before.to_pylist()), schema, key)
+
+        return self.replace_table(table, month, name, changed)
+
+    def replace_table(
+        self, table: str, month: str, name: str, change: Callable[[pa.Table], pa.Table]
+    ) -> Replaced:
         """Replace an object's rows by what `change` makes of them.
 
-        `change` is pure: it runs again when somebody else wrote in between. Raises ConflictError
-        after `TRIES` conflicts, CorruptObjectError or SchemaError when the object that is there
-        cannot be read; then nothing is written.
+        `change` is pure, and gives a table of the pinned schema: it runs again when somebody else
+        wrote in between. Raises ConflictError after `TRIES` conflicts, CorruptObjectError or
+        SchemaError when the object that is there cannot be read; then nothing is written.
         """
-        key = object_key(table, month, name)
-        schema = SCHEMAS[table]
 
         def attempt() -> Replaced:
-            stored = self._bucket.get(key)
-            before = decode(stored.body, schema, key) if stored else None
-            rows = change(before.to_pylist() if before is not None else [])
-            after = encode_rows(rows, schema, key)
-            unchanged = before is not None and after.equals(before)
-            if unchanged or (before is None and not after.num_rows):
-                return Replaced(key, after.num_rows, written=False)
-            self._bucket.put(
-                key,
-                to_parquet(after),
-                etag=stored.etag if stored else None,
-                content_type="application/vnd.apache.parquet",
-            )
-            return Replaced(key, after.num_rows, written=True)
+            opened = self.open(table, month, name)
+            return self.close(opened, change(opened.rows))
 
-        return until_unchanged(key, attempt, self._sleep)
+        return until_unchanged(object_key(table, month, name), attempt, self._sleep)
+
+    def open(self, table: str, month: str, name: str) -> Opened:
+        """An object's rows as they are, to be replaced; raises as `replace_table` does."""
+        key, schema = object_key(table, month, name), SCHEMAS[table]
+        stored = self._bucket.get(key)
+        if stored is None:
+            return Opened(key, schema.empty_table(), None)
+        return Opened(key, decode(stored.body, schema, key), stored.etag)
+
+    def close(self, opened: Opened, after: pa.Table) -> Replaced:
+        """Write an object's new rows, where they differ; ConflictError where others wrote."""
+        if after.equals(opened.rows) and (opened.etag is not None or not after.num_rows):
+            return Replaced(opened.key, after.num_rows, written=False)
+        self._bucket.put(
+            opened.key,
+            to_parquet(after),
+            etag=opened.etag,
+            content_type="application/vnd.apache.parquet",
+        )
+        return Replaced(opened.key, after.num_rows, written=True)
 
     def months(self, table: str) -> list[str]:
         """The months that a table has objects of, in order."""

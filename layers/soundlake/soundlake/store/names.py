@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundlake.matching import LAKE, Candidate, Match, Name, Spelling, match
+from soundlake.track_matching import LAKE, Candidate, Match, Name, Spelling, match
 from soundlake.names import name_keys
 from soundlake.store.lake import READERS, Lake, Row
 from soundlake.store.schemas import SCHEMAS

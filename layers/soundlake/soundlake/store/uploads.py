@@ -3,23 +3,31 @@
 The bucket has no versions: what is deleted is gone. What it holds may be personal.
 """
 
+import io
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from soundlake.store.objects import s3_client
 
-LARGEST = 10_000_000  # bytes; the largest charts have 30,000
+LARGEST = 10_000_000  # bytes of a chart; the largest charts have 30,000
+LARGEST_HISTORY = 2_000_000_000  # bytes; 10 million rows of Spotify's are a zip of 600 million
+_PIECE = 8 * 1024 * 1024  # bytes fetched at once
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _NOT_THERE = {"NoSuchKey", "404"}
+_OTHER = {"PreconditionFailed", "412"}
 
 
 class TooLargeError(Exception):
     """An upload that is larger than anything that is imported; the text says how large."""
 
-    def __init__(self, size: int, etag: str) -> None:
-        super().__init__(f"It has {size:,} bytes; the most are {LARGEST:,}.")
+    def __init__(self, size: int, etag: str, largest: int = LARGEST) -> None:
+        super().__init__(f"It has {size:,} bytes; the most are {largest:,}.")
         self.etag = etag
 
 
@@ -30,6 +38,64 @@ class Upload:
     body: bytes
     etag: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UploadHead:
+    """What there is of an upload without reading it: bytes, ETag, and when it came (UTC)."""
+
+    key: str
+    size: int
+    etag: str
+    at: datetime
+
+
+class UploadGoneError(Exception):
+    """An upload that was deleted, or replaced, while it was read."""
+
+
+class _Ranges(io.RawIOBase):
+    """An upload's bytes, fetched piece by piece as they are read."""
+
+    def __init__(self, s3: "S3Client", bucket: str, head: UploadHead) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._head = head
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._head.size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        last = min(self._at + len(buffer), self._head.size) - 1
+        if last < self._at:
+            return 0
+        try:
+            answer = self._s3.get_object(
+                Bucket=self._bucket,
+                Key=self._head.key,
+                Range=f"bytes={self._at}-{last}",
+                IfMatch=self._head.etag,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NOT_THERE | _OTHER:
+                raise UploadGoneError(f"The upload {self._head.key} is gone.") from error
+            raise
+        body = answer["Body"].read()
+        buffer[: len(body)] = body
+        self._at += len(body)
+        return len(body)
 
 
 class Uploads:
@@ -52,14 +118,27 @@ class Uploads:
                 raise TooLargeError(answer["ContentLength"], answer["ETag"])
             return Upload(body.read(), answer["ETag"], answer["LastModified"])
 
-    def etag(self, key: str) -> str | None:
-        """An upload's ETag, or None where there is none."""
+    def head(self, key: str) -> UploadHead | None:
+        """An upload's size, ETag and time, or None where there is none (any more)."""
         try:
-            return self._s3.head_object(Bucket=self._bucket, Key=key)["ETag"]
+            answer = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_THERE:
                 return None
             raise
+        return UploadHead(key, answer["ContentLength"], answer["ETag"], answer["LastModified"])
+
+    def open(self, head: UploadHead) -> io.BufferedReader:
+        """An upload as a file that is fetched as it is read; one that changes meanwhile raises.
+
+        UploadGoneError is what it raises then.
+        """
+        return io.BufferedReader(_Ranges(self._s3, self._bucket, head), _PIECE)
+
+    def etag(self, key: str) -> str | None:
+        """An upload's ETag, or None where there is none."""
+        found = self.head(key)
+        return found.etag if found else None
 
     def delete(self, key: str, etag: str) -> bool:
         """Delete an upload if it is still the one with this ETag; whether it was."""
@@ -69,7 +148,7 @@ class Uploads:
         try:
             self._s3.delete_object(Bucket=self._bucket, Key=key, IfMatch=etag)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _NOT_THERE | {"PreconditionFailed", "412"}:
+            if error.response["Error"]["Code"] in _NOT_THERE | _OTHER:
                 return False
             raise
         return True

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from soundlake.matching import (
+from soundlake.track_matching import (
     BY_ALBUM,
     BY_ISRC,
     BY_NAME,

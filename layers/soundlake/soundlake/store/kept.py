@@ -1,0 +1,65 @@
+"""The kept rows of imported files: Parquet in the raw zone, each written once."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from soundlake.store import without_pandas
+from soundlake.store.imports import kept_key
+from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError
+
+without_pandas.make_first_array()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file's kept rows, and what it was called and is."""
+
+    key: str
+    name: str
+    kind: str
+    rows: pa.Table
+
+
+class Kept:
+    """The kept rows of one import."""
+
+    def __init__(self, bucket: Bucket, raw_prefix: str) -> None:
+        self._bucket = bucket
+        self.prefix = raw_prefix
+
+    def write(self, number: int, name: str, kind: str, rows: pa.Table) -> str:
+        """Keep a file's rows, and give their key; where they are kept already they stay."""
+        said: dict[Any, Any] = {"file": name, "kind": kind}
+        out = BytesIO()
+        pq.write_table(rows.replace_schema_metadata(said), out, compression="snappy")
+        key = kept_key(self.prefix, number)
+        with suppress(ConflictError):  # written once: by an earlier try of the same work
+            self._bucket.put(key, out.getvalue(), content_type="application/vnd.apache.parquet")
+        return key
+
+    def read(self, number: int) -> KeptFile | None:
+        """A file's kept rows; None where there are none. Raises CorruptObjectError."""
+        key = kept_key(self.prefix, number)
+        stored = self._bucket.get(key)
+        if stored is None:
+            return None
+        try:
+            rows = pq.ParquetFile(BytesIO(stored.body)).read()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise CorruptObjectError(
+                f"{key} is not a whole Parquet file; restore its previous version."
+            ) from error
+        said = rows.schema.metadata or {}
+        return KeptFile(key, said[b"file"].decode(), said[b"kind"].decode(), rows)
+
+    def need(self, number: int) -> KeptFile:
+        """A file's kept rows; raises CorruptObjectError where they are missing or damaged."""
+        found = self.read(number)
+        if found is None:
+            raise CorruptObjectError(f"{kept_key(self.prefix, number)} is missing.")
+        return found
