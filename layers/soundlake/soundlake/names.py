@@ -175,7 +175,7 @@ def _folded(text: str) -> str:
     """Case and width left out; in signs and spaces as the patterns here expect them."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
-    text = text.casefold().replace("`", "'")
+    text = text.casefold().replace("`", "'").replace("i\u0307", "i")  # a Turkish capital's
     return _SPACES.sub(" ", text).strip()
 
 

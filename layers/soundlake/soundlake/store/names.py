@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundlake.enriching.queue import MUSIC
 from soundlake.names import name_keys
 from soundlake.store.lake import READERS, Lake, Row
 from soundlake.store.schemas import SCHEMAS
@@ -23,7 +24,7 @@ from soundlake.track_matching import LAKE, Candidate, Match, Name, Spelling, mat
 TABLE = "track_names"
 # The tables that name tracks with their artists, and in which columns: the first that has any.
 _CREDITS = {"plays": ["artist_names"], "chart_entries": ["artist_names", "artist_credit"]}
-_SAID = ["name_key", "artist_names", "track_name", "album_name"]
+_SAID = ["name_key", "kind", "artist_names", "track_name", "album_name"]
 _HEARD = ["uri", "isrc", "artist_names", "track_name"]
 _TRACKS = ["track_id", "name", "artist_names", "album_id", "isrc"]
 
@@ -65,7 +66,10 @@ class LakeNames:
         albums: dict[str, set[str]] = defaultdict(set)
         parts: list[str] = []  # of observations, which have the same names as plays
         for key, table in self._objects("plays", _SAID):
-            named = table.filter(table.column("name_key").is_valid())
+            music = pc.coalesce(table.column("kind"), pa.scalar(MUSIC))
+            named = table.filter(
+                pc.and_(table.column("name_key").is_valid(), pc.equal(music, pa.scalar(MUSIC)))
+            )
             if wanted is not None:
                 named = named.filter(pc.is_in(named.column("name_key"), value_set=wanted))
             if named.num_rows:
