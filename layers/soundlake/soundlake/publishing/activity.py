@@ -9,9 +9,8 @@ from soundlake.activity import activity_rows
 from soundlake.publishing.answers import PendingAnswers
 from soundlake.publishing.entities import NewTracks
 from soundlake.publishing.names import PendingNames
+from soundlake.publishing.newer import ACTIVITY, newer_plays
 from soundlake.store.lake import Lake, Replaced, Row, month_of_key, object_key
-
-TABLE = "music_activity"
 
 
 def publish_activity(
@@ -23,19 +22,10 @@ def publish_activity(
     names what track they mean.
     """
     touched = [*_touched(lake, account, new.ids | answers.track_ids), *names.months(account)]
-    months = sorted({*_newer(lake, account), *touched})
+    months = sorted({*newer_plays(lake, account), *touched})
     return {
         month: _publish(lake, account, month, new, answers=answers, names=names) for month in months
     }
-
-
-def _newer(lake: Lake, account: str) -> Iterable[str]:
-    """The months whose plays were written after their activity (or within the same second)."""
-    plays, activity = (
-        {month_of_key(key): at for key, at in lake.written(table, account).items()}
-        for table in ("plays", TABLE)
-    )
-    return [month for month, at in plays.items() if month not in activity or activity[month] <= at]
 
 
 def _touched(lake: Lake, account: str, new_ids: set[str]) -> Iterable[str]:
@@ -43,8 +33,8 @@ def _touched(lake: Lake, account: str, new_ids: set[str]) -> Iterable[str]:
     if not new_ids:
         return
     values = pa.array(sorted(new_ids), pa.string())
-    for key in lake.written(TABLE, account):
-        ids = lake.read(TABLE, [key], ["track_id"]).column("track_id")
+    for key in lake.written(ACTIVITY, account):
+        ids = lake.read(ACTIVITY, [key], ["track_id"]).column("track_id")
         if pc.any(pc.is_in(ids, value_set=values)).as_py():
             yield month_of_key(key)
 
@@ -71,7 +61,7 @@ def _publish(
             answers.sections | _by_id(lake, "track_sections", "track_id", track_ids),
         )
 
-    return lake.replace(TABLE, month, account, change)
+    return lake.replace(ACTIVITY, month, account, change)
 
 
 def _by_id(lake: Lake, table: str, id_column: str, wanted: set[str]) -> dict[str, Row]:
