@@ -179,8 +179,9 @@ def test_a_query_is_what_spotifys_filters_take(who: str, title: str, asked_for: 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_no_query_is_longer_than_spotify_takes(who: str, title: str) -> None:
-    if name_key(who, title) is not None:
-        asked_for = query(name((who, title)), asked=True)
+    key = name_key(who, title)
+    if key is not None:
+        asked_for = query(Name(key, (Spelling((who,), title),)), asked=True)
         assert len(asked_for) <= 100
         assert asked_for.count('"') == 4
         assert not set("'+*") & set(asked_for)
