@@ -1,5 +1,6 @@
 """What an upload is, told by its content; and what is refused, with a sentence that helps."""
 
+import json
 import struct
 from collections.abc import Callable
 from io import BytesIO
@@ -127,6 +128,13 @@ def test_little_of_an_upload_is_read() -> None:
     memory.taken = 0
     recognise(memory, "my.zip")
     assert memory.taken < 5 * HEAD < len(body)
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_a_head_may_end_within_a_character(shift: int) -> None:
+    title = "x" * shift + "💿" * HEAD
+    body = json.dumps([row(), row(reason_end=title)], ensure_ascii=False).encode()
+    assert plain(body)[1].kind == "spotify_extended"
 
 
 def encrypted() -> bytes:

@@ -508,6 +508,20 @@ def test_what_listenbrainz_took_from_spotifys_files_may_be_ends() -> None:
     assert meaning(submission_client="a player", ms_played=5) == "start"
 
 
+def test_artists_of_listenbrainz_have_ids_only_if_each_has_one() -> None:
+    def ids(*links: Any) -> Any:
+        info = {"artist_names": ["A", "B"], "spotify_artist_ids": list(links)}
+        meta = {"track_name": "T", "additional_info": info}
+        return read(listen(track_metadata=meta), "x", "listenbrainz")[0]["artist_ids"]
+
+    one, two = (f"https://open.spotify.com/artist/{each * 22}" for each in "ab")
+    assert ids(one, two) == ["a" * 22, "b" * 22]
+    assert ids(one) is None
+    assert ids(one, "gone") is None
+    assert ids(one, two, one) is None
+    assert ids() is None
+
+
 def test_podcasts_of_account_data_may_stand_under_the_keys_of_music() -> None:
     body = text({"endTime": "2024-05-01 18:42", "artistName": "S", "trackName": "E", "msPlayed": 1})
     names = ("kind", "track_name", "artist_names", "album_name")
