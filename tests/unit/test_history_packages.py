@@ -76,6 +76,7 @@ def test_a_package_is_of_the_kind_of_most_of_its_files_and_each_has_its_own() ->
             "a/endsong_1.json": text(row()),
             "a/Userdata.json": b'{"username": "somebody"}',
             "a/Read_Me_First.pdf": b"%PDF-1.7",
+            "a/Notes.txt": "notes".encode("utf-16"),
         }
     )
     package = recognise(zipped, "both.zip")
@@ -85,7 +86,7 @@ def test_a_package_is_of_the_kind_of_most_of_its_files_and_each_has_its_own() ->
         (2, "endsong_0.json", "spotify_extended"),
         (3, "endsong_1.json", "spotify_extended"),
     ]
-    assert package.others == ("a/Read_Me_First.pdf", "a/Userdata.json")
+    assert package.others == ("a/Notes.txt", "a/Read_Me_First.pdf", "a/Userdata.json")
 
 
 def test_what_macos_adds_to_a_zip_is_passed_over() -> None:

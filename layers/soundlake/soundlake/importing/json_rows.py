@@ -265,11 +265,12 @@ def _broken(shown: str, text: bytes, before: int, rows: int | None, error: Excep
     place = _BYTE.search(str(error))
     good = min(len(text), int(place[1])) if place else len(text)
     where = "" if rows is None else f" in row {rows + _rows_before(text, good) + 1:,}"
-    if place is None:
+    if "truncated" in str(error):
         return f"{shown} is cut off{where or ' before its end'}. Download it again."
+    byte = f" at byte {before + good + 1:,}" if place else ""
     return (
-        f"{shown} is no JSON at byte {before + good + 1:,}{where}. Download it again, or take it "
-        "as it was before it was edited."
+        f"{shown} is no JSON{byte}{where}. Download it again, or take it as it was before it was "
+        "edited."
     )
 
 
