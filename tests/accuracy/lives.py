@@ -97,9 +97,9 @@ def life(seed: int, count: int, noise: Noise) -> Life:
         length,
         np.where(kind < 0.84, some.integers(500, LISTED, count), some.integers(LISTED, length)),
     )
-    pause = np.where(
-        some.random(count) < noise.pauses, some.exponential(60_000, count), 0
-    ).astype(np.int64)
+    pause = np.where(some.random(count) < noise.pauses, some.exponential(60_000, count), 0).astype(
+        np.int64
+    )
     begin = _begins(some, heard + pause, noise)
     end = begin + heard + pause
     captured = (heard >= LISTED) & (some.random(count) >= noise.missing)
@@ -166,8 +166,8 @@ def _begins(some: Any, lasts: Array, noise: Noise) -> Array:
     # Each session begins in the last hour of another month.
     session = np.cumsum(fresh) - 1
     first = begin[fresh][session]
-    months = np.arange("2014-02", np.datetime64("2014-02") + session[-1] + 2, dtype="M8[M]")
-    edge = months.astype("M8[ms]").astype(np.int64)[session]
+    months = np.datetime64("2014-02", "M").astype(np.int64) + np.arange(session[-1] + 1)
+    edge = months.astype("M8[M]").astype("M8[ms]").astype(np.int64)[session]
     return edge - some.integers(0, 3_600_000, session[-1] + 1)[session] + begin - first
 
 

@@ -318,9 +318,7 @@ def _odd_times(units: _Units) -> Any:
     return own[overlapping(start, end, np.full(len(own), OVERLAP))]
 
 
-def _assembled(
-    rows: _Rows, play_unit: Any, flagged: dict[str, Any], zone: str | None
-) -> Derived:
+def _assembled(rows: _Rows, play_unit: Any, flagged: dict[str, Any], zone: str | None) -> Derived:
     """The plays, each with the best of its rows; `flagged` are rows by what is said of them."""
     count = len(rows.time)
     place = np.empty(count, np.int64)

@@ -201,6 +201,9 @@ def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
     heard_left = _can(left, right)
     heard_right = _can(right, left)
     some, other = left.taken(heard_left), right.taken(heard_right)
+    if not len(heard_left) or not len(heard_right):
+        none = np.empty(0, np.int64)
+        return Found(none, none, none, none, np.full(len(right.rows), UNKNOWN))
     by_end, far_end = _nearest(some, other, some.end, other.end)
     by_start, far_start = _nearest(some, other, some.start, other.start)
     meaning = _meanings(other.end, by_end, by_start, len(some.rows), usual)
