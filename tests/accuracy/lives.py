@@ -123,7 +123,10 @@ def life(seed: int, count: int, noise: Noise) -> Life:
     for source, known, time in rows:
         which = np.flatnonzero(known)
         other = some.random(len(which)) < noise.alternates
-        tables.append(_table(some, source, which, time, track, length, heard, other))
+        told_by = _table(
+            source, which, time=time, track=track, length=length, heard=heard, other=other
+        )
+        tables.append(told_by)
         listening.append(which)
     agree = {row[0]: _agree(rows[0], row, ts, heard, length) for row in rows[1:]}
     return Life(pa.concat_tables(tables), np.concatenate(listening), repeated, agree)
@@ -187,9 +190,9 @@ def _shifts(some: Any, count: int, noise: Noise) -> Array:
 
 
 def _table(
-    some: Any,
     source: str,
     which: Array,
+    *,
     time: Array,
     track: Array,
     length: Array,
