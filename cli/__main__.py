@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from cli import (
     athena,
     chart_lists,
     doctor,
+    import_report,
     imports,
     listeners,
     local_lake,
@@ -605,14 +607,22 @@ def charts(
 
 
 @main.command(name="import")
-@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.argument("paths", nargs=-1, type=_FILE)
+@click.option("--account", help="Whose history it is; by default the only account's.")
+@click.option("--from", "since", help="Only what was heard from this day (UTC) on: 2015-06-01.")
+@click.option("--to", "until", help="Only what was heard up to this day (UTC), and on it.")
+@click.option("--undo", help="Take an import back, by its id: ./soundlake imports lists them.")
 @click.option("--chart", help="Whose chart it is, where the name does not say: daily-NO.")
 @click.option("--date", "day", help="And of which day, like 2026-11-20.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @stack_options
 def import_files(
     *,
-    files: tuple[Path, ...],
+    paths: tuple[Path, ...],
+    account: str | None,
+    since: str | None,
+    until: str | None,
+    undo: str | None,
     chart: str | None,
     day: str | None,
     as_json: bool,
@@ -620,32 +630,71 @@ def import_files(
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Import charts that you downloaded from charts.spotify.com as CSV.
+    """Import listening history, or charts that you downloaded from charts.spotify.com as CSV.
 
-    A file's name says whose chart it is and of which day; --chart and --date say it of one that
-    was renamed.
+    History is a zip as you received it, its files, or a folder with them: of Spotify's Extended
+    streaming history or Account data, ListenBrainz, Last.fm, Maloja or Koito. What is imported
+    already adds nothing, and --undo takes an import back whole.
+
+    A chart's name says whose it is and of which day; --chart and --date say it of one that was
+    renamed.
     """
-    if len(files) > 1 and (chart is not None or day is not None):
-        raise Misuse("--chart and --date are said of one file; import the others by themselves.")
-    checked = [imports.read(path, chart, day, machines.now().date()) for path in files]
     console, results = Console(), list[imports.Result]()
-    target: Target | None = None
-    for one in checked:
-        if isinstance(one, imports.Ready):
-            target = target or _target(profile, region, stage)
-            result = imports.run(target, one)
-        else:
-            result = one
-        results.append(result)
-        if not as_json:
-            imports.show(result, console)
+    if undo is not None:
+        if paths or since or until or chart or day:
+            raise Misuse("--undo ID takes one import back; only --account goes with it.")
+        target = _target(profile, region, stage)
+        results = [imports.undo(target, undo, account, None if as_json else console)]
+        _say_imports(results, console, as_json=as_json)
+        return
+    imports.check_options(paths, since, until, chart, day)
+    said = {name: value for name, value in _said(account, since, until) if value is not None}
+    with tempfile.TemporaryDirectory(prefix="soundlake-import-") as made:
+        found = imports.sort_out(paths, chart, day, machines.now().date(), Path(made))
+        imports.check_said(found, said)
+        for one in found:
+            if isinstance(one, dict):
+                result = one
+            else:
+                target = _target(profile, region, stage)
+                result = (
+                    imports.run(target, one)
+                    if isinstance(one, imports.Ready)
+                    else imports.import_history(target, one, said, None if as_json else console)
+                )
+            results.append(result)
+            if not as_json:
+                imports.show(result, console)
+    _say_imports(results, console, as_json=as_json, shown=True)
+
+
+def _said(account: str | None, since: str | None, until: str | None) -> list[tuple[str, Any]]:
+    return [("account", account), ("since", since), ("until", until)]
+
+
+def _say_imports(
+    results: list[imports.Result], console: Console, *, as_json: bool, shown: bool = False
+) -> None:
     if as_json:
         json.dump(results, sys.stdout, indent=2)
         sys.stdout.write("\n")
+    elif not shown:
+        for result in results:
+            imports.show(result, console)
     elif len(results) > 1 or any(result.get("warnings") for result in results):
         console.print(imports.summary(results), highlight=False, soft_wrap=True)
     if not imports.succeeded(results):
         raise SystemExit(1)
+
+
+@main.command(name="imports")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def show_imports(
+    *, as_json: bool, profile: str | None, region: str | None, stage: str | None
+) -> None:
+    """Show every import of listening history, and what became of its rows."""
+    import_report.show_all(_target(profile, region, stage), Console(), as_json=as_json)
 
 
 def _show_charts(stored: str) -> None:
@@ -669,7 +718,9 @@ def entry() -> NoReturn:
         code = main.main(prog_name="soundlake", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except machines.StillRunningError as error:
-        _end(f"\nStopped following; the {error} run goes on: see ./soundlake status.", 130)
+        _end(f"\nStopped following; the {error} run goes on: {error.again}.", 130)
+    except imports.UploadStoppedError:
+        _end("\nStopped before all of it was uploaded; nothing of it is imported.", 130)
     except Stopped:
         _end("\nStopped; what this run has done is kept, and the next run does the rest.", 130)
     except (KeyboardInterrupt, click.Abort):

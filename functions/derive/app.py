@@ -86,10 +86,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def _import(event: dict[str, Any]) -> dict[str, Any]:
     """One step of an import."""
-    if "group" in event:
-        return {"status": "grouped", **importing.grouped(event["group"])}
     given = event["import"]
     import_ = importing.Import.told(given, withdrawn=event.get("withdrawn", False))
+    if "group" in event:
+        return {"status": "grouped", **importing.grouped(import_, event["group"])}
     lake, kept = Lake(access.bucket()), Kept(access.bucket(), import_.raw_prefix)
     try:
         if "merge" in event:

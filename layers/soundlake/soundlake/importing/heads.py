@@ -14,6 +14,7 @@ from soundlake.importing.errors import HistoryError
 
 HEAD = 65_536  # bytes of a file that tell what it is
 
+VERSION = 1  # of Soundlake's own export
 # The keys under which services put the list of rows, where a file is not just that list.
 _LIST = re.compile(r'"(?:scrobbles|listens|list|track|payload)"\s*:\s*\[')
 _ROWS = 200  # of a head that are looked at

@@ -15,10 +15,10 @@ import pyarrow as pa
 from soundlake.importing.entries import ENTRIES
 from soundlake.importing.formats import rows as of_rows
 from soundlake.importing.formats.rows import Said, instant
+from soundlake.importing.heads import VERSION
 
 SOURCE = "soundlake"  # of the package; each row has its own
 MANIFEST = "manifest.json"
-VERSION = 1
 # Who may have given an observation.
 SOURCES = (
     "spotify_recently_played",
