@@ -71,6 +71,10 @@ bench: env ## Measure here (ARGS=--json; --growth, --accounts, --imports; with -
 simulate: env ## Prove what capture promises on made-up lives (ARGS="--weeks 50 --years 100")
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.simulation $(ARGS)
 
+.PHONY: accuracy
+accuracy: env ## Count how well the same listening is found (ARGS=--write for docs/accuracy.md)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.accuracy $(ARGS)
+
 .PHONY: requests
 requests: env ## Count the requests to every provider beside the least (ARGS=--write; --json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures requests $(ARGS)
@@ -78,6 +82,10 @@ requests: env ## Count the requests to every provider beside the least (ARGS=--w
 .PHONY: simulate-budget
 simulate-budget: env ## Live through months under a daily quota (ARGS=--write; --json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures budget $(ARGS)
+
+.PHONY: names
+names: env ## Measure how often a name without an id finds its track (ARGS=--write; --json)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.names $(ARGS)
 
 .PHONY: clean
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)

@@ -86,10 +86,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def _import(event: dict[str, Any]) -> dict[str, Any]:
     """One step of an import."""
-    if "group" in event:
-        return {"status": "grouped", **importing.grouped(event["group"])}
     given = event["import"]
     import_ = importing.Import.told(given, withdrawn=event.get("withdrawn", False))
+    if "group" in event:
+        return {"status": "grouped", **importing.grouped(import_, event["group"])}
     lake, kept = Lake(access.bucket()), Kept(access.bucket(), import_.raw_prefix)
     try:
         if "merge" in event:
@@ -194,7 +194,7 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     for each in months:
         own = [row for row in seen if month_of(row["time"]) == each]
         lake.replace("observations", each, account, lambda known, own=own: merge(known, own))
-    zone = access.zone_of(account)
+    zone = access.zone_of(account) if months else None
     around = sorted({shift_month(each, by) for each in months for by in (-1, 0, 1)})
     for each in around:
         lake.replace_table(

@@ -90,7 +90,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     `{forget: {bucket, key, etag}, concluded}` deletes the upload, to `{status: forgotten}`; one
     that another file has replaced stays, to `{status: replaced}`: it has a run of its own.
-    `concluded` is the place in the raw zone of an import that is over.
+    `concluded` is the place in the raw zone of an import that is over; `{status: withdrawn, error}`
+    where it was taken back before it was.
     """
     if "forget" in event:
         return _forget(event["forget"], event.get("concluded"))
@@ -109,9 +110,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _forget(upload: dict[str, Any], concluded: str | None) -> dict[str, Any]:
-    if concluded:
-        conclude(access.imports(), concluded)
+    stands = conclude(access.imports(), concluded) if concluded else True
     deleted = Uploads(upload["bucket"]).delete(upload["key"], upload["etag"])
+    if concluded and not stands:
+        ident = concluded.split("/")[3]
+        error = (
+            "It was taken back while it was imported, and some of its rows may be there: take it "
+            f"back once more, ./soundlake import --undo {ident}."
+        )
+        return {"status": "withdrawn", "error": error}
     return {"status": "forgotten" if deleted else "replaced"}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
-from soundlake.deriving.importing import Import, read_entries, told, told_span
+from soundlake.deriving.importing import Import, read_entries, told
 from soundlake.deriving.plays import months_of
 from soundlake.importing.columns import array
 from soundlake.importing.covering import span_of
@@ -26,9 +26,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     `upload` is `{bucket, key, etag, size}`, `files` are some of what Import tells. Of each file
     that can be read there is its `name`, `kind`, `number`, `rows`, `invalid` and `outside` ones,
-    the `months` of the others with their number, and the times of the `first` and the `last`; of
-    each other one a sentence among the `problems`. What was kept before is not read again. `status`
-    is `read`, or `failed` where the upload is gone or a kept file is damaged, with `error`.
+    the `months` of the others with their number, the times of the `first` and the `last`, and
+    whether they are `ordered`, null where nothing is covered from one to the other; of each other
+    one a sentence among the `problems`. What was kept before is not read again. `status` is `read`,
+    or `failed` where the upload is gone or a kept file is damaged, with `error`.
     """
     import_ = Import.told(event["import"])
     kept = Kept(access.bucket(), import_.raw_prefix)
@@ -64,7 +65,8 @@ def _told(member: Member, file: KeptFile, import_: Import) -> Mapping[str, Any]:
     plays = rows.filter(pc.is_null(rows.column("problem")))
     inside = rows.filter(array(np.asarray(pc.is_null(rows.column("problem"))) & ~left_out))
     months, counts = np.unique(months_of(inside.column("time")), return_counts=True)
-    span: Any = pc.min_max(plays.column("time"))
+    times: Any = pc.min_max(plays.column("time"))
+    span = span_of(rows, member.kind, member.name)
     return {
         "number": member.number,
         "name": member.name,
@@ -73,7 +75,7 @@ def _told(member: Member, file: KeptFile, import_: Import) -> Mapping[str, Any]:
         "invalid": rows.num_rows - plays.num_rows,
         "outside": plays.num_rows - inside.num_rows,
         "months": dict(zip(months.astype(str).tolist(), counts.tolist(), strict=True)),
-        "first": told(span["min"].as_py()) if plays.num_rows else None,
-        "last": told(span["max"].as_py()) if plays.num_rows else None,
-        "span": told_span(span_of(rows, member.kind, member.name)),
+        "first": told(times["min"].as_py()) if plays.num_rows else None,
+        "last": told(times["max"].as_py()) if plays.num_rows else None,
+        "ordered": span.ordered if span else None,
     }

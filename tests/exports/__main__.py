@@ -18,9 +18,19 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="tracks alone, without oddities")
+    parser.add_argument("--repeated", type=float, default=0.0, help="the share that stands twice")
+    parser.add_argument(
+        "--wrong-times", type=float, default=0.0, help="the share with a wrong time"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    plays = life(args.rows, args.seed, quirks=not args.plain)
+    plays = life(
+        args.rows,
+        args.seed,
+        quirks=not args.plain,
+        repeated=args.repeated,
+        wrong_times=args.wrong_times,
+    )
     found = ((path, body) for path, body, _ in packages.files(args.kind, plays, args.generation))
     if args.out.suffix == ".zip":
         packages.zipped(found, args.out)

@@ -79,10 +79,16 @@ def life(
     seed: int = 1,
     *,
     quirks: bool = True,
+    repeated: float = 0.0,
+    wrong_times: float = 0.0,
     first: datetime = FIRST,
     last: datetime = LAST,
 ) -> Iterator[Play]:
-    """That many plays, in order of their end; without `quirks` only plain tracks."""
+    """That many plays, in order of their end; without `quirks` only plain tracks.
+
+    Of the rows `repeated` is the share that stands twice, and `wrong_times` the share whose time
+    is off by up to two days, in either direction.
+    """
     rng = np.random.default_rng(seed)
     items = _items(max(20, rows // 25), rng, quirks)
     chosen = (len(items) * rng.random(rows) ** 2.5).astype(int)
@@ -101,8 +107,16 @@ def life(
     ends = begin + np.cumsum(played + gaps)
     drawn = {name: rng.random(rows) for name in ("alt", "hidden", "video", "null", "offline")}
     picks = rng.integers(0, 2**31, (rows, 4))
+    ends += np.where(
+        rng.random(rows) < wrong_times, rng.integers(-172_800_000, 172_800_000, rows), 0
+    )
+    twice = rng.random(rows) < repeated
+    before: Play | None = None
     trips = (ends // 864_000_000) % 97  # ten days each
     for at in range(rows):
+        if before is not None and twice[at]:
+            yield before
+            continue
         item = items[chosen[at]]
         end, ms = int(ends[at]), int(played[at])
         pick = picks[at]
@@ -110,7 +124,7 @@ def life(
         null, offline = drawn["null"][at], drawn["offline"][at]
         done = ms >= item.duration_ms
         plain = not quirks
-        yield Play(
+        before = Play(
             item=item,
             uri=item.other_uri if quirks and drawn["alt"][at] < 0.11 else item.uri,
             start=end - ms,
@@ -129,6 +143,7 @@ def life(
             hidden=quirks and drawn["hidden"][at] < 0.02,
             video=quirks and item.kind == "track" and drawn["video"][at] < 0.01,
         )
+        yield before
 
 
 def _form(offline: float, plain: bool) -> str:

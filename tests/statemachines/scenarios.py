@@ -5,7 +5,7 @@ all of them and looks whether any edge of a machine was left out.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -39,6 +39,7 @@ from tests.statemachines.world import (
     DAY,
     MONTH,
     NEXT_DAY,
+    UPLOADS,
     Hook,
     Story,
     World,
@@ -46,6 +47,7 @@ from tests.statemachines.world import (
     playlist_id,
 )
 from tests.unit.chart_csv import chart_csv, file_row, top
+from tests.unit.histories import evening, file_of, heard, zip_of
 from tests.unit.kworb_pages import kworb_page, page_rows
 
 Scenario = Callable[[World], None]
@@ -1102,3 +1104,213 @@ def another_file_comes_while_one_is_imported(world: World) -> None:
     world.after("Publish", replace)
     world.run("import", world.upload(FILE, CHART))
     world.run("import", world.upload(FILE, later))
+
+
+#### THE IMPORT MACHINE, OF A HISTORY ###############################################################
+
+PACKAGE = "my_spotify_data.zip"
+NAMES = "Streaming_History_Audio_2023-2025_0.json", "Streaming_History_Audio_2025_1.json"
+# Half a year lies between them, so the months are in two groups for nobody's sake but time's.
+WINTER = evening(datetime(2024, 12, 31, 23, 50, tzinfo=UTC), range(1, 6))
+SUMMER = evening(datetime(2025, 7, 5, 20, 0, tzinfo=UTC), range(3, 7))
+ODD = [heard(7, datetime(2001, 1, 1, tzinfo=UTC)), SUMMER[0]]  # before Spotify; said once more
+HISTORY = zip_of({NAMES[0]: file_of(WINTER), NAMES[1]: file_of(SUMMER + ODD)})
+TORN = file_of(SUMMER)[:-20]
+
+
+def in_step(step: str, hook: Hook, *, withdrawn: bool | None = None) -> Hook:
+    """A hook for one of the steps that Derive does of an import."""
+
+    def hooked(given: dict[str, Any]) -> None:
+        if step in given and withdrawn in {None, given.get("withdrawn")}:
+            hook(given)
+
+    return hooked
+
+
+def import_of(world: World) -> str:
+    """The import's id, of the only one that the raw zone has."""
+    (found,) = {key.split("/")[3] for key in world.versions() if key.startswith("raw/imports/")}
+    return found
+
+
+def undo(world: World) -> None:
+    world.run("import", {"undo": {"import_id": import_of(world)}})
+
+
+@scenario
+def history_imported(world: World) -> None:
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def history_imported_after_a_capture(world: World) -> None:
+    """The last play that was captured is in the history too."""
+    world.run("capture", HOURLY)
+    plays = [row for row in world.spotify.plays if row["track"]]
+    last = parse_time(plays[0]["played_at"])
+    track_ = plays[0]["track"]
+    row = heard(1, last, spotify_track_uri=track_["uri"], ms_played=track_["duration_ms"])
+    world.run("import", world.upload(NAMES[0], file_of([row])))
+
+
+@scenario
+def history_imported_twice(world: World) -> None:
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def history_taken_back(world: World) -> None:
+    """And once more, which does the same."""
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    undo(world)
+    undo(world)
+
+
+@scenario
+def history_taken_back_and_imported_again(world: World) -> None:
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    undo(world)
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def nothing_to_take_back(world: World) -> None:
+    world.run("import", {"undo": {"import_id": "0123456789abcdef"}})
+
+
+@scenario
+def history_with_a_file_that_cannot_be_read(world: World) -> None:
+    world.run("import", world.upload(PACKAGE, zip_of({NAMES[0]: file_of(WINTER), NAMES[1]: TORN})))
+
+
+@scenario
+def history_that_cannot_be_read(world: World) -> None:
+    world.run("import", world.upload(NAMES[1], TORN))
+
+
+@scenario
+def history_without_plays(world: World) -> None:
+    world.run("import", world.upload(NAMES[0], file_of(ODD[:1])))
+
+
+@scenario
+def history_of_a_span(world: World) -> None:
+    """Then it is asked for whole, which is refused until it is taken back."""
+    said = {"since": "2025-01-01", "until": "2025-07-05"}
+    world.run("import", world.upload(PACKAGE, HISTORY) | said)
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def history_of_one_of_two_accounts(world: World) -> None:
+    """Nobody says whose; then somebody does, and then the folder of the upload says it."""
+    world.connect("other", "made-up-token")
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    world.run("import", world.upload(PACKAGE, HISTORY) | {"account": "other"})
+    world.run("import", world.upload(f"{ACCOUNT}/{PACKAGE}", HISTORY))
+
+
+@scenario
+def history_of_nobody_yet(world: World) -> None:
+    world.nobody()
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def read_throws(world: World) -> None:
+    """Then the same file once more, when it works again."""
+    world.before("Read", raising(RuntimeError(QUOTED), times=3))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def read_dies_after_it_kept(world: World) -> None:
+    world.after("Read", raising(RuntimeError(QUOTED), times=1))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def upload_goes_before_it_is_read(world: World) -> None:
+    def lose(given: dict[str, Any]) -> None:
+        client("s3").delete_object(Bucket=UPLOADS, Key=given["upload"]["key"])
+
+    world.before("Read", lose)
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def group_throws(world: World) -> None:
+    world.before("Derive", in_step("group", raising(RuntimeError(QUOTED))))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def merge_throws(world: World) -> None:
+    world.before("Derive", in_step("merge", raising(RuntimeError(QUOTED))))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def merge_finds_damaged_rows(world: World) -> None:
+    def damage(given: dict[str, Any]) -> None:
+        world.put(f"{given['import']['raw_prefix']}0001.parquet", b"damaged")
+
+    world.after("Read", damage)
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def play_throws(world: World) -> None:
+    """Then the same file once more, when it works again."""
+    world.before("Derive", in_step("play", raising(RuntimeError(QUOTED), times=3)))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def play_finds_a_corrupt_object(world: World) -> None:
+    world.put(f"lake/plays/month=2025-01/{ACCOUNT}.parquet", b"not Parquet")
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def conclude_throws(world: World) -> None:
+    world.before("Derive", in_step("conclude", raising(RuntimeError(QUOTED))))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def conclude_finds_a_corrupt_object(world: World) -> None:
+    def damage(given: dict[str, Any]) -> None:
+        month = given["import"]["at"][:7]
+        world.put(f"lake/imports/month={month}/{ACCOUNT}.parquet", b"not Parquet")
+
+    world.before("Derive", in_step("conclude", damage))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+
+
+@scenario
+def taking_back_fails(world: World) -> None:
+    """Then it is taken back once more, when it works again."""
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    breaks = raising(RuntimeError(QUOTED), times=3)
+    world.before("Derive", in_step("conclude", breaks, withdrawn=True))
+    undo(world)
+    undo(world)
+
+
+@scenario
+def history_taken_back_while_it_is_imported(world: World) -> None:
+    """By a person who then does it once more, as the run says."""
+
+    def take_back(given: dict[str, Any]) -> None:
+        undone = {"import_id": given["import"]["import_id"]}
+        told = {"input": {"undo": undone}, "start_time": given["import"]["at"]}
+        assert world.engine.call("Import", told)["status"] == "withdrawn"
+
+    world.after("Derive", in_step("play", take_back, withdrawn=False))
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    undo(world)

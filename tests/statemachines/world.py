@@ -219,6 +219,12 @@ class World:
         name = secrets.token_parameter(settings().parameter_prefix, account)
         self.secret(name, {"refresh_token": refresh_token})
 
+    def nobody(self) -> None:
+        """There is no account yet."""
+        client("dynamodb").delete_item(
+            TableName=access.accounts_table().name, Key={"account": {"S": ACCOUNT}}
+        )
+
     def damage(self, account: str, **texts: str) -> None:
         """Another account, or this one, whose item cannot be read unless these texts mend it."""
         item = to_item(connected(account, f"{account}-listener", "Other", NOW)) | {"state": "?"}

@@ -424,6 +424,24 @@ def test_play_with_features(answer: Any) -> None:
     assert answer("play-with-features", plays=PLAYS, audio_features=features)[0][1] == "Song B"
 
 
+def test_plays_that_only_name_their_track_are_joined_by_name(answer: Any) -> None:
+    named = {"track_id": None, "name_key": "artist a / song a"}
+    plays = [PLAYS[-1], play("2025-02-03T10:00:00", "A", artist_names=["Artist A"]) | named]
+    names = [
+        {"name_key": "artist a / song a", "track_id": "A"},
+        {"name_key": "artist b / song b", "track_id": None},
+    ]
+    tables = {"plays": plays, "track_names": names}
+    features = [{"track_id": "A", "source": "spotify", "valence": 0.25}]
+    charts = entries("daily-NO", DAY, " A")
+
+    (heard,) = answer("play-with-features", audio_features=features, **tables)
+    assert heard[0] == "2025-02-03 10:00:00"
+    assert answer("my-music-in-the-charts", chart_entries=charts, **tables) == [
+        ("Song A", "Artist A", 1, 1, 2)
+    ]
+
+
 def test_my_listening_by_hour(answer: Any) -> None:
     assert answer("my-listening-by-hour", plays=PLAYS) == [
         (0, 1, 1, 14.3),

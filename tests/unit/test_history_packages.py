@@ -101,6 +101,12 @@ def test_what_macos_adds_to_a_zip_is_passed_over() -> None:
     assert package.others == ()
 
 
+def test_a_zip_may_have_the_separators_of_windows() -> None:
+    zipped = tricked("MyData\\endsong_1.json", "MyData\\endsong_0.json", "MyData\\._endsong_0.json")
+    names = [one.name for one in recognise(BytesIO(zipped), "x").files]
+    assert names == ["endsong_0.json", "endsong_1.json"]
+
+
 def test_a_damaged_file_that_is_called_a_history_is_none_of_the_others() -> None:
     zipped = upload({"endsong_0.json": text(row()), "endsong_1.json": b"<html>sign in</html>"})
     package = recognise(zipped, "my.zip")
@@ -250,6 +256,24 @@ def test_files_of_one_person_may_leave_the_name_out() -> None:
     zipped = upload({f"endsong_{at}.json": text(each) for at, each in enumerate(found)})
     assert len(recognise(zipped, "x").files) == 4
     assert len(plain(text(*found))[1].files) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "called"),
+    [
+        ("anna.31", b"A,B,C,01 Jan 2020 12:34\n", "lastfm"),
+        ("anna31.csv", b"A,B,C,01 Jan 2020 12:34\n", "lastfm.csv"),
+        ("recenttracks-anna31-1700000000.CSV", b"A,B,C,01 Jan 2020 12:34\n", "lastfm.csv"),
+        ("anna31_lb.jsonl", b'{"track_metadata": {}}\n', "listenbrainz.jsonl"),
+        ("history of Anna31.json", text(row(username="anna31")), "history of user.json"),
+        ("endsong_0.json", text(row(username="anna31")), "endsong_0.json"),
+    ],
+)
+def test_what_is_recorded_is_not_called_by_its_user(name: str, body: bytes, called: str) -> None:
+    package = recognise(BytesIO(body), f"somewhere/{name}")
+    assert (package.name, package.files[0].name) == (called, called)
+    zipped = upload({"a/endsong_0.json": text(row(username="anna31"))})
+    assert recognise(zipped, "anna31.zip").name == "user.zip"
 
 
 def of_many_rows() -> bytes:

@@ -19,11 +19,12 @@ class Pairs:
 
     left: list[int]
     right: list[int]
-    left_order: list[int]
-    right_order: list[int]
+    left_order: list[tuple[int, int]]
+    right_order: list[tuple[int, int]]
     ends: list[float]
     starts: list[float]
     meanings: set[int]
+    odd: list[bool]
 
 
 @dataclass(slots=True)
@@ -64,10 +65,20 @@ def align(pairs: Pairs) -> Decided:
     decided.unsure_right += [rights[at] for at, states in enumerate(theirs) if not _best(states)[1]]
     unsure = set(decided.unsure_right)
     decided.pairs = [pair for pair in decided.pairs if pair[1] not in unsure]
+    _doubt_odd(pairs, decided)
     return decided
 
 
-def _ordered(rows: list[int], order: list[int]) -> list[int]:
+def _doubt_odd(pairs: Pairs, decided: Decided) -> None:
+    """A wrong time breaks the order: what it alone keeps apart is not sure to be two."""
+    paired = {one for one, _ in decided.pairs}, {other for _, other in decided.pairs}
+    for one, other, odd in zip(pairs.left, pairs.right, pairs.odd, strict=True):
+        if odd and one not in paired[0] and other not in paired[1]:
+            decided.unsure_left.append(one)
+            decided.unsure_right.append(other)
+
+
+def _ordered(rows: list[int], order: list[tuple[int, int]]) -> list[int]:
     return [row for _, row in sorted(set(zip(order, rows, strict=True)))]
 
 

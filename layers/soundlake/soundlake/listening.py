@@ -12,13 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soundlake import plays
+from soundlake.alignment import END, START
 from soundlake.local_times import local
-from soundlake.matching import Side, match
+from soundlake.matching import UNKNOWN, Side, match, overlapping
 from soundlake.names import name_keys
 from soundlake.store.schemas import SCHEMAS
 
 AMBIGUOUS = "ambiguous"  # it may be the same listening as another play of the track
 ODD_TIME = "odd_time"  # by its times two things were heard at once, for more than a minute
+
+OVERLAP = 60_000  # ms
 
 CAPTURED = plays.SOURCE
 EXTENDED = "spotify_extended"
@@ -28,6 +31,7 @@ SOURCES = (CAPTURED, EXTENDED, ACCOUNT, "koito", "maloja", "listenbrainz", "last
 # Those that know a start and an end come first: the others' times are measured by them.
 _JOINED = (EXTENDED, ACCOUNT, CAPTURED, "koito", "maloja", "listenbrainz", "lastfm")
 # Soundlake's own words of a play come from a capture, these from an export where there is one.
+_USUAL = {ACCOUNT: END, CAPTURED: UNKNOWN}  # what their times mean; the others' are starts
 _EXPORTED = (
     "ms_played",
     "reason_start",
@@ -72,14 +76,17 @@ def derive_plays(observations: pa.Table, zone: str | None = None) -> Derived:
     """
     if not observations.num_rows:
         return Derived(SCHEMAS["plays"].empty_table(), np.empty(0, np.int64))
-    rows = _Rows(observations)
+    rows = _Rows(observations.combine_chunks())
     units = _Units(rows)
-    play_of_unit, flagged = _joined(units)
-    return _assembled(rows, play_of_unit[units.of], flagged, units, zone)
+    play_of_unit, unsure = _joined(units)
+    flagged = {AMBIGUOUS: units.rows[unsure], ODD_TIME: units.rows[_odd_times(units)]}
+    return _assembled(rows, play_of_unit[units.of], flagged, zone)
 
 
 def _whole(column: Any) -> Any:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _numbers(column: Any, null: int = -1) -> Any:
@@ -109,6 +116,14 @@ def _firsts(column: Any) -> Any:
     if lists.null_count:
         filled = filled & lists.is_valid().to_numpy(zero_copy_only=False)
     return lists.values.take(pa.array(starts, mask=~filled))
+
+
+def _both(places: Any, count: int) -> Any:
+    """These places and each one's next, in order."""
+    either = np.zeros(count + 1, bool)
+    either[places] = True
+    either[places + 1] = True
+    return np.flatnonzero(either[:count])
 
 
 def _ranks(*keys: Any) -> Any:
@@ -142,11 +157,11 @@ class _Rows:
         order = np.argsort(self.time, kind="stable")
         times = self.time[order]
         same = np.flatnonzero(times[1:] == times[:-1])
-        tied = np.union1d(same, same + 1)
+        tied = _both(same, len(order))
         rows = order[tied]
-        some = self.table.take(pa.array(rows))
-        keys, _ = _codes(_firsts(some["raw_keys"]))
-        numbers = _numbers(_firsts(some["raw_rows"]))
+        taken = pa.array(rows)
+        keys, _ = _codes(_firsts(_whole(self.table["raw_keys"]).take(taken)))
+        numbers = _numbers(_firsts(_whole(self.table["raw_rows"]).take(taken)))
         within = _ranks(
             self.time[rows],
             self.account[rows],
@@ -223,7 +238,7 @@ class _Units:
         # Rows of one time stand together already; only among them there can be such.
         time = rows.time[exported]
         same = np.flatnonzero(time[1:] == time[:-1])
-        some = exported[np.union1d(same, same + 1)]
+        some = exported[_both(same, len(exported))]
         named = np.where(rows.uri[some] >= 0, -1, rows.name[some])
         keys = [rows.time, rows.source, rows.account, rows.uri, rows.ms]
         told = [key[some] for key in keys] + [named]
@@ -268,11 +283,9 @@ def _joined(units: _Units) -> tuple[Any, Any]:
     play = np.arange(len(units.time))
     flagged = np.zeros(len(units.time), bool)
     known: Side | None = None
-    for name in _JOINED:
-        place = SOURCES.index(name)
-        own = np.flatnonzero(units.source == place)
-        if not len(own):
-            continue
+    there = [name for name in _JOINED if (units.source == SOURCES.index(name)).any()]
+    for name in there:
+        own = np.flatnonzero(units.source == SOURCES.index(name))
         side = Side.of(
             own,
             time=units.time[own],
@@ -286,20 +299,27 @@ def _joined(units: _Units) -> tuple[Any, Any]:
             spans=name in {EXTENDED, ACCOUNT},
         )
         if known is None:
-            known = side
+            known = side.spread(np.full(len(own), UNKNOWN))
             continue
-        found = match(known, side)
+        found = match(known, side, _USUAL.get(name, START))
         play[side.rows[found.right]] = play[known.rows[found.left]]
         flagged[known.rows[found.unsure_left]] = True
         flagged[side.rows[found.unsure_right]] = True
-        known = known.joined(side, found)
+        if name != there[-1]:
+            known = known.joined(side, found)
     return play, flagged
 
 
-def _assembled(
-    rows: _Rows, play_unit: Any, flagged_unit: Any, units: _Units, zone: str | None
-) -> Derived:
-    """The plays, each with the best of its rows."""
+def _odd_times(units: _Units) -> Any:
+    """The plays of the extended export of which some overlap for more than a minute."""
+    own = np.flatnonzero(units.source == SOURCES.index(EXTENDED))
+    end = units.time[own]
+    start = end - np.maximum(units.ms[own], 0)
+    return own[overlapping(start, end, np.full(len(own), OVERLAP))]
+
+
+def _assembled(rows: _Rows, play_unit: Any, flagged: dict[str, Any], zone: str | None) -> Derived:
+    """The plays, each with the best of its rows; `flagged` are rows by what is said of them."""
     count = len(rows.time)
     place = np.empty(count, np.int64)
     place[rows.order] = np.arange(count)
@@ -313,20 +333,18 @@ def _assembled(
     order = np.argsort(place[by_play[begins]], kind="stable")
     begins, sizes = begins[order], sizes[order]
     # Which play each row, in that order, is of.
-    number = np.empty(len(units.time), np.int64)
+    number = np.empty(int(play_unit.max()) + 1, np.int64)
     number[play_unit[by_play[begins]]] = np.arange(len(begins))
     play_of = number[play_unit]
     asked = _Asked(rows, by_play, begins, sizes)
     columns = {name: asked.best(name) for name in _BEST}
     columns |= {name: asked.best(name, exported=True) for name in _EXPORTED}
-    flagged = np.zeros(len(begins), bool)
-    flagged[play_of[units.rows[flagged_unit]]] = True
     columns |= {
         "played_at": _whole(rows.table["time"]).take(pa.array(asked.first)),
         "ended_at": asked.ended(),
         "sources": asked.sources(play_of),
         "evidence": asked.evidence(play_of),
-        "flags": _flags(flagged),
+        "flags": _flags({flag: play_of[own] for flag, own in flagged.items()}, len(begins)),
     }
     columns |= _told(columns, rows, asked)
     columns["time_zone"], columns["local_time"] = local(
@@ -389,8 +407,10 @@ class _Asked:
         codes, keys = _codes(values)
         owner = np.repeat(play_of, np.diff(offsets))
         codes = codes[offsets[0] : offsets[-1]]
-        pairs = np.unique(owner * (len(keys) + 1) + codes)
-        owner, code = np.divmod(pairs, len(keys) + 1)
+        pairs = np.sort(owner * (len(keys) + 1) + codes)
+        once = np.ones(len(pairs), bool)
+        once[1:] = pairs[1:] != pairs[:-1]
+        owner, code = np.divmod(pairs[once], len(keys) + 1)
         counts = np.bincount(owner, minlength=len(self._begins))
         ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(ends), keys.take(pa.array(code)))
@@ -412,9 +432,16 @@ def _put(values: Any, where: Any, filled: Any) -> Any:
     return pa.concat_arrays([values, filled]).take(pa.array(places))
 
 
-def _flags(flagged: Any) -> Any:
-    lists = pa.array([[], [AMBIGUOUS]], pa.list_(pa.string()))
-    return lists.take(pa.array(flagged.astype(np.int8)))
+def _flags(plays_of: dict[str, Any], count: int) -> Any:
+    """The names of the flags of each play, in order."""
+    lists: list[list[str]] = [[]]
+    which = np.zeros(count, np.int8)
+    for place, flag in enumerate(sorted(plays_of)):
+        flagged = np.zeros(count, bool)
+        flagged[plays_of[flag]] = True
+        which += np.where(flagged, 1 << place, 0).astype(np.int8)
+        lists += [[*each, flag] for each in lists]
+    return pa.array(lists, pa.list_(pa.string())).take(pa.array(which))
 
 
 def _told(columns: dict[str, Any], rows: _Rows, asked: _Asked) -> dict[str, Any]:

@@ -17,15 +17,17 @@ Array = Any  # of numpy
 NEAR = 10_000  # ms: times this close are the same: clocks drift, and seconds are cut off
 MINUTE = 30_000  # ms: how far off the middle of a minute can be
 BEYOND = 60_000  # ms: further than a play's length and this apart, times name different plays
-BESIDE = 15_000  # ms: a play that begins this soon after another one follows it
+BESIDE = 8_000  # ms: a play that begins this soon after another one follows it
 SHORTEST = 30_000  # ms: Spotify lists no shorter play
-ODD = 60_000  # ms: two plays of one listener that overlap longer than this have a wrong time
+CROSSFADE = 15_000  # ms: of two plays that overlap longer one has a wrong time
+HARDLY = 15_000  # ms: who heard less scrobbles nothing: half a track, of 30 s at least
 UNTIL = 1 << 42  # ms, of a track's part in a sorted key: 139 years
 SINCE = -(1 << 40)  # ms: 1935
 HOUR, DAY = 3_600_000, 86_400_000
 WITNESSES = 3  # pairs that tell what a time means, before they are believed
 AGREED = 0.8  # of them
 UNKNOWN = -1
+DOUBTED = 2 * ALONE  # what a pair costs that is no better than two rows alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,10 @@ class Found:
 class Side:
     """What is known of some plays, as arrays; `rows` says which these are. Times are in ms.
 
-    `start` and `end` are the same where only one time is known, whichever it is. `length` is the
-    track's, or how long it was heard; `exact` is how far off the times may be.
+    `start` and `end` are the same where only one time is known, whichever it is; `guessed`, where
+    the other one was made of the track's length. `length` is that, or how long it was heard;
+    `exact` is how far off the times may be. `odd` plays overlap others, `twin` plays end with
+    another of the same track: one of the two times is wrong.
     """
 
     rows: Array
@@ -59,7 +63,9 @@ class Side:
     other_uri: Array
     other_name: Array
     listed: Array
+    guessed: Array
     odd: Array
+    twin: Array
 
     @classmethod
     def of(
@@ -79,6 +85,7 @@ class Side:
         """The rows of one source, by time; `spans` where it tells ends and how long was heard."""
         end = time + np.where(coarse, MINUTE, 0)
         start = end - np.maximum(ms, 0) if spans else end
+        allowed = CROSSFADE + np.where(coarse, 2 * MINUTE, 0)
         return cls(
             rows=rows,
             start=start,
@@ -92,7 +99,9 @@ class Side:
             other_uri=uri,
             other_name=name,
             listed=np.full(len(rows), listed),
-            odd=_overlapping(start, end, coarse) if spans else np.zeros(len(rows), bool),
+            guessed=np.zeros(len(rows), bool),
+            odd=overlapping(start, end, allowed) if spans else np.zeros(len(rows), bool),
+            twin=_twins(track, end, ms, coarse) if spans else np.zeros(len(rows), bool),
         )
 
     def joined(self, other: "Side", found: Found) -> "Side":
@@ -106,13 +115,40 @@ class Side:
         uri[left] = np.where(other.uri[right] >= 0, other.uri[right], uri[left])
         name[left] = np.where(other.name[right] >= 0, other.name[right], name[left])
         listed[left] |= other.listed[right]
-        mine = replace(self, length=length, ms=ms, other_uri=uri, other_name=name, listed=listed)
+        start, end = self._corrected(other, found)
+        mine = replace(
+            self,
+            start=start,
+            end=end,
+            length=length,
+            ms=ms,
+            other_uri=uri,
+            other_name=name,
+            listed=listed,
+        )
         alone = np.ones(len(other.rows), bool)
         alone[right] = False
         rest = other.spread(found.meaning).taken(np.flatnonzero(alone))
         return Side(
             **{each: np.concatenate([getattr(mine, each), getattr(rest, each)]) for each in _EACH}
         )
+
+    def _corrected(self, other: "Side", found: Found) -> tuple[Array, Array]:
+        """Starts and ends, moved to where another source's one time says that they were."""
+        left, right = found.left, found.right
+        start, end = self.start.copy(), self.end.copy()
+        one = (other.start == other.end)[right] & (other.exact[right] == 0)
+        late_end = other.end[right] - end[left]
+        late_start = other.start[right] - start[left]
+        nearer = np.where(np.abs(late_start) < np.abs(late_end), START, END)
+        starts = np.where(found.meaning[right] == UNKNOWN, nearer, found.meaning[right]) == START
+        move = np.where(starts, late_start, late_end)
+        move = np.where(one & (np.abs(move) > NEAR), move, 0)
+        # A play that was paused began earlier, and did not end earlier.
+        paused = starts & (move < 0)
+        start[left] += move
+        end[left] += np.where(paused, 0, move)
+        return start, end
 
     def spread(self, meaning: Array) -> "Side":
         """With a start and an end by what one time means: an end where nothing tells it."""
@@ -123,20 +159,22 @@ class Side:
             self,
             start=np.where(ends, self.end - self.length, self.start),
             end=np.where(starts, self.start + self.length, self.end),
+            guessed=one,
         )
 
     def taken(self, places: Array) -> "Side":
-        """Some of the plays."""
+        """Some of the plays, in their order."""
+        if len(places) == len(self.rows):
+            return self
         return Side(**{each: getattr(self, each)[places] for each in _EACH})
 
 
 _EACH = tuple(Side.__dataclass_fields__)
 
 
-def _overlapping(start: Array, end: Array, coarse: Array) -> Array:
-    """Which plays overlap the one before or after for more than a minute. By their ends."""
+def overlapping(start: Array, end: Array, allowed: Array) -> Array:
+    """Which plays overlap the one before or after for more ms than is allowed. By their ends."""
     odd = np.zeros(len(start), bool)
-    allowed = ODD + np.where(coarse, 2 * MINUTE, 0)
     shared = np.minimum(end[1:], end[:-1]) - np.maximum(start[1:], start[:-1])
     overlap = shared > allowed[1:]
     odd[1:] |= overlap
@@ -144,19 +182,33 @@ def _overlapping(start: Array, end: Array, coarse: Array) -> Array:
     return odd
 
 
-def match(left: Side, right: Side) -> Found:
-    """Pair the plays of two sides; `right` is of one source."""
+def _twins(track: Array, end: Array, ms: Array, coarse: Array) -> Array:
+    """Which plays of 30 s or more end just when another one of the track does. By their ends."""
+    twin = np.zeros(len(end), bool)
+    heard = np.flatnonzero((ms >= SHORTEST) & ~coarse)
+    order = heard[np.argsort(track[heard], kind="stable")]
+    same = (track[order][1:] == track[order][:-1]) & (np.diff(end[order]) <= 2 * NEAR)
+    twin[order[1:][same]] = True
+    twin[order[:-1][same]] = True
+    return twin
+
+
+def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
+    """Pair the plays of two sides; `right` is of one source.
+
+    Its times `usual`ly mean an END or a START: so where too few pairs show what they mean.
+    """
     heard_left = _can(left, right)
     heard_right = _can(right, left)
     some, other = left.taken(heard_left), right.taken(heard_right)
     by_end, far_end = _nearest(some, other, some.end, other.end)
     by_start, far_start = _nearest(some, other, some.start, other.start)
-    meaning = _meanings(other.end, by_end, by_start)
+    meaning = _meanings(other.end, by_end, by_start, len(some.rows), usual)
     pair = np.where(meaning == END, by_end, np.where(meaning == START, by_start, -1))
     far = np.where(meaning == START, far_start, far_end)
     both = (by_end >= 0) & (by_end == by_start)
     pair = _one_to_one(np.where(both, by_end, pair), np.where(both, far_end, far), len(some.rows))
-    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning)
+    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning, (left, right))
     right_places = np.flatnonzero(pair >= 0)
     every = np.full(len(right.rows), UNKNOWN)
     every[heard_right] = meaning
@@ -170,10 +222,9 @@ def match(left: Side, right: Side) -> Found:
 
 
 def _can(side: Side, other: Side) -> Array:
-    """The plays that the other side can know: Spotify lists none that is shorter than 30 s."""
-    if other.listed.all():
-        return np.flatnonzero((side.ms < 0) | (side.ms >= SHORTEST))
-    return np.arange(len(side.rows))
+    """The plays that the other side can know: who tells one time tells it of what was heard."""
+    least = np.where(other.listed, SHORTEST, np.where(other.start == other.end, HARDLY, 0))
+    return np.flatnonzero((side.ms < 0) | (side.ms >= least.min(initial=SHORTEST)))
 
 
 def _keys(track: Array, time: Array) -> Array:
@@ -189,60 +240,64 @@ def same_track(left: Side, right: Side, one: Array, other: Array) -> Array:
 
 
 def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, Array]:
-    """For each right row the left row of its track with the nearest time, if near; how far off."""
-    keys = _keys(left.track, at)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    wanted = _keys(right.track, sought)
-    asked = np.argsort(wanted, kind="stable")
-    places = np.empty(len(asked), np.int64)
-    places[asked] = np.searchsorted(keys, wanted[asked])
+    """For each right row the one left row of its track whose time is near; how far off it is."""
     best = np.full(len(sought), -1)
     least = np.full(len(sought), np.iinfo(np.int64).max)
-    if not len(order):
+    if not len(at):
         return best, least
+    keys, wanted = _keys(left.track, at), _keys(right.track, sought)
+    order, asked = np.argsort(keys), np.argsort(wanted)
+    keys, wanted = keys[order], wanted[asked]
+    places = np.searchsorted(keys, wanted)
+    widest = NEAR + int(left.exact.max(initial=0)) + int(right.exact.max(initial=0))
+    rivals = np.zeros(len(sought), bool)
     for step in (-1, 0, -2, 1):
-        place = places + step
-        inside = (place >= 0) & (place < len(order))
-        found = order[np.where(inside, place, 0)]
-        apart = np.abs(at[found] - sought)
-        near = np.flatnonzero(
-            inside
-            & (left.track[found] == right.track)
-            & (apart <= NEAR + left.exact[found] + right.exact)
+        place = np.clip(places + step, 0, len(keys) - 1)
+        close = np.flatnonzero(np.abs(keys[place] - wanted) <= widest)
+        # Beyond either end the last one would be looked at twice.
+        close = close[place[close] == places[close] + step]
+        near, one = asked[close], order[place[close]]
+        apart = np.abs(at[one] - sought[near])
+        good = (apart <= NEAR + left.exact[one] + right.exact[near]) & (
+            left.track[one] == right.track[near]
         )
-        if not len(near):
-            continue
-        one = found[near]
-        near, one = (each[same_track(left, right, one, near)] for each in (near, one))
-        far = apart[near] + np.where(_heard_otherwise(left, right, one, near), BESIDE, 0)
-        better = far < least[near]
-        best[near[better]], least[near[better]] = one[better], far[better]
+        good &= same_track(left, right, one, near) & ~_heard_otherwise(left, right, one, near)
+        near, one = near[good], one[good]
+        rivals[near[best[near] >= 0]] = True
+        best[near], least[near] = one, apart[good]
+    # Of two that both fit, neither is taken at once.
+    best[rivals] = -1
     return best, least
 
 
 def _heard_otherwise(left: Side, right: Side, one: Array, other: Array) -> Array:
-    """Whether both sides say how long was heard, and do not say the same."""
+    """Whether both sides say how long was heard, and not the same; or it was hardly heard."""
     mine, theirs = left.ms[one], right.ms[other]
-    return (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
+    differ = (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
+    # Who tells nothing but a time tells it of what was really heard.
+    alone = right.start[other] == right.end[other]
+    return differ | (alone & (theirs < 0) & (mine >= 0) & (mine < SHORTEST))
 
 
-def _meanings(time: Array, by_end: Array, by_start: Array) -> Array:
+def _meanings(time: Array, by_end: Array, by_start: Array, count: int, usual: int) -> Array:
     """What each time means, by the pairs around it that fit in only one way. By time."""
     ends, starts = (by_end >= 0) & (by_start < 0), (by_start >= 0) & (by_end < 0)
-    witness = np.flatnonzero(ends | starts)
+    # Where a play ends another one may begin: what two rows claim is no witness.
+    claims = np.bincount(by_end[by_end >= 0], minlength=count)
+    claims += np.bincount(by_start[by_start >= 0], minlength=count)
+    claims -= np.bincount(by_end[(by_end >= 0) & (by_end == by_start)], minlength=count)
+    witness = np.flatnonzero((ends | starts) & (claims[np.maximum(by_end, by_start)] == 1))
     at = time[witness]
     told = np.concatenate(([0], np.cumsum(ends[witness])))
     meaning = np.full(len(time), UNKNOWN)
-    open_still = np.ones(len(time), bool)
     for span in (HOUR, DAY):
         first = np.searchsorted(at, time - span, "left")
         last = np.searchsorted(at, time + span, "right")
-        count, as_end = last - first, told[last] - told[first]
-        enough = open_still & (count >= WITNESSES)
-        meaning[enough & (as_end >= AGREED * count)] = END
-        meaning[enough & (count - as_end >= AGREED * count)] = START
-        open_still &= ~enough
+        seen, as_end = last - first, told[last] - told[first]
+        asked = (meaning == UNKNOWN) & (seen >= WITNESSES)
+        meaning[asked & (as_end >= AGREED * seen)] = END
+        meaning[asked & (seen - as_end >= AGREED * seen)] = START
+    meaning[meaning == UNKNOWN] = usual
     return meaning
 
 
@@ -257,7 +312,9 @@ def _one_to_one(pair: Array, far: Array, count: int) -> Array:
     return pair
 
 
-def _weighed(left: Side, right: Side, pair: Array, meaning: Array) -> tuple[Array, Array, Array]:
+def _weighed(
+    left: Side, right: Side, pair: Array, meaning: Array, every: tuple[Side, Side]
+) -> tuple[Array, Array, Array]:
     """The pairs, where what is left over on both sides has been weighed with them."""
     free_right = pair < 0
     free_left = np.ones(len(left.rows), bool)
@@ -267,7 +324,7 @@ def _weighed(left: Side, right: Side, pair: Array, meaning: Array) -> tuple[Arra
         return pair, np.empty(0, np.int64), np.empty(0, np.int64)
     pairs = _pairs(left, right, mine, theirs, cluster)
     pair = pair.copy()
-    return _decided(left, right, pair, meaning, pairs, (mine, theirs, cluster))
+    return _decided(left, right, pair, meaning, pairs, (mine, theirs, cluster), every)
 
 
 def _clusters(
@@ -318,14 +375,16 @@ def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) 
     a, b = _within(left, right, mine, theirs)
     b2, a2 = _within(right, left, theirs, mine)
     many = len(right.rows)
-    once = np.unique(np.concatenate([a * many + b, a2 * many + b2]))
-    a, b = np.divmod(once, many)
+    found = np.sort(np.concatenate([a * many + b, a2 * many + b2]))
+    once = np.ones(len(found), bool)
+    once[1:] = found[1:] != found[:-1]
+    a, b = np.divmod(found[once], many)
     length = np.maximum(left.length[a], right.length[b])
     apart = np.minimum(np.abs(left.end[a] - right.end[b]), np.abs(left.start[a] - right.start[b]))
     exact = left.exact[a] + right.exact[b]
     good = (apart <= length + BEYOND + exact) & same_track(left, right, a, b)
     a, b = a[good], b[good]
-    return a, b, {way: _cost(left, right, a, b, way) for way in (END, START)}
+    return a, b, _costs(left, right, a, b)
 
 
 def _within(one: Side, other: Side, mine: Array, theirs: Array) -> tuple[Array, Array]:
@@ -345,35 +404,80 @@ def _within(one: Side, other: Side, mine: Array, theirs: Array) -> tuple[Array, 
     return tuple(np.concatenate(each) for each in zip(*found, strict=True))  # type: ignore[return-value]
 
 
-def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> Array:
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """How badly pairs fit by each meaning; `repeated` where the track was heard again nearby."""
+
+    alone: dict[int, Array]
+    repeated: dict[int, Array]
+
+
+def _costs(left: Side, right: Side, a: Array, b: Array) -> Costs:
+    alone, repeated = {}, {}
+    for way in (END, START):
+        alone[way], repeated[way] = _cost(left, right, a, b, way)
+    return Costs(alone, repeated)
+
+
+def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array, Array]:
     """How badly pairs fit if the right side's times agree with the left one's ends, or starts.
 
-    0 to 10 where they agree to the second, up to `ALONE` twice where each alone fits as well.
+    0 to 10 where they agree to the second, 10 to 40 where a pause explains what is between, 40 to
+    80 where only a wrong time does. `DOUBTED` where each row may as well be a listening of its
+    own: if it would just follow the other one, or no play could have had both times; among
+    repeats, where there is room for another one. The first costs are for pairs alone, the second
+    among repeats.
     """
     length = np.maximum(left.length[a], right.length[b])
-    exact = NEAR + left.exact[a] + right.exact[b]
-    if way == END:
-        late = right.end[b] - left.end[a]
-    else:
-        late = right.start[b] - left.start[a]
+    blur = left.exact[a] + right.exact[b]
+    exact, beside = NEAR + blur, BESIDE + blur
+    late = right.end[b] - left.end[a] if way == END else right.start[b] - left.start[a]
     apart = np.abs(late)
-    share = np.minimum(apart / (length + BEYOND + exact), 1.0)
-    cost = 40 + 40 * share
-    if way == START:
-        # Whoever pauses has begun earlier than the end and what was heard tell.
-        cost = np.where(late < 0, 10 + 30 * share, cost)
+    share = np.minimum(apart / (length + BEYOND + blur), 1.0)
     one = right.start[b] == right.end[b]
-    begin, end = right.start[b], right.end[b]
     if way == END:
-        begin = np.where(one, end - length, begin)
+        begin, end = np.where(one, right.end[b] - length, right.start[b]), right.end[b]
+        explained = np.zeros(len(a), bool)
+        # No play ends before it begins, nor once more long after it has ended.
+        apart_from = (end - left.start[a] <= beside) | (late >= SHORTEST - beside)
+        room = apart_from
     else:
-        end = np.where(one, begin + length, end)
-    beside = BESIDE + left.exact[a] + right.exact[b]
+        begin, end = right.start[b], np.where(one, right.start[b] + length, right.end[b])
+        # Whoever pauses has begun earlier than the end and what was heard tell; or later, where
+        # the start is a guess that all was heard.
+        explained = (late < 0) | left.guessed[a]
+        apart_from = begin - left.end[a] >= -beside
+        # What seems a pause may be another play.
+        room = apart_from | (late <= beside - SHORTEST)
     follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
-    # It may be the play before or after, which the other side lacks.
-    cost = np.where(follows & ~left.odd[a], 2.0 * ALONE, cost)
-    cost = np.where(apart <= exact, 10 * apart / exact, cost)
-    return cost + np.where(_heard_otherwise(left, right, a, b), 20, 0)
+    fits, odd, twin = apart <= exact, left.odd[a], left.twin[a]
+    more = np.where(_heard_otherwise(left, right, a, b), 20, 0)
+
+    def cost(doubt: Array, wrong: Array) -> Array:
+        found = np.where(explained, 10 + 30 * share, wrong)
+        found = np.where(doubt & ~odd, DOUBTED, found)
+        return np.where(twin, DOUBTED, np.where(fits, 10 * apart / exact, found)) + more
+
+    wrong = 40 + 40 * share
+    # Among repeats, a wrong time is believed of a play that overlaps others.
+    return (
+        cost(follows | apart_from, wrong),
+        cost(follows | room, np.where(odd, wrong, 65 + 30 * share)),
+    )
+
+
+def _heard_again(
+    left: Side, right: Side, one: Array, other: Array, every: tuple[Side, Side]
+) -> Array:
+    """Whether either side has another row of the track near these, be it ever so short."""
+    reach = _reach(left, one), _reach(right, other)
+    first = _keys(left.track[one], np.minimum(reach[0][0], reach[1][0]))
+    last = _keys(left.track[one], np.maximum(reach[0][1], reach[1][1]))
+    again = np.zeros(len(one), bool)
+    for side in every:
+        keys = np.sort(_keys(side.track, side.end))
+        again |= np.searchsorted(keys, last, "right") - np.searchsorted(keys, first) > 1
+    return again
 
 
 def _decided(
@@ -381,8 +485,9 @@ def _decided(
     right: Side,
     pair: Array,
     meaning: Array,
-    pairs: tuple[Array, Array, dict[int, Array]],
+    pairs: tuple[Array, Array, Costs],
     lots: tuple[Array, Array, Array],
+    every: tuple[Side, Side],
 ) -> tuple[Array, Array, Array]:
     a, b, costs = pairs
     mine, theirs, cluster = lots
@@ -391,32 +496,37 @@ def _decided(
     of = np.empty(len(right.rows), np.int64)
     of[theirs] = cluster[len(mine) :]
     lot = of[b]
-    count = np.bincount(lot, minlength=int(cluster.max()) + 1)
-    alone = count[lot] == 1
-    way = meaning[b[alone]]
-    single = np.where(
-        way == END,
-        costs[END][alone],
-        np.where(
-            way == START, costs[START][alone], np.minimum(costs[END][alone], costs[START][alone])
-        ),
+    single = np.bincount(lot, minlength=int(cluster.max()) + 1)[lot] == 1
+    one, other, way = a[single], b[single], meaning[b[single]]
+    again = _heard_again(left, right, one, other, every)
+    by_end, by_start = (
+        np.where(again, costs.repeated[way][single], costs.alone[way][single])
+        for way in (END, START)
     )
-    sure = single <= 2 * ALONE - SURE
-    pair[b[alone][sure]] = a[alone][sure]
-    unsure_left, unsure_right = a[alone][~sure].tolist(), b[alone][~sure].tolist()
-    rest = np.flatnonzero(~alone)
+    cost = np.where(way == END, by_end, np.where(way == START, by_start, np.inf))
+    cost = np.where(way == UNKNOWN, np.minimum(by_end, by_start), cost)
+    sure = cost <= DOUBTED - SURE
+    pair[other[sure]] = one[sure]
+    unsure_left, unsure_right = one[~sure].tolist(), other[~sure].tolist()
+    rest = np.flatnonzero(~single)
     rest = rest[np.argsort(lot[rest], kind="stable")]
-    begins = np.flatnonzero(np.concatenate(([True], lot[rest][1:] != lot[rest][:-1])))
-    for part in np.split(rest, begins[1:]) if len(rest) else []:
+    begins = np.flatnonzero(lot[rest][1:] != lot[rest][:-1]) + 1
+    for part in np.split(rest, begins) if len(rest) else []:
+        mine, theirs = a[part], b[part]
         decided = align(
             Pairs(
-                left=a[part].tolist(),
-                right=b[part].tolist(),
-                left_order=left.end[a[part]].tolist(),
-                right_order=right.end[b[part]].tolist(),
-                ends=costs[END][part].tolist(),
-                starts=costs[START][part].tolist(),
-                meanings=set(meaning[b[part]].tolist()),
+                left=mine.tolist(),
+                right=theirs.tolist(),
+                left_order=list(
+                    zip(left.end[mine].tolist(), left.start[mine].tolist(), strict=True)
+                ),
+                right_order=list(
+                    zip(right.end[theirs].tolist(), right.start[theirs].tolist(), strict=True)
+                ),
+                ends=costs.repeated[END][part].tolist(),
+                starts=costs.repeated[START][part].tolist(),
+                meanings=set(meaning[theirs].tolist()),
+                odd=left.odd[mine].tolist(),
             )
         )
         for one, other in decided.pairs:

@@ -6,7 +6,7 @@ Each step is of a group of months, or of the whole, and gives the same when it i
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
@@ -30,6 +30,7 @@ from soundlake.times import format_time, month_of, naive_ms, parse_time
 
 OBSERVATIONS, PLAYS, IMPORTS, ROWS = "observations", "plays", "imports", "import_rows"
 BOUNDS = ("since", "until")
+OTHERS = "others"  # the part of the ledger that tells of what is no play, or was not asked for
 
 
 class LedgerError(Exception):
@@ -95,10 +96,10 @@ def read_entries(kept: KeptFile, import_: Import) -> tuple[pa.Table, Any]:
     return found, outside(found, import_)
 
 
-def grouped(reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def grouped(import_: Import, reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A history's months in `groups`, and of what Read told the `files`, `covered`, `problems`."""
     files = sorted((file for read in reads for file in read["files"]), key=itemgetter("number"))
-    spans = covered(_span(file["span"]) for file in files if file["span"])
+    spans = _asked(import_, covered(_span(file) for file in files if file["ordered"] is not None))
     short = ("number", "rows", "invalid", "outside", "first", "last")
     return {
         "groups": groups.groups({file["number"]: file["months"] for file in files}),
@@ -110,16 +111,18 @@ def grouped(reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def told_span(span: FileSpan | None) -> dict[str, Any] | None:
-    """A file's span as the state machine carries it."""
-    if span is None:
-        return None
-    return asdict(span) | {"first": told(span.first), "last": told(span.last)}
+def _asked(import_: Import, spans: Iterable[Span]) -> list[Span]:
+    """What spans have of the one that was asked for: of the rest nothing is imported."""
+    clipped = [
+        (max(first, import_.since or first), min(last, import_.until or last))
+        for first, last in spans
+    ]
+    return [(first, last) for first, last in clipped if first <= last]
 
 
-def _span(given: Mapping[str, Any]) -> FileSpan:
-    times = {name: _naive(given[name]) for name in ("first", "last")}
-    return FileSpan(**{**given, **times})
+def _span(file: Mapping[str, Any]) -> FileSpan:
+    first, last = _naive(file["first"]), _naive(file["last"])
+    return FileSpan(file["kind"], file["name"], first, last, file["ordered"])
 
 
 def _naive(text: str) -> datetime:
@@ -240,7 +243,7 @@ def write_others(lake: Lake, kept: Kept, import_: Import, files: Iterable[int]) 
         tables.append(ledger.rows_of_others(rows, left_out, file.name, file.key, import_.span))
     found = pa.concat_tables(tables)
     total.update(ledger.counted(found))
-    _write_ledger(lake, import_, "others", found)
+    _write_ledger(lake, import_, OTHERS, found)
     return total
 
 
@@ -281,6 +284,7 @@ def conclude(
         "problems": read["problems"],
         "withdrawn_at": None,
     }
+    _forget_ledger(lake, import_, len(read["outcomes"]))
     _write_row(lake, import_, row)
     _cover(lake, import_, spans)
     return row
@@ -324,5 +328,19 @@ def _cover(lake: Lake, import_: Import, spans: Iterable[Span]) -> None:
 
 def _write_ledger(lake: Lake, import_: Import, part: str, rows: pa.Table) -> None:
     finished = ledger.finished(rows, import_.account, import_.import_id)
-    name = f"{import_.account}.{import_.import_id}-{part}"
-    lake.replace_table(ROWS, import_.month, name, lambda _: finished)
+    lake.replace_table(ROWS, import_.month, _part(import_, part), lambda _: finished)
+
+
+def _forget_ledger(lake: Lake, import_: Import, groups: int) -> None:
+    """Empty the ledger of groups that there are no more: it was withdrawn, and had another span."""
+    here = {_part(import_, f"{number:04d}") for number in range(1, groups + 1)}
+    here.add(_part(import_, OTHERS))
+    for key in lake.keys(ROWS, import_.month):
+        name = key.rpartition("/")[2].removesuffix(".parquet")
+        if name.startswith(_part(import_, "")) and name not in here:
+            lake.replace_table(ROWS, import_.month, name, lambda rows: rows.schema.empty_table())
+
+
+def _part(import_: Import, part: str) -> str:
+    """The name of the owner of a part of an import's ledger."""
+    return f"{import_.account}.{import_.import_id}-{part}"

@@ -147,7 +147,7 @@ class Run:
         if not self._allowed.may(Ability.CATALOGUE):
             return None
         due = self._wanted.due_of(source, self._held) if source else set[str]()
-        todo = self._requests(self._in_order(due, CATALOGUE), source)
+        todo = self._requests(self._in_order(due, (*CATALOGUE, queue.NAMES)), source)
         stopped, refusals = None, len(self._refusals)
         try:
             self._drain.ask(todo, until, self._refused)
@@ -167,6 +167,9 @@ class Run:
             expired = isinstance(error, ExpiredTokenError)
             told = self.problems if expired else self._refusals
             told.append(str(error))
+            return others
+        if request.kind == queue.NAMES and forbidden:
+            self.notes.append(f"No names were searched for: {error}")
             return others
         if not forbidden:
             self.problems.append(str(error))
@@ -235,6 +238,16 @@ class Run:
             name = name if source.name == SPOTIFY else f"{name}/{source.name}"
             return Request(kind, ids, name, answers, lambda ids: source.ask(self.clients, ids))
         answers = self._wanted.answers[kind]
+        if kind == queue.NAMES:
+            search = self._wanted.names.search
+            return Request(
+                kind,
+                ids,
+                answers.kind.name,
+                answers,
+                lambda ids: search(self.clients.spotify(), ids[0]),
+                alone=True,
+            )
         return Request(
             kind,
             ids,

@@ -10,6 +10,7 @@ from soundlake.abilities import Ability
 from soundlake.enriching import queue
 from soundlake.enriching.allowed import Allowed
 from soundlake.enriching.lookups import CATALOGUE
+from soundlake.enriching.names import WantedNames
 from soundlake.enriching.progress import Day, recorded
 from soundlake.sources.base import FeatureSource
 from soundlake.store import answers as kinds
@@ -24,6 +25,7 @@ KINDS = {
     queue.ARTISTS: kinds.ARTISTS,
     queue.ALBUMS: kinds.ALBUMS,
     queue.ANALYSES: kinds.ANALYSES,
+    queue.NAMES: kinds.NAMES,
 }
 
 
@@ -50,6 +52,8 @@ class Wanted:
             self.answered[name] = {row[column] for rows in pending.values() for row in rows}
             tracks = name == queue.TRACKS
             known[name] = answers.ids_by_month() if tracks else answers.known_by_month()
+        self.names = WantedNames(lake, day)
+        known[queue.NAMES] = self.names.known_by_month()
         self.features = FeatureAnswers(raw, lake)
         known[queue.FEATURES] = self.features.known_by_month()
         self._known = {kind: set[str]().union(*ids.values()) for kind, ids in known.items()}
@@ -85,9 +89,10 @@ class Wanted:
                 here = self._parts.seen(part)
                 damaged = self._parts.problems(part)
                 found[part] = queue.beside(sightings, part, here) if damaged else here
-        sightings = queue.unknown(queue.merged(sightings, found), self._known)
-        wanted = set(queue.by_kind(sightings).get(queue.FEATURES, ()))
-        due = self._due([each for each in self.told.unknown if each not in wanted])
+        sightings = queue.meant(queue.merged(sightings, found), self.names.track_of)
+        sightings = queue.unknown(sightings, self._known)
+        named = set(queue.by_kind(sightings).get(queue.FEATURES, ()))
+        due = self._due([each for each in self.told.unknown if each not in named])
         return pa.concat_tables([sightings, queue.once_more(due, self._day)])
 
     def _waiting(self, sightings: pa.Table) -> pa.Table:
@@ -97,11 +102,16 @@ class Wanted:
         features = queue.by_kind(sightings).get(queue.FEATURES, ())
         settled: dict[str, Collection[str]] = {**self.answered}
         settled[queue.FEATURES] = set(features) - self._due(features)
-        return queue.waiting(sightings, self._kinds(), settled, self._day)
+        kinds = self._kinds()
+        if queue.NAMES in kinds:
+            names = set(queue.by_kind(sightings).get(queue.NAMES, ()))
+            answered = self.answered[queue.NAMES]
+            settled[queue.NAMES] = answered | self.names.settled(names - answered)
+        return queue.waiting(sightings, kinds, settled, self._day)
 
     def _kinds(self) -> list[str]:
         """The kinds that somebody may be asked about."""
-        found = list(CATALOGUE) if self._allowed.may(Ability.CATALOGUE) else []
+        found = [*CATALOGUE, queue.NAMES] if self._allowed.may(Ability.CATALOGUE) else []
         found += [queue.FEATURES] if self._allowed.sources() else []
         return found + ([queue.ANALYSES] if self._allowed.analyses() else [])
 
@@ -148,7 +158,10 @@ class Wanted:
         sightings = self._sightings if same else self._up_to_date(before)
         left = self._waiting(sightings)
         waited = before.rows.filter(before.rows.column("waiting"))
-        kinds = self._kinds() if sightings.num_rows else queue.KINDS
+        kinds: Sequence[str] = self._kinds() if sightings.num_rows else queue.KINDS
+        told = before.days[-1].left if before.days else {}
+        if queue.NAMES not in told and queue.NAMES not in queue.by_kind(sightings):
+            kinds = [each for each in kinds if each != queue.NAMES]  # most lakes have none
         whole = {
             part: state
             for part, state in self._parts.present.items()

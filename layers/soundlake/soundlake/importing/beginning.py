@@ -20,7 +20,6 @@ from soundlake.store.imports import (
     CONCLUDED,
     WITHDRAWN,
     Imports,
-    Standing,
     import_id,
     prefix,
 )
@@ -28,6 +27,7 @@ from soundlake.store.uploads import LARGEST_HISTORY, TooLargeError, UploadHead, 
 from soundlake.times import TimeError, format_time, parse_date, parse_time
 
 COMMAND_LINE = "command-line"  # whose uploads are in a folder of this name, which is no account
+MOST_FILES = 800  # a state carries what is told of each; 10 million rows are some 600
 _PIECE = 8 * 1024 * 1024
 
 
@@ -136,16 +136,21 @@ def begin(
 
     `about` has the upload's sha256, bytes and name. Gives `status` `history` with the `import` and
     the `parts` of files to read; or `known`, where the very file was imported. Raises HistoryError
-    where it was imported of another span.
+    where it was imported of another span, or has too many files.
     """
+    if len(package.files) > MOST_FILES:
+        raise HistoryError(
+            f"It has {len(package.files):,} files of history; at most {MOST_FILES:,} are imported "
+            "at once. Import some of them at a time."
+        )
     raw_prefix = prefix(account, import_id(about["sha256"]))
     standing = imports.standing(raw_prefix)
-    if standing is None or standing.what == WITHDRAWN:
+    while standing is None or standing.what == WITHDRAWN:
         says = {
             "account": account,
             "import_id": import_id(about["sha256"]),
             "raw_prefix": raw_prefix,
-            # One that was taken back and comes again keeps its time, and so its place in tables.
+            # Of one that was withdrawn the time stays: its rows in the tables are found by it.
             "at": standing.begun["at"] if standing else format_time(parse_time(start_time)),
             "kind": package.kind,
             **about,
@@ -154,7 +159,8 @@ def begin(
             "others": len(package.others),
         }
         imports.record(raw_prefix, standing, BEGUN, says)
-        standing = Standing(BEGUN, says, (standing.records if standing else 0) + 1)
+        # What stands there may be what another run of the same file has begun meanwhile.
+        standing = imports.standing(raw_prefix)
     begun = standing.begun
     if {name: begun[name] for name in ("since", "until")} != asked.bounds():
         raise HistoryError(
@@ -184,11 +190,13 @@ def _told(member: Member) -> dict[str, Any]:
     }
 
 
-def conclude(imports: Imports, raw_prefix: str) -> None:
-    """Record that all of an import's rows are in the lake, or none of them any more."""
+def conclude(imports: Imports, raw_prefix: str) -> bool:
+    """Record that all of an import's rows are in the lake; False if it was taken back meanwhile."""
     standing = imports.standing(raw_prefix)
     if standing is not None and standing.what == BEGUN:
         imports.record(raw_prefix, standing, CONCLUDED, {})
+        standing = imports.standing(raw_prefix)
+    return standing is not None and standing.what == CONCLUDED
 
 
 def withdraw(imports: Imports, account: str | None, ident: str, start_time: str) -> dict[str, Any]:
@@ -204,10 +212,11 @@ def withdraw(imports: Imports, account: str | None, ident: str, start_time: str)
     if len(found) > 1:
         raise HistoryError(f"Several accounts have an import {ident!r}; say whose, with --account.")
     standing = imports.standing(found[0])
+    while standing is not None and standing.what != WITHDRAWN:
+        imports.record(found[0], standing, WITHDRAWN, {"at": format_time(parse_time(start_time))})
+        standing = imports.standing(found[0])
     if standing is None:
         raise HistoryError(f"There is no import {ident!r} (any more).")
-    if standing.what != WITHDRAWN:
-        imports.record(found[0], standing, WITHDRAWN, {"at": format_time(parse_time(start_time))})
     return {name: standing.begun[name] for name in TOLD}
 
 

@@ -38,12 +38,12 @@ class Check:
     say: Callable[[int], str]
 
 
-def table(columns: Mapping[str, Any], rows: int, checks: list[Check], start: int = 1) -> pa.Table:
+def table(columns: Mapping[str, Any], rows: int, checks: list[Check]) -> pa.Table:
     """ENTRIES of as many rows, null where no column is given; the first check that fails says."""
     made = []
     for field in ENTRIES:
         if field.name == "row":
-            made.append(pa.array(np.arange(start, start + rows, dtype=np.int32)))
+            made.append(pa.array(np.arange(1, rows + 1, dtype=np.int32)))
         elif field.name == "problem":
             made.append(_problems(checks, rows))
         elif field.name in columns:

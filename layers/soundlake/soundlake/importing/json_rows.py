@@ -200,17 +200,19 @@ def _guessed[T](text: bytes, decode: Callable[[bytes], T]) -> tuple[int, T] | No
 
 
 def _ends(text: bytes, limit: int) -> Iterator[int]:
-    """The commas between what looks like two objects, from the right."""
+    """The commas before what looks like an object, from the right."""
     while (brace := text.rfind(b"{", 0, limit)) > 0:
         at = max(0, brace - 256)
         gap = text[at:brace].rstrip()
-        if gap.endswith(b",") and gap[:-1].rstrip().endswith(b"}"):
+        if gap.endswith(b","):
             yield at + len(gap) - 1
         limit = brace
 
 
 def _broken(shown: str, text: bytes, before: int, rows: int | None, error: Exception) -> str:
     """Where a file is no JSON any more, and what to do; `rows` came before `text`."""
+    if isinstance(error, RecursionError):
+        return f"{shown} is nested deeper than any export is. Download it again."
     try:
         text.decode()
     except UnicodeDecodeError as found:

@@ -5,9 +5,10 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
-from soundlake.importing.errors import HistoryError
+from soundlake.importing.entries import ENTRIES
 from soundlake.importing.formats import (
     koito,
     lastfm,
@@ -25,17 +26,15 @@ _FORMATS: dict[str, ModuleType] = {
 }
 
 
+TOGETHER = 65_536  # rows that are looked at together: what is made of them stays small
+
+
 def keep(file: BinaryIO, member: Member) -> pa.Table:
     """The raw form of one file of a package: one row for each of its rows, in their order.
 
     It is redacted and else complete. `file` is the whole upload, seekable. Raises HistoryError.
     """
-    try:
-        kept: pa.Table = _FORMATS[member.kind].keep(open_member(file, member), member.name)
-    except RecursionError as error:
-        raise HistoryError(
-            f"{member.name!r} is nested deeper than any export is. Download it again."
-        ) from error
+    kept: pa.Table = _FORMATS[member.kind].keep(open_member(file, member), member.name)
     return kept
 
 
@@ -45,8 +44,12 @@ def entries(raw: pa.Table, kind: str, name: str, *, now: datetime) -> pa.Table:
     `now` (aware) is the import's own time: what lies over a day after it was not played. A row
     that is no play has a `problem`, a sentence that names the field and its value.
     """
-    made: pa.Table = _FORMATS[kind].entries(raw, name, now=now)
-    return made
+    parts = [
+        _FORMATS[kind].entries(raw.slice(start, TOGETHER), name, now=now)
+        for start in range(0, max(raw.num_rows, 1), TOGETHER)
+    ]
+    numbers = pa.array(np.arange(1, raw.num_rows + 1, dtype=np.int32))
+    return pa.concat_tables(parts).set_column(0, ENTRIES.field("row"), numbers)
 
 
 def rows(raw: pa.Table, kind: str) -> Iterator[Any]:

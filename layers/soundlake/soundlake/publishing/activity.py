@@ -8,21 +8,25 @@ import pyarrow.compute as pc
 from soundlake.activity import activity_rows
 from soundlake.publishing.answers import PendingAnswers
 from soundlake.publishing.entities import NewTracks
+from soundlake.publishing.names import PendingNames
 from soundlake.store.lake import Lake, Replaced, Row, month_of_key, object_key
 
 TABLE = "music_activity"
 
 
 def publish_activity(
-    lake: Lake, account: str, new: NewTracks, answers: PendingAnswers
+    lake: Lake, account: str, new: NewTracks, answers: PendingAnswers, names: PendingNames
 ) -> dict[str, Replaced]:
     """Derive an account's months: those whose plays are newer, and those that anything new touches.
 
-    `new` are tracks that are about to be added; of others the answers say something new.
+    `new` are tracks that are about to be added; of others the answers say something new, and of
+    names what track they mean.
     """
-    touched = _touched(lake, account, new.ids | answers.track_ids)
+    touched = [*_touched(lake, account, new.ids | answers.track_ids), *names.months(account)]
     months = sorted({*_newer(lake, account), *touched})
-    return {month: _publish(lake, account, month, new, answers) for month in months}
+    return {
+        month: _publish(lake, account, month, new, answers=answers, names=names) for month in months
+    }
 
 
 def _newer(lake: Lake, account: str) -> Iterable[str]:
@@ -46,10 +50,16 @@ def _touched(lake: Lake, account: str, new_ids: set[str]) -> Iterable[str]:
 
 
 def _publish(
-    lake: Lake, account: str, month: str, new: NewTracks, answers: PendingAnswers
+    lake: Lake,
+    account: str,
+    month: str,
+    new: NewTracks,
+    *,
+    answers: PendingAnswers,
+    names: PendingNames,
 ) -> Replaced:
     def change(_: list[Row]) -> list[Row]:
-        plays = lake.read("plays", [object_key("plays", month, account)]).to_pylist()
+        plays = names.over(lake.read("plays", [object_key("plays", month, account)]).to_pylist())
         track_ids = {row["track_id"] for row in plays if row["track_id"]}
         tracks = new.over(_by_id(lake, "tracks", "track_id", track_ids), track_ids)
         album_ids = {row["album_id"] for row in (*tracks.values(), *plays) if row["album_id"]}

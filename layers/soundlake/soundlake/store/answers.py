@@ -26,6 +26,7 @@ from soundlake.store.lake import READERS, Lake, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.times import month_of, shift_month
+from soundlake.track_names import search_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,6 +100,7 @@ ARTISTS = Kind(
     "artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, artist_details
 )
 ANALYSES = Kind("audio-analysis", "track_sections", "track_id", "raw_key", 1, _sections)
+NAMES = Kind("names", "track_names", "name_key", "raw_key", 1, search_rows, all_named="asked")
 # An answer about an artist is `ARTISTS`' where Spotify gave it, and one of these where it is about
 # genres alone.
 GENRES = {
@@ -114,7 +116,7 @@ GENRES = {
     )
     for name, source in genres.SOURCES.items()
 }
-KINDS = (TRACKS, *FEATURES.values(), ALBUMS, ARTISTS, ANALYSES, *GENRES.values())
+KINDS = (TRACKS, *FEATURES.values(), ALBUMS, ARTISTS, ANALYSES, NAMES, *GENRES.values())
 
 
 class Answers:

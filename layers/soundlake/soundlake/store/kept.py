@@ -52,7 +52,7 @@ class Kept:
             rows = pq.ParquetFile(BytesIO(stored.body)).read()
         except (pa.ArrowInvalid, OSError) as error:
             raise CorruptObjectError(
-                f"{key} is not a whole Parquet file; import it again."
+                f"{key} is not a whole Parquet file; restore its previous version."
             ) from error
         said = rows.schema.metadata or {}
         return KeptFile(key, said[b"file"].decode(), said[b"kind"].decode(), rows)

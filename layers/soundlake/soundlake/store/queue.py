@@ -20,7 +20,7 @@ from soundlake.store.lake import Lake, to_parquet, until_unchanged
 from soundlake.store.objects import Bucket, CorruptObjectError
 
 KEY = "queue/enrichment.parquet"
-VERSION = 1  # another one's rows are made anew
+VERSION = 2  # another one's rows are made anew
 _METADATA = b"soundlake"
 
 

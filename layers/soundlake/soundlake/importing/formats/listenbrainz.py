@@ -86,7 +86,7 @@ def _read(row: dict[str, Any]) -> Said:
         "source": SOURCE,
         "said": said,
         "time": instant(said) if isinstance(said, str) and "-" in said else epoch(said),
-        "time_meaning": "start",
+        "time_meaning": "unknown" if played is not None and _imported(info) else "start",
         "time_precision": "s",
         "uri": f"spotify:{link[0]}:{link[1]}" if link else None,
         "track_name": text(meta.get("track_name")),
@@ -99,6 +99,11 @@ def _read(row: dict[str, Any]) -> Said:
         "kind": link[0] if link else "track",
         "isrc": isrc(info.get("isrc")),
     }
+
+
+def _imported(info: dict[str, Any]) -> bool:
+    """Whether ListenBrainz has a listen from a file: of Spotify's it takes ends for starts."""
+    return "import" in (text(info.get("submission_client")) or "").lower()
 
 
 def _artists(links: Any, names: list[str] | None) -> list[str] | None:

@@ -1,0 +1,1 @@
+"""How well rows that are the same listening are found, on made-up lives whose truth is known."""
