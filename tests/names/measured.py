@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from soundlake.track_matching import LAKE, SEARCH, Candidate, Name, Spelling, match
 from soundlake.names import name_key, words
+from soundlake.track_matching import LAKE, SEARCH, Candidate, Name, Spelling, match
 
 from tests.names.distorted import OTHERS, SOURCES, Distortion, Said, Track, ending_in
 

@@ -47,7 +47,7 @@ from tests.statemachines.world import (
     playlist_id,
 )
 from tests.unit.chart_csv import chart_csv, file_row, top
-from tests.unit.histories import evening, file_of, heard, zip_of
+from tests.unit.exported_rows import evening, file_of, heard, zip_of
 from tests.unit.kworb_pages import kworb_page, page_rows
 
 Scenario = Callable[[World], None]
@@ -1106,7 +1106,7 @@ def another_file_comes_while_one_is_imported(world: World) -> None:
     world.run("import", world.upload(FILE, later))
 
 
-#### THE IMPORT MACHINE, OF A HISTORY ###############################################################
+#### THE IMPORT MACHINE, OF A HISTORY ##############################################################
 
 PACKAGE = "my_spotify_data.zip"
 NAMES = "Streaming_History_Audio_2023-2025_0.json", "Streaming_History_Audio_2025_1.json"

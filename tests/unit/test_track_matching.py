@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from soundlake.names import name_key
 from soundlake.track_matching import (
     BY_ALBUM,
     BY_ISRC,
@@ -20,7 +21,6 @@ from soundlake.track_matching import (
     match,
     query,
 )
-from soundlake.names import name_key
 
 from tests.names.distorted import CHARTS, tracks_of
 from tests.names.measured import measured, wrong, wrong_pairs

@@ -5,10 +5,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from soundlake.entities import not_found
-from soundlake.track_matching import Candidate, Match, Name, Spelling
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import Search, Track
 from soundlake.times import naive_ms
+from soundlake.track_matching import Candidate, Match, Name, Spelling
 
 # What Spotify does not have is spelled in a way of its own, or withdrawn: neither changes soon.
 ASK_AGAIN = timedelta(days=180)

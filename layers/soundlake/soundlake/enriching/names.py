@@ -5,12 +5,12 @@ from datetime import date
 from functools import cached_property
 
 from soundlake.entities import not_found
-from soundlake.track_matching import Name, query
 from soundlake.sources.web import Answer
 from soundlake.spotify.client import Spotify
 from soundlake.spotify.errors import BadAnswerError, NotFoundError, SpotifyError
 from soundlake.store.lake import Lake, Row
 from soundlake.store.names import LakeNames
+from soundlake.track_matching import Name, query
 from soundlake.track_names import due
 
 

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soundlake.entities import entity_rows
-from soundlake.track_matching import LAKE, SEARCH, Candidate, Match, Name, match
 from soundlake.publishing.entities import IDS, adding
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.answers import NAMES, Answers
@@ -16,6 +15,7 @@ from soundlake.store.lake import Lake, Replaced, Row, month_of_key
 from soundlake.store.names import TABLE, LakeNames
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
+from soundlake.track_matching import LAKE, SEARCH, Candidate, Match, Name, match
 from soundlake.track_names import candidate, decided, spelled
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundlake.track_matching import LAKE, Candidate, Match, Name, Spelling, match
 from soundlake.names import name_keys
 from soundlake.store.lake import READERS, Lake, Row
 from soundlake.store.schemas import SCHEMAS
+from soundlake.track_matching import LAKE, Candidate, Match, Name, Spelling, match
 
 TABLE = "track_names"
 # The tables that name tracks with their artists, and in which columns: the first that has any.
