@@ -1085,7 +1085,7 @@ def another_file_comes_while_one_is_imported(world: World) -> None:
     world.run("import", world.upload(FILE, later))
 
 
-#### THE IMPORT MACHINE, OF A HISTORY ###############################################################
+#### THE IMPORT MACHINE, OF A HISTORY ##############################################################
 
 PACKAGE = "my_spotify_data.zip"
 NAMES = "Streaming_History_Audio_2023-2025_0.json", "Streaming_History_Audio_2025_1.json"
