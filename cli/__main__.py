@@ -45,6 +45,7 @@ from cli import world as worlds
 from cli.errors import Misuse, Trouble, sentence
 from cli.follow import Outcome
 from cli.home import World, starting
+from cli.import_display import display
 from cli.target import CHART_LIST, MACHINES, Target, choose
 from local.spotify.settings import MODES, Mode
 
@@ -644,7 +645,8 @@ def import_files(
         if paths or since or until or chart or day:
             raise Misuse("--undo ID takes one import back; only --account goes with it.")
         target = _target(profile, region, stage)
-        results = [imports.undo(target, undo, account, None if as_json else console)]
+        with display(None if as_json else console) as shown:
+            results = [imports.undo(target, undo, account, shown)]
         _say_imports(results, console, as_json=as_json)
         return
     imports.check_options(paths, since, until, chart, day)
@@ -655,13 +657,12 @@ def import_files(
         for one in found:
             if isinstance(one, dict):
                 result = one
+            elif isinstance(one, imports.Ready):
+                result = imports.run(_target(profile, region, stage), one)
             else:
-                target = _target(profile, region, stage)
-                result = (
-                    imports.run(target, one)
-                    if isinstance(one, imports.Ready)
-                    else imports.import_history(target, one, said, None if as_json else console)
-                )
+                with display(None if as_json else console) as shown:
+                    target = _target(profile, region, stage)
+                    result = imports.import_history(target, one, said, shown)
             results.append(result)
             if not as_json:
                 imports.show(result, console)

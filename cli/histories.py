@@ -33,17 +33,21 @@ class History:
     """
 
     path: Path
-    name: str
     given: tuple[Path, ...]
     sha256: str
     size: int
     package: Package
     left_out: int = 0
 
+    @property
+    def name(self) -> str:
+        """What it is called wherever it is recorded."""
+        return self.package.name
+
 
 def of_file(path: Path, package: Package) -> History:
     """Return a file that was looked at, as it will be uploaded; raises HistoryError."""
-    return _history(path, path.name, (path,), package)
+    return _history(path, (path,), package)
 
 
 def of_files(paths: Sequence[Path], made: Path) -> History:
@@ -56,8 +60,7 @@ def of_files(paths: Sequence[Path], made: Path) -> History:
         )
     more = len(paths) - 1
     name = f"{paths[0].stem} and {more} more.zip"
-    package = _packed(files, made, name)
-    return _history(made, name, tuple(paths), package)
+    return _history(made, tuple(paths), _packed(files, made, name))
 
 
 def of_folder(folder: Path, made: Path) -> History:
@@ -74,12 +77,10 @@ def of_folder(folder: Path, made: Path) -> History:
             str(error).replace(" is a zip without ", " is a folder without ")
         ) from error
     files = [(path, inside) for path, inside in every if inside in wanted]
-    return _history(made, name, (folder,), _packed(files, made, name), len(every) - len(files))
+    return _history(made, (folder,), _packed(files, made, name), len(every) - len(files))
 
 
-def _history(
-    path: Path, name: str, given: tuple[Path, ...], package: Package, left_out: int = 0
-) -> History:
+def _history(path: Path, given: tuple[Path, ...], package: Package, left_out: int = 0) -> History:
     size = path.stat().st_size
     if size > LARGEST_HISTORY:
         raise HistoryError(
@@ -87,7 +88,7 @@ def _history(
         )
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return History(path, name, given, sha256, size, package, left_out)
+    return History(path, given, sha256, size, package, left_out)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:

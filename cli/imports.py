@@ -31,7 +31,7 @@ from soundlake.times import TimeError, parse_date
 from cli import import_report, import_run
 from cli.errors import Misuse, Trouble
 from cli.histories import History, of_file, of_files, of_folder
-from cli.import_display import Display, display
+from cli.import_display import Display
 from cli.import_run import Seen
 from cli.target import Target
 
@@ -159,24 +159,23 @@ def run(target: Target, ready: Ready) -> Result:
 
 
 def import_history(
-    target: Target, history: History, said: Mapping[str, str], console: Console | None
+    target: Target, history: History, said: Mapping[str, str], shown: Display
 ) -> Result:
     """Upload a history, unless it is there, and follow its import to the end.
 
-    Where the same import still runs, that one is followed. `said` has account, since and until;
-    without a console nothing is shown. Raises StillRunningError on Ctrl-C: the import goes on; and
-    UploadStoppedError where it has not begun.
+    Where the same import still runs, that one is followed. `said` has account, since and until.
+    Raises StillRunningError on Ctrl-C: the import goes on; and UploadStoppedError where it has not
+    begun.
     """
     bucket = target.output("UploadsBucket")
     key = f"{PREFIX}{history.sha256}/{history.name}"
     given = {"detail": _detail(bucket, key), **said}
     began = time.monotonic()
-    with display(console) as shown:
-        arn = _going(target, given)
-        if arn is None:
-            _upload(target, history, bucket, key, shown)
-            arn = _begun(target, bucket, key, given)
-        seen = import_run.follow(target, arn, shown.seen, again=_AGAIN)
+    arn = _going(target, given)
+    if arn is None:
+        _upload(target, history, bucket, key, shown)
+        arn = _begun(target, bucket, key, given)
+    seen = import_run.follow(target, arn, shown.seen, again=_AGAIN)
     result = import_report.result(seen, history.name)
     result["seconds"] = round(time.monotonic() - began, 1)
     result["rows_per_second"] = round(result.get("rows", 0) / max(result["seconds"], 0.1))
@@ -240,11 +239,10 @@ def _detail(bucket: str, key: str) -> dict[str, Any]:
     return {"bucket": {"name": bucket}, "object": {"key": key}}
 
 
-def undo(target: Target, ident: str, account: str | None, console: Console | None) -> Result:
+def undo(target: Target, ident: str, account: str | None, shown: Display) -> Result:
     """Take an import back whole; what became of it."""
     given = {"undo": {"import_id": ident, **({"account": account} if account else {})}}
-    with display(console) as shown:
-        seen = import_run.follow(target, import_run.begin(target, given), shown.seen, again=_AGAIN)
+    seen = import_run.follow(target, import_run.begin(target, given), shown.seen, again=_AGAIN)
     return {"import_id": ident, **import_report.result(seen, ident)}
 
 

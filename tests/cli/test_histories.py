@@ -222,7 +222,7 @@ def test_files_of_one_kind_are_one_package_and_charts_go_their_way(
     bodies = {FIRST: history(1), NAME: chart_csv(top(200)), SECOND: history(2)}
     for name, body in bodies.items():
         (tmp_path / name).write_bytes(body)
-    tracker = tmp_path / "scrobbles.csv"
+    tracker = tmp_path / "recenttracks-somebody-1700000000.csv"
     tracker.write_text("Artist,Album,Title,01 Jan 2020 12:34\n")
     chart = {"name": NAME, "chart": "daily-NO", "date": "2026-11-20", "rows": 200, "breaches": 0}
     states.ends = [DONE, {**chart, "status": "loaded", "error": ""}, DONE]
@@ -232,7 +232,7 @@ def test_files_of_one_kind_are_one_package_and_charts_go_their_way(
     assert code == 0
     keys = [given["detail"]["object"]["key"] for given in states.given]
     names = [key.rpartition("/")[2] for key in keys]
-    assert names == [f"{FIRST.removesuffix('.json')} and 1 more.zip", NAME, "scrobbles.csv"]
+    assert names == [f"{FIRST.removesuffix('.json')} and 1 more.zip", NAME, "lastfm.csv"]
     body = target.s3.get_object(Bucket=BUCKET, Key=keys[0])["Body"].read()
     with ZipFile(io.BytesIO(body)) as archive:
         assert archive.namelist() == [FIRST, SECOND]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from soundlake import asking
 from soundlake.abilities import Ability
+from soundlake.publishing import activity as activities
 from soundlake.sources.web import Answer
 from soundlake.store.answers import ALBUMS, ARTISTS, Answers, Kind
 from soundlake.store.lake import Lake
@@ -807,6 +808,25 @@ def test_only_the_months_that_new_features_touch_are_derived_at_all(
     publish()
 
     assert [month for table, month in replaced if table == "country_profiles"] == ["2026-08"]
+
+
+def test_a_lifetimes_months_are_derived_from_the_latest_on_as_many_as_fit_a_run(
+    zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activities, "MOST", 2)
+    months = ["2019-01", "2020-01", "2021-01"]
+    for month in months:
+        at = datetime.fromisoformat(f"{month}-15T12:00:00")
+        row = {"account": ACCOUNT, "played_at": at, "uri": "spotify:track:x", "artist_names": []}
+        zones.lake.replace("plays", month, ACCOUNT, lambda _, row=row: [row])
+    time.sleep(1)  # S3's times are whole seconds
+
+    runs = [publish() for _ in range(2)]
+
+    assert [run["status"] for run in runs] == ["published"] * 2
+    assert [run["rows"]["music_activity"] for run in runs] == [2, 1]
+    assert len(zones.rows("music_activity", "2021-01", ACCOUNT)) == 1
+    assert len(zones.rows("music_activity", "2019-01", ACCOUNT)) == 1
 
 
 def test_activity_is_derived_when_plays_are_newer(zones: Zones) -> None:
