@@ -128,6 +128,17 @@ def test_a_key_is_of_one_artist_and_one_title(artist: str, title: str) -> None:
         assert name_key("x", title) == f"x{BETWEEN}{bare}"
 
 
+PLAIN = "A b9 The the and ft feat x y with Remaster 2011"
+
+
+@given(st.lists(st.sampled_from(PLAIN.split()), min_size=1))
+def test_plain_names_are_read_as_others_are(names: list[str]) -> None:
+    text = " ".join(names)
+
+    assert name_key(text, "x") == name_key(text + "!", "x")
+    assert name_key("x", text) == name_key("x", text + "!")
+
+
 @given(NAMES, NAMES)
 def test_forms_of_the_same_signs_are_no_difference(artist: str, title: str) -> None:
     key = name_key(artist, title)
