@@ -81,7 +81,10 @@ def test_what_is_written_the_same_is_meant_before_what_says_the_same() -> None:
 
     assert match(name(("A", "Song")), known, LAKE).track_id == "2"
     assert match(name(("A", "Song (feat. B)")), known, LAKE).track_id == "1"
-    assert match(name(("A", "Song - Remastered 2011")), known, SEARCH).track_id == "2"
+    masters = [track("3", "A", "Song - Remastered 2011", isrc="X"), track("4", "A", "Song")]
+    assert match(name(("A", "Song")), masters, LAKE).track_id == "4"
+    assert match(name(("A", "Song (Remastered 2011)")), masters, LAKE).track_id == "3"
+    assert match(name(("A", "Song - 2009 Remaster")), masters, LAKE).track_id is None
 
 
 @pytest.mark.parametrize(
