@@ -95,6 +95,12 @@ def history(*seconds: int, **more: Any) -> bytes:
     return json.dumps([row(second, **more) for second in seconds]).encode()
 
 
+def long(shift: int) -> bytes:
+    """A file that is longer than its head, which may end within a character."""
+    rows = [row(1), row(2, master_metadata_track_name=" " * shift + "é" * 70_000)]
+    return json.dumps(rows, ensure_ascii=False).encode()
+
+
 def as_zip(path: Path, **files: bytes) -> Path:
     with ZipFile(path, "w") as archive:
         for name, body in files.items():
@@ -144,10 +150,11 @@ def uploaded(target: Target) -> list[str]:
 
 
 def packed(target: Target) -> dict[str, bytes]:
-    """The files of the only upload, which is a zip."""
+    """The files of the only upload, which is a zip that does not tell when it was made."""
     (key,) = uploaded(target)
     body = target.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
     with ZipFile(io.BytesIO(body)) as archive:
+        assert {info.date_time[0] for info in archive.infolist()} == {1980}
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -190,7 +197,9 @@ def test_of_a_folder_only_history_is_sent_always_the_same(
     folder = tmp_path / "Spotify data"
     for at, (name, body) in enumerate(
         {
-            f"b/{SECOND}": history(2) + b" " * 70_000,  # more than its head
+            f"b/{SECOND}": history(2),
+            "d/9.json": long(0),
+            "d/8.json": long(1),
             f"b/{FIRST}": history(1),
             "StreamingHistory_music_0.json": b"[{",  # called like one: said when it is read
             "Userdata.json": b'{"email": "a@b.c"}',
@@ -207,8 +216,10 @@ def test_of_a_folder_only_history_is_sent_always_the_same(
 
     assert code == 0
     assert "3 other files are no listening history, and were left out." in out
-    assert list(packed(target)) == ["StreamingHistory_music_0.json", f"b/{FIRST}", f"b/{SECOND}"]
-    assert packed(target)[f"b/{SECOND}"] == (folder / f"b/{SECOND}").read_bytes()
+    assert list(packed(target)) == [
+        *("StreamingHistory_music_0.json", f"b/{FIRST}", f"b/{SECOND}", "d/8.json", "d/9.json"),
+    ]
+    assert packed(target)["d/9.json"] == (folder / "d/9.json").read_bytes()
     before = uploaded(target)
     assert before[0].endswith("/Spotify data.zip")
     os.utime(folder / f"b/{FIRST}", (99, 99))
@@ -553,6 +564,16 @@ def test_a_file_that_could_not_be_read_is_named_after_what_was_imported(
     assert code == 1
     assert out.splitlines()[-5].startswith("! my_spotify_data.zip: Spotify's extended history, 2")
     assert out.splitlines()[-1] == f"  ✗ {problem}"
+
+
+def test_what_is_left_to_do_after_an_import_is_told(
+    imported: Callable[[], list[str]], target: Target, states: FakeStates
+) -> None:
+    states.ends = ["my_spotify_data.zip: imported, but Forget: RuntimeError: x"]
+
+    lines = imported()
+
+    assert any(line == "  ✗ Forget: RuntimeError: x" for line in lines)
 
 
 AGAIN = "What was done is kept: the same command goes on from there, and ./soundlake logs import"
