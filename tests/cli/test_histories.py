@@ -549,21 +549,21 @@ def test_what_was_imported_before_adds_nothing(
 def test_a_file_that_could_not_be_read_is_named_after_what_was_imported(
     command: Command, target: Target, states: FakeStates, tmp_path: Path
 ) -> None:
-    problem = f"{SECOND!r} is cut off."
-    states.ends = [f"my_spotify_data.zip: imported, but {problem}"]
+    problems = [f"{SECOND!r} is cut off.", "'x.json' is damaged."]
+    states.ends = [f"my_spotify_data.zip: imported, but {'; '.join(problems)}"]
     states.events = events(
         *STEPS[:4],
-        ("Read", {"status": "read", "files": [], "problems": [problem]}),
+        ("Read", {"status": "read", "files": [], "problems": problems}),
         *STEPS[5:-1],
-        ("Conclude", {"counts": COUNTS | {"invalid": 0}, "problems": [problem]}),
+        ("Conclude", {"counts": COUNTS | {"invalid": 0}, "problems": problems}),
     )
     path = as_zip(tmp_path / "my_spotify_data.zip", endsong_0=history(1))
 
     code, out, _ = command("import", str(path))
 
     assert code == 1
-    assert out.splitlines()[-5].startswith("! my_spotify_data.zip: Spotify's extended history, 2")
-    assert out.splitlines()[-1] == f"  ✗ {problem}"
+    assert out.splitlines()[-6].startswith("! my_spotify_data.zip: Spotify's extended history, 2")
+    assert out.splitlines()[-2:] == [f"  ✗ {problem}" for problem in problems]
 
 
 def test_what_is_left_to_do_after_an_import_is_told(
