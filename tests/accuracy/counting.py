@@ -45,12 +45,18 @@ class Counted:
         return float(getattr(self, name)) / max(self.pairs - self.flagged, 1)
 
 
-def broken(name: str, counted: Counted) -> list[str]:
-    """A sentence for each bound that a class's counts break."""
+def broken(name: str, counted: Counted, chance: float = 0) -> list[str]:
+    """A sentence for each bound that a class's counts break.
+
+    Of few pairs some more may be wrong by chance: so many times the root of what is allowed.
+    """
+    pairs = counted.pairs - counted.flagged
+    allowed = BOUND * pairs
+    allowed += chance * allowed**0.5
     sentences = [
-        f"{name}: {getattr(counted, what)} of {counted.pairs - counted.flagged} pairs {said}."
+        f"{name}: {getattr(counted, what)} of {pairs} pairs {said}."
         for what, said in (("false", "are joined wrongly"), ("missed", "are missed"))
-        if counted.share(what) > BOUND
+        if getattr(counted, what) > allowed
     ]
     if counted.flagged > FLAGGED * counted.pairs and not name.startswith(UNTOLD):
         sentences.append(f"{name}: {counted.flagged} of {counted.pairs} pairs are flagged.")

@@ -123,7 +123,10 @@ def life(seed: int, count: int, noise: Noise) -> Life:
     for source, known, time in rows:
         which = np.flatnonzero(known)
         other = some.random(len(which)) < noise.alternates
-        tables.append(_table(some, source, which, time, track, length, heard, other))
+        told_by = _table(
+            source, which, time=time, track=track, length=length, heard=heard, other=other
+        )
+        tables.append(told_by)
         listening.append(which)
     agree = {row[0]: _agree(rows[0], row, ts, heard, length) for row in rows[1:]}
     return Life(pa.concat_tables(tables), np.concatenate(listening), repeated, agree)
@@ -166,8 +169,8 @@ def _begins(some: Any, lasts: Array, noise: Noise) -> Array:
     # Each session begins in the last hour of another month.
     session = np.cumsum(fresh) - 1
     first = begin[fresh][session]
-    months = np.arange("2014-02", np.datetime64("2014-02") + session[-1] + 2, dtype="M8[M]")
-    edge = months.astype("M8[ms]").astype(np.int64)[session]
+    months = np.datetime64("2014-02", "M").astype(np.int64) + np.arange(session[-1] + 1)
+    edge = months.astype("M8[M]").astype("M8[ms]").astype(np.int64)[session]
     return edge - some.integers(0, 3_600_000, session[-1] + 1)[session] + begin - first
 
 
@@ -187,9 +190,9 @@ def _shifts(some: Any, count: int, noise: Noise) -> Array:
 
 
 def _table(
-    some: Any,
     source: str,
     which: Array,
+    *,
     time: Array,
     track: Array,
     length: Array,

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from tests.statemachines.asl import MACHINES, payload, tasks
-from tests.statemachines.scenarios import CHART, story
+from tests.statemachines.scenarios import CHART, SUMMER, story
 from tests.statemachines.world import BY_HAND, VERBS, World, event
 from tests.template.translated import REPO
+from tests.unit.histories import file_of
 
 # The order in which one run's events follow each other, and the status of a good result.
 PIPELINE = {
@@ -23,6 +24,7 @@ PIPELINE = {
     "Verify": "verified",
     "Publish": "published",
     "Import": "kept",
+    "Read": "read",
     "Connect": "connected",  # last: the token that it gets would be Capture's
 }
 
@@ -33,6 +35,7 @@ def results() -> dict[str, Any]:
     world = World()
     with world.opened():
         world.upload(event("import")["input"]["detail"]["object"]["key"], CHART)
+        world.upload(event("read")["upload"]["key"], file_of(SUMMER))
         return {verb: world.engine.call(verb, event(verb.lower())) for verb in PIPELINE}
 
 
@@ -60,7 +63,11 @@ def test_an_event_has_the_keys_that_the_machine_gives(verb: str) -> None:
 @pytest.mark.parametrize("verb", sorted(set(VERBS) - BY_HAND))
 def test_an_event_has_the_shape_that_the_machine_gave(verb: str) -> None:
     """All the way down; a machine's input may hold less than it may."""
-    others = {"Import": "file_imported", "Probe": "day_of_an_app_nobody_knows"}
+    others = {
+        "Import": "file_imported",
+        "Read": "history_imported",
+        "Probe": "day_of_an_app_nobody_knows",
+    }
     told = story(others.get(verb, "day_after_a_capture"))
     (given, *_) = [call.event for run in told.runs for call in run.invoked(verb)]
     sample = event(verb.lower())

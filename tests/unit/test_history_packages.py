@@ -1,5 +1,6 @@
 """What an upload is, told by its content; and what is refused, with a sentence that helps."""
 
+import json
 import struct
 from collections.abc import Callable
 from io import BytesIO
@@ -75,6 +76,7 @@ def test_a_package_is_of_the_kind_of_most_of_its_files_and_each_has_its_own() ->
             "a/endsong_1.json": text(row()),
             "a/Userdata.json": b'{"username": "somebody"}',
             "a/Read_Me_First.pdf": b"%PDF-1.7",
+            "a/Notes.txt": "notes".encode("utf-16"),
         }
     )
     package = recognise(zipped, "both.zip")
@@ -84,7 +86,7 @@ def test_a_package_is_of_the_kind_of_most_of_its_files_and_each_has_its_own() ->
         (2, "endsong_0.json", "spotify_extended"),
         (3, "endsong_1.json", "spotify_extended"),
     ]
-    assert package.others == ("a/Read_Me_First.pdf", "a/Userdata.json")
+    assert package.others == ("a/Notes.txt", "a/Read_Me_First.pdf", "a/Userdata.json")
 
 
 def test_what_macos_adds_to_a_zip_is_passed_over() -> None:
@@ -127,6 +129,13 @@ def test_little_of_an_upload_is_read() -> None:
     memory.taken = 0
     recognise(memory, "my.zip")
     assert memory.taken < 5 * HEAD < len(body)
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_a_head_may_end_within_a_character(shift: int) -> None:
+    title = "x" * shift + "💿" * HEAD
+    body = json.dumps([row(), row(reason_end=title)], ensure_ascii=False).encode()
+    assert plain(body)[1].kind == "spotify_extended"
 
 
 def encrypted() -> bytes:

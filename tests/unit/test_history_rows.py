@@ -508,6 +508,20 @@ def test_what_listenbrainz_took_from_spotifys_files_may_be_ends() -> None:
     assert meaning(submission_client="a player", ms_played=5) == "start"
 
 
+def test_artists_of_listenbrainz_have_ids_only_if_each_has_one() -> None:
+    def ids(*links: Any) -> Any:
+        info = {"artist_names": ["A", "B"], "spotify_artist_ids": list(links)}
+        meta = {"track_name": "T", "additional_info": info}
+        return read(listen(track_metadata=meta), "x", "listenbrainz")[0]["artist_ids"]
+
+    one, two = (f"https://open.spotify.com/artist/{each * 22}" for each in "ab")
+    assert ids(one, two) == ["a" * 22, "b" * 22]
+    assert ids(one) is None
+    assert ids(one, "gone") is None
+    assert ids(one, two, one) is None
+    assert ids() is None
+
+
 def test_podcasts_of_account_data_may_stand_under_the_keys_of_music() -> None:
     body = text({"endTime": "2024-05-01 18:42", "artistName": "S", "trackName": "E", "msPlayed": 1})
     names = ("kind", "track_name", "artist_names", "album_name")
@@ -533,3 +547,83 @@ def test_the_bound_of_the_future_is_the_imports_own_time() -> None:
 def test_an_unknown_kind_is_a_mistake_of_the_program() -> None:
     with pytest.raises((KeyError, HistoryError)):
         keep(BytesIO(b"[]"), member(kind="radio"))
+
+
+def test_numbers_that_no_column_can_hold_are_kept_as_their_text() -> None:
+    body = (
+        text(row(), row(odd=5))
+        .replace(b"183000", b"1e400", 1)
+        .replace(b'"odd": 5', b'"odd": -1E999')
+    )
+    raw = kept(body)
+    assert list(rows(raw, "spotify_extended")) == [
+        ROW | {"ms_played": "1e400"},
+        ROW | {"odd": "-1E999"},
+    ]
+    assert [one["problem"] for one in read(body)] == [
+        "ms_played is '1e400', expected a whole number of milliseconds",
+        None,
+    ]
+    for spoilt in (body.replace(b"-1E999", b"NaN"), body.replace(b"-1E999", b"-")):
+        assert " in row 2. Download it again, or take it as it was" in broken(spoilt)
+
+
+def test_a_row_without_end_is_not_looked_for_in_the_whole_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(json_rows, "LONGEST", 500)
+    stream = BytesIO(text(row())[:-2] + b', "endless": "' + b"x" * 9_000)
+    with pytest.raises(HistoryError, match="is cut off in row 1"):
+        list(json_rows.pieces(stream, "x", json_rows.loose, 64))
+    assert stream.tell() < 1_000
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "precision"),
+    [
+        ("2024-05-01,18:42:07,A,T", "2024-05-01T18:42:07", "s"),
+        ("2024-05-01,18:42,A,T", "2024-05-01T18:42:00", "min"),
+        ('A,L,T,"01 May 2024, 18:42"', "2024-05-01T18:42:00", "min"),
+    ],
+)
+def test_scrobbles_without_a_header(line: str, at: str, precision: str) -> None:
+    file = BytesIO(f"{line}\n".encode())
+    found = recognise(file, "x").files[0]
+    (entry,) = entries(keep(file, found), found.kind, found.name, now=NOW).to_pylist()
+    assert entry["problem"] is None
+    assert entry["time"] == naive(at)
+    assert entry["time_precision"] == precision
+    assert (entry["artist_names"], entry["track_name"]) == (["A"], "T")
+
+
+@pytest.mark.parametrize("date", ["32 Jan 2020 12:34", "01 Jan 2020 25:00", "01 Jan x 12:34", "?"])
+def test_dates_that_there_are_not(date: str) -> None:
+    body = f"a,b,c,01 Jan 2020 12:34\na,b,c,{date}\n".encode()
+    said = read(body, "x", "lastfm")[1]["problem"]
+    assert said.startswith(f"date is '{date}', expected a time")
+
+
+def test_an_answer_of_listenbrainz_is_read_as_its_export() -> None:
+    answer = {"payload": {"count": 1, "listens": json.loads(listen())}}
+    for body in (json.dumps(answer).encode(), json.dumps(answer, indent=2).encode()):
+        file = BytesIO(body)
+        found = recognise(file, "x").files[0]
+        assert found.kind == "listenbrainz"
+        (entry,) = entries(keep(file, found), found.kind, found.name, now=NOW).to_pylist()
+        assert (entry["problem"], entry["track_name"]) == (None, "T")
+
+
+def test_a_file_that_is_no_list_at_all() -> None:
+    assert "'x' is no list of plays" in broken(b"5", "x", "maloja")
+    assert "'x' is no JSON" in broken(b"scrobbles", "x", "maloja")
+
+
+def test_a_list_may_have_nothing_in_it() -> None:
+    for kind, body in (
+        ("spotify_extended", b"[]"),
+        ("spotify_account", b" [ ] "),
+        ("maloja", b'{"scrobbles": []}'),
+        ("lastfm", b'[{"track": []}]'),
+        ("soundlake", b"\n"),
+    ):
+        assert read(body, "x", kind) == []

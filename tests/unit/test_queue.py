@@ -349,7 +349,7 @@ def test_the_object_gives_back_the_queue_and_the_same_queue_the_same_bytes(
 
 def test_totals_of_an_older_queue_say_nothing_of_months() -> None:
     known = {TRACKS: 7, ALBUMS: 3}
-    facts = json.dumps({"version": 1, "parts": {"plays/2026-11": "a"}, "known": known, "days": []})
+    facts = json.dumps({"version": 2, "parts": {"plays/2026-11": "a"}, "known": known, "days": []})
     older = to_parquet(Queue().rows.replace_schema_metadata({b"soundlake": facts.encode()}))
 
     assert decode(older) == Queue(parts={"plays/2026-11": "a"}, days=[], bad=[])

@@ -297,6 +297,20 @@ def test_names_of_no_play_any_more_are_let_be(zones: Zones, spotify: FakeSpotify
     assert told(table(zones)["artist 1 / track 1"])[0] is None
 
 
+def test_an_episode_is_no_track_of_that_name(zones: Zones, spotify: FakeSpotify) -> None:
+    load(zones, [track(1)])
+    run()
+    names = [said(["Artist 1"], "Track 1"), said(["Show"], "Episode")]
+    hear(zones, names[0], *({**each, "kind": "episode"} for each in names))
+
+    run()
+
+    assert spotify.searched == []
+    assert table(zones).keys() == {"artist 1 / track 1"}
+    activity = zones.rows("music_activity", name=ACCOUNT)
+    assert [row["track_id"] for row in activity] == [track_id(1), None, None]
+
+
 # What goes wrong.
 
 

@@ -42,6 +42,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Costs:
+    """How badly pairs fit by each meaning; `repeated` where the track was heard again nearby."""
+
+    alone: dict[int, Array]
+    repeated: dict[int, Array]
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """What is known of some plays, as arrays; `rows` says which these are. Times are in ms.
 
@@ -201,6 +209,9 @@ def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
     heard_left = _can(left, right)
     heard_right = _can(right, left)
     some, other = left.taken(heard_left), right.taken(heard_right)
+    if not len(heard_left) or not len(heard_right):
+        none = np.empty(0, np.int64)
+        return Found(none, none, none, none, np.full(len(right.rows), UNKNOWN))
     by_end, far_end = _nearest(some, other, some.end, other.end)
     by_start, far_start = _nearest(some, other, some.start, other.start)
     meaning = _meanings(other.end, by_end, by_start, len(some.rows), usual)
@@ -253,7 +264,7 @@ def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, 
     rivals = np.zeros(len(sought), bool)
     for step in (-1, 0, -2, 1):
         place = np.clip(places + step, 0, len(keys) - 1)
-        close = np.flatnonzero(np.abs(keys[place] - wanted) <= widest)
+        close: Array = np.flatnonzero(np.abs(keys[place] - wanted) <= widest)
         # Beyond either end the last one would be looked at twice.
         close = close[place[close] == places[close] + step]
         near, one = asked[close], order[place[close]]
@@ -324,7 +335,8 @@ def _weighed(
         return pair, np.empty(0, np.int64), np.empty(0, np.int64)
     pairs = _pairs(left, right, mine, theirs, cluster)
     pair = pair.copy()
-    return _decided(left, right, pair, meaning, pairs, (mine, theirs, cluster), every)
+    lots = mine, theirs, cluster
+    return _decided(left, right, pair, meaning, pairs, lots=lots, every=every)
 
 
 def _clusters(
@@ -367,7 +379,9 @@ def _reach(side: Side, rows: Array) -> tuple[Array, Array]:
     return side.start[rows] - beyond, side.end[rows] + beyond
 
 
-def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) -> Any:
+def _pairs(
+    left: Side, right: Side, mine: Array, theirs: Array, cluster: Array
+) -> tuple[Array, Array, Costs]:
     """All pairs in the lots that may be one play, and what each costs by either meaning."""
     mine_of, theirs_of = cluster[: len(mine)], cluster[len(mine) :]
     mine = mine[np.lexsort((left.end[mine], mine_of))]
@@ -375,7 +389,7 @@ def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) 
     a, b = _within(left, right, mine, theirs)
     b2, a2 = _within(right, left, theirs, mine)
     many = len(right.rows)
-    found = np.sort(np.concatenate([a * many + b, a2 * many + b2]))
+    found: Array = np.sort(np.concatenate([a * many + b, a2 * many + b2]))
     once = np.ones(len(found), bool)
     once[1:] = found[1:] != found[:-1]
     a, b = np.divmod(found[once], many)
@@ -398,18 +412,10 @@ def _within(one: Side, other: Side, mine: Array, theirs: Array) -> tuple[Array, 
         begin = np.searchsorted(keys, _keys(one.track[mine], first), "left")
         end = np.searchsorted(keys, _keys(one.track[mine], last), "right")
         counts = np.maximum(end - begin, 0)
-        which = np.repeat(np.arange(len(mine)), counts)
+        which: Array = np.repeat(np.arange(len(mine)), counts)
         turn = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
         found.append((mine[which], theirs[order[begin[which] + turn]]))
     return tuple(np.concatenate(each) for each in zip(*found, strict=True))  # type: ignore[return-value]
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """How badly pairs fit by each meaning; `repeated` where the track was heard again nearby."""
-
-    alone: dict[int, Array]
-    repeated: dict[int, Array]
 
 
 def _costs(left: Side, right: Side, a: Array, b: Array) -> Costs:
@@ -486,6 +492,7 @@ def _decided(
     pair: Array,
     meaning: Array,
     pairs: tuple[Array, Array, Costs],
+    *,
     lots: tuple[Array, Array, Array],
     every: tuple[Side, Side],
 ) -> tuple[Array, Array, Array]:

@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 BETWEEN = " / "  # no first artist holds it, so a key is of one artist and one title alone
 
+_REMEMBERED = 1 << 16  # names: a lifetime's, month after month
+
 _SIGNS = str.maketrans(
     dict.fromkeys("\u2018\u2019\u02bc\u2032\u00b4\u02b9", "'")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\uff0d", "-")
@@ -103,14 +105,14 @@ def name_key(artist: str | None, title: str | None) -> str | None:
     return None if one is None or other is None else f"{one}{BETWEEN}{other}"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def first_artist(name: str) -> str | None:
     """The first of the artists that a credit names, without a leading "The"; null where none."""
     folded = _folded(name)
     return _words(_alone(folded)).removeprefix("the ") or _words(folded) or _signs(folded)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def bare_title(title: str) -> str | None:
     """A title without guests and editions; null where it is empty."""
     folded = _folded(title)
@@ -129,14 +131,14 @@ def spoken_title(title: str) -> str:
     return bare if _words(bare) else folded
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def words(text: str) -> str:
     """All the words of a name, of guests and editions too, as they are compared."""
     folded = _folded(text)
     return _words(folded) or _signs(folded) or ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def guests(title: str) -> frozenset[str]:
     """The words by which a title names its guests; none where it names nobody."""
     folded = _folded(title)
@@ -173,7 +175,7 @@ def _folded(text: str) -> str:
     """Case and width left out; in signs and spaces as the patterns here expect them."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
-    text = text.casefold().replace("`", "'")
+    text = text.casefold().replace("`", "'").replace("i\u0307", "i")  # a Turkish capital's
     return _SPACES.sub(" ", text).strip()
 
 

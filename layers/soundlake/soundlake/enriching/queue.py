@@ -23,10 +23,11 @@ KINDS = (TRACKS, NAMES, FEATURES, ARTISTS, ALBUMS, ANALYSES)
 PLAYS, CHARTED, LOOKED_UP = "plays", "chart_entries", "tracks"
 # Of each table that names ids: the columns that a look at it takes, its rows' time first.
 COLUMNS: Mapping[str, list[str]] = {
-    PLAYS: ["played_at", "track_id", "album_id", "artist_ids", "evidence", "name_key"],
+    PLAYS: ["played_at", "track_id", "album_id", "artist_ids", "evidence", "name_key", "kind"],
     CHARTED: ["chart_date", "track_id", "album_id", "artist_ids", "raw_key"],
     LOOKED_UP: ["fetched_at", "album_id", "artist_ids", "detail_raw_key"],
 }
+MUSIC = "track"  # the kind of a play that a name may be the track of
 ASKED = "asked"  # the part of what no row names any more, and is to be asked again all the same
 
 _STRING: pa.DataType = pa.string()
@@ -97,7 +98,9 @@ def seen(table: str, part: str, rows: pa.Table) -> pa.Table:
     nobody = pa.array([False] * rows.num_rows, pa.bool_())
     found.append(_counted(ALBUMS, part, rows.column("album_id"), at, nobody, counts=counts))
     if table == PLAYS:
-        found.append(_counted(NAMES, part, rows.column("name_key"), at, nobody))
+        music = pc.equal(pc.coalesce(rows.column("kind"), pa.scalar(MUSIC)), pa.scalar(MUSIC))
+        names = pc.if_else(music, rows.column("name_key"), pa.scalar(None, _STRING))
+        found.append(_counted(NAMES, part, names, at, nobody))
     lists = rows.column("artist_ids")
     places = pc.list_parent_indices(lists)
     artists = pc.list_flatten(lists)

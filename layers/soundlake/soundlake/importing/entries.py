@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.compute
 
 from soundlake.plays import EARLIEST
+from soundlake.store import without_pandas
 from soundlake.store.schemas import SCHEMAS
 from soundlake.texts import shortened
 from soundlake.times import naive_ms
+
+without_pandas.make_first_array()
 
 # Its stubs know no arrays of mixed origin; columns are arrays of any type.
 pc: Any = pyarrow.compute

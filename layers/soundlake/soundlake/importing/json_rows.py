@@ -8,7 +8,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import suppress
 from typing import Any, BinaryIO
 from zipfile import BadZipFile
@@ -21,6 +21,7 @@ from soundlake.importing.heads import decode as decode_text
 PIECE = 1_048_576  # bytes; what is made of it stays in the processor's cache
 GUESSES = 4  # places that are tried before more is read
 LONGEST = 16_777_216  # bytes in which a row must end: what has none is no JSON
+TOGETHER = 8_192  # rows of a text that are made at once
 BOM = b"\xef\xbb\xbf"
 
 # What decoders raise for a text that is no JSON, or nested as no export is.
@@ -34,6 +35,8 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _ANY = msgspec.json.Decoder()
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def pieces[T: Sized](
@@ -121,14 +124,53 @@ def _of_lines[T](text: bytes, decode: Callable[[bytes], T], shown: str, rows: in
         raise HistoryError(f"{shown} is no JSON: an object in each line is expected.") from error
 
 
-def document(stream: BinaryIO, name: str) -> Any:
-    """The value of a file that is one JSON text. Raises HistoryError where it is none."""
+def document(stream: BinaryIO, name: str, keys: Sequence[str]) -> Iterator[list[Any]]:
+    """The rows of a file that is one JSON text: of the list under one of `keys`, some at a time.
+
+    Where that is a list of pages, which have such lists themselves, the rows are those of all.
+    Raises HistoryError where the file is no JSON, or has no such list.
+    """
     shown = repr(name)
     text = read(stream, None, shown).removeprefix(BOM)
     try:
-        return whole(text, loose)
+        found = whole(text, lambda body: _rows_in(body, keys))
+        if found is None:
+            raise HistoryError(
+                f"{shown} is no list of plays: expected is one under "
+                f"{' or '.join(map(repr, keys))}. Export it again."
+            )
+        for start in range(0, max(len(found), 1), TOGETHER):
+            some = b",".join(found[start : start + TOGETHER])
+            yield whole(b"[" + some + b"]", loose)
     except BROKEN as error:
         raise HistoryError(_broken(shown, text, 0, None, error)) from error
+
+
+def _rows_in(text: bytes | msgspec.Raw, keys: Sequence[str]) -> list[msgspec.Raw] | None:
+    """The texts of the rows in a text: no more of them is made than is looked at together."""
+    opening = _opening(text)
+    if opening == b"{":
+        fields = _OBJECT.decode(text)
+        inner = (fields[key] for key in keys if key in fields)
+        return next((rows for each in inner if (rows := _rows_in(each, keys)) is not None), None)
+    if opening != b"[":
+        whole(bytes(text), loose)  # it may be no JSON at all
+        return None
+    return [row for each in _LIST.decode(text) for row in _page(each, keys)]
+
+
+def _page(text: msgspec.Raw, keys: Sequence[str]) -> list[msgspec.Raw]:
+    """The rows of a page of a list, or what is a row itself."""
+    opening = _opening(text)
+    if opening == b"{":
+        fields = _OBJECT.decode(text)
+        lists = [fields[key] for key in keys if key in fields and _opening(fields[key]) == b"["]
+        return _LIST.decode(lists[0]) if lists else [text]
+    return _LIST.decode(text) if opening == b"[" else [text]
+
+
+def _opening(text: bytes | msgspec.Raw) -> bytes:
+    return bytes(memoryview(text)[:64]).lstrip()[:1]
 
 
 def read(stream: BinaryIO, size: int | None, shown: str) -> bytes:
@@ -223,11 +265,12 @@ def _broken(shown: str, text: bytes, before: int, rows: int | None, error: Excep
     place = _BYTE.search(str(error))
     good = min(len(text), int(place[1])) if place else len(text)
     where = "" if rows is None else f" in row {rows + _rows_before(text, good) + 1:,}"
-    if place is None:
+    if "truncated" in str(error):
         return f"{shown} is cut off{where or ' before its end'}. Download it again."
+    byte = f" at byte {before + good + 1:,}" if place else ""
     return (
-        f"{shown} is no JSON at byte {before + good + 1:,}{where}. Download it again, or take it "
-        "as it was before it was edited."
+        f"{shown} is no JSON{byte}{where}. Download it again, or take it as it was before it was "
+        "edited."
     )
 
 

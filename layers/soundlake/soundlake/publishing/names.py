@@ -7,6 +7,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundlake.enriching.queue import MUSIC
 from soundlake.entities import entity_rows
 from soundlake.publishing.entities import IDS, adding
 from soundlake.spotify.errors import BadAnswerError
@@ -82,7 +83,9 @@ class PendingNames:
         """Plays with the tracks that their names mean, where these are known."""
         tracks = self._track_of
         return [
-            play | {"track_id": tracks[play["name_key"]]} if play["name_key"] in tracks else play
+            play | {"track_id": tracks[play["name_key"]]}
+            if play["name_key"] in tracks and play["kind"] in {None, MUSIC}
+            else play
             for play in plays
         ]
 
@@ -133,7 +136,7 @@ class PendingNames:
 
     def publish(self) -> list[tuple[str, Replaced]]:
         """Put the rows into the table, each into the month in which its name was first there."""
-        by_month: dict[str, dict[str, Row]] = {self._month: {}}
+        by_month: dict[str, dict[str, Row]] = {}
         for key, row in self._rows.items():
             month = self._names.rows[key][0] if key in self._before else self._month
             by_month.setdefault(month, {})[key] = row

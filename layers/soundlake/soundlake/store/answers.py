@@ -100,6 +100,7 @@ ARTISTS = Kind(
     "artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, artist_details
 )
 ANALYSES = Kind("audio-analysis", "track_sections", "track_id", "raw_key", 1, _sections)
+# What a search found is no row yet: which track it tells is decided beside all that the lake has.
 NAMES = Kind("names", "track_names", "name_key", "raw_key", 1, search_rows, all_named="asked")
 # An answer about an artist is `ARTISTS`' where Spotify gave it, and one of these where it is about
 # genres alone.
@@ -116,7 +117,7 @@ GENRES = {
     )
     for name, source in genres.SOURCES.items()
 }
-KINDS = (TRACKS, *FEATURES.values(), ALBUMS, ARTISTS, ANALYSES, NAMES, *GENRES.values())
+KINDS = (TRACKS, *FEATURES.values(), ALBUMS, ARTISTS, ANALYSES, *GENRES.values())
 
 
 class Answers:

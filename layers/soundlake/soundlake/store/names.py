@@ -11,9 +11,11 @@ from functools import cached_property
 from itertools import batched
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundlake.enriching.queue import MUSIC
 from soundlake.names import name_keys
 from soundlake.store.lake import READERS, Lake, Row
 from soundlake.store.schemas import SCHEMAS
@@ -22,7 +24,7 @@ from soundlake.track_matching import LAKE, Candidate, Match, Name, Spelling, mat
 TABLE = "track_names"
 # The tables that name tracks with their artists, and in which columns: the first that has any.
 _CREDITS = {"plays": ["artist_names"], "chart_entries": ["artist_names", "artist_credit"]}
-_SAID = ["name_key", "artist_names", "track_name", "album_name"]
+_SAID = ["name_key", "kind", "artist_names", "track_name", "album_name"]
 _HEARD = ["uri", "isrc", "artist_names", "track_name"]
 _TRACKS = ["track_id", "name", "artist_names", "album_id", "isrc"]
 
@@ -64,7 +66,10 @@ class LakeNames:
         albums: dict[str, set[str]] = defaultdict(set)
         parts: list[str] = []  # of observations, which have the same names as plays
         for key, table in self._objects("plays", _SAID):
-            named = table.filter(table.column("name_key").is_valid())
+            music = pc.coalesce(table.column("kind"), pa.scalar(MUSIC))
+            named = table.filter(
+                pc.and_(table.column("name_key").is_valid(), pc.equal(music, pa.scalar(MUSIC)))
+            )
             if wanted is not None:
                 named = named.filter(pc.is_in(named.column("name_key"), value_set=wanted))
             if named.num_rows:
@@ -104,12 +109,12 @@ class LakeNames:
         for table, credits_ in _CREDITS.items():
             columns = ["track_id", "track_name", "album_name", *credits_]
             for _, entries in self._objects(table, columns):
-                tracks = entries.filter(entries.column("track_id").is_valid())
-                for key, *said in _named(tracks, credits_, keys, columns):
-                    track_id, title, album, *artists = said
+                tracks = _each_once(entries)
+                for key, *said in _named(tracks, credits_, keys, [*columns, "count"]):
+                    track_id, title, album, *artists, count = said
                     spelling = Spelling(_artists(artists), title)
                     one = seen.setdefault(track_id, _Seen(key, spelling))
-                    one.count += 1
+                    one.count += count
                     one.album = one.album or album
         self._look_up(keys, of_isrc, seen)
         found: dict[str, list[Candidate]] = defaultdict(list)
@@ -177,6 +182,15 @@ class _Seen:
         self.album: str | None = None
         self.isrc: str | None = None
         self.count = 0
+
+
+def _each_once(rows: pa.Table) -> pa.Table:
+    """The first row of each track, and in `count` how many it has."""
+    rows = rows.filter(rows.column("track_id").is_valid()).combine_chunks()
+    ids: Any = rows.column("track_id").combine_chunks().dictionary_encode()
+    _, first, counts = np.unique(ids.indices, return_index=True, return_counts=True)
+    places: Any = pa.array(first, pa.int64())
+    return rows.take(places).append_column("count", pa.array(counts, pa.int64()))
 
 
 def _most_first(spelled: tuple[Spelling, int]) -> tuple[int, tuple[str, ...], str]:

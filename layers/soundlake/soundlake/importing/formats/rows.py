@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any, BinaryIO
 
 import msgspec
@@ -11,7 +10,6 @@ import pyarrow as pa
 
 from soundlake.importing import entries as of
 from soundlake.importing.entries import Check, Column, pc
-from soundlake.importing.errors import HistoryError
 from soundlake.importing.json_rows import document, encoded, lines, loose, pieces
 from soundlake.importing.redaction import redact
 from soundlake.store.schemas import SCHEMAS
@@ -49,39 +47,11 @@ def keep_lines(stream: BinaryIO, name: str, known: Collection[str]) -> pa.Table:
 def keep_document(
     stream: BinaryIO, name: str, known: Collection[str], keys: Sequence[str]
 ) -> pa.Table:
-    """The raw form of a file that is one JSON object, with its rows in a list under one of `keys`.
+    """The raw form of a file that is one JSON text, with its rows in a list under one of `keys`.
 
     Lists of objects that have such a list themselves (pages) are one list. Raises HistoryError.
     """
-    found = _list_in(document(stream, name), keys)
-    if found is None:
-        raise HistoryError(
-            f"{name!r} is no list of plays: expected is one under {' or '.join(map(repr, keys))}. "
-            "Export it again."
-        )
-    return table(found, known)
-
-
-def _list_in(value: Any, keys: Sequence[str]) -> list[Any] | None:
-    """The rows in a document: under one of the keys, at any depth, or of all its pages."""
-    if isinstance(value, dict):
-        inner = (value[key] for key in keys if key in value)
-        return next((found for each in inner if (found := _list_in(each, keys)) is not None), None)
-    if not isinstance(value, list):
-        return None
-    pages = [_page(each, keys) for each in value]
-    if not any(page is not None for page in pages):
-        return value
-    rows_of = ([each] if page is None else page for each, page in zip(value, pages, strict=True))
-    return list(chain.from_iterable(rows_of))
-
-
-def _page(value: Any, keys: Sequence[str]) -> list[Any] | None:
-    """The rows of a page of a list; none where it is a row itself."""
-    if isinstance(value, dict):
-        lists = [value[key] for key in keys if isinstance(value.get(key), list)]
-        return lists[0] if lists else None
-    return value if isinstance(value, list) else None
+    return pa.concat_tables(table(found, known) for found in document(stream, name, keys))
 
 
 def rows(raw: pa.Table) -> Iterator[Any]:
