@@ -64,12 +64,16 @@ branches: env ## Run every way through the machines on both engines and compare 
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.statemachines $(ARGS)
 
 .PHONY: bench
-bench: env ## Measure here (ARGS=--json; --growth, --accounts; with --write for docs/bench.md)
+bench: env ## Measure here (ARGS=--json; --growth, --accounts, --imports; with --write for docs/bench.md)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.benchmarks $(ARGS)
 
 .PHONY: simulate
 simulate: env ## Prove what capture promises on made-up lives (ARGS="--weeks 50 --years 100")
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.simulation $(ARGS)
+
+.PHONY: accuracy
+accuracy: env ## Count how well the same listening is found (ARGS=--write for docs/accuracy.md)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.accuracy $(ARGS)
 
 .PHONY: requests
 requests: env ## Count the requests to every provider beside the least (ARGS=--write; --json)
@@ -78,6 +82,10 @@ requests: env ## Count the requests to every provider beside the least (ARGS=--w
 .PHONY: simulate-budget
 simulate-budget: env ## Live through months under a daily quota (ARGS=--write; --json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures budget $(ARGS)
+
+.PHONY: names
+names: env ## Measure how often a name without an id finds its track (ARGS=--write; --json)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.names $(ARGS)
 
 .PHONY: clean
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)

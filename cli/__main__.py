@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from typing import Any, Final, NoReturn
 import click
 from rich.console import Console
 from rich.table import Table
+from soundlake import counting
 from soundlake.accounts import Account
 from soundlake.charts import COLUMNS, ChartListError, parse_chart_list
 
@@ -25,6 +27,7 @@ from cli import (
     athena,
     chart_lists,
     doctor,
+    import_report,
     imports,
     listeners,
     local_lake,
@@ -42,6 +45,7 @@ from cli import world as worlds
 from cli.errors import Misuse, Trouble, sentence
 from cli.follow import Outcome
 from cli.home import World, starting
+from cli.import_display import display
 from cli.target import CHART_LIST, MACHINES, Target, choose
 from local.spotify.settings import MODES, Mode
 
@@ -319,21 +323,38 @@ def _serve(lake: local_lake.Lake, console: Console) -> None:
 @click.option("--csv", "form", flag_value="csv", help="Write CSV.")
 @click.option("--json", "form", flag_value="json", help="Write JSON.")
 @click.option("--saved", help="Ask one of the stack's saved queries, by name.")
+@click.option(
+    "--counts",
+    type=click.Choice(list(counting.RULES)),
+    help=f"Of a saved query about plays: which of them count.  [default: {counting.USUAL}]",
+)
+@click.option("--year", type=click.IntRange(2006, 9999), help="Of such a ranking: of which year.")
 @stack_options
 def query(
     *,
     sql: str | None,
     form: str | None,
     saved: str | None,
+    counts: str | None,
+    year: int | None,
     profile: str | None,
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Ask the lake in SQL (`-` reads it from standard input)."""
+    """Ask the lake in SQL (`-` reads it from standard input).
+
+    A play counts that was heard for 30 seconds (30s), was heard to the end (to-end) or for half its
+    length or four minutes (half), or each (any).
+    """
     if (sql is None) == (saved is None):
         raise Misuse('Give either one query, like "SELECT 1", or --saved NAME.')
+    if sql is not None and (counts or year):
+        raise Misuse("--counts and --year are for saved queries; say it in the SQL of your own.")
     target = _target(profile, region, stage)
-    result = _ask_saved(target, saved) if saved else athena.run(target, _sql(sql or ""))
+    if saved is not None:
+        result = _ask_saved(target, saved, counts, year)
+    else:
+        result = athena.run(target, _sql(sql or ""))
     if form == "csv":
         render.write_csv(result, sys.stdout)
     elif form == "json":
@@ -349,11 +370,17 @@ def _sql(given: str) -> str:
     return text
 
 
-def _ask_saved(target: Target, name: str) -> athena.Result:
+def _ask_saved(target: Target, name: str, counts: str | None, year: int | None) -> athena.Result:
     known = athena.saved(target)
     if name not in known:
         raise Misuse(f"There is no saved query {name!r}; there are {', '.join(sorted(known))}.")
-    return athena.run(target, known[name].sql, known[name].database)
+    sql = known[name].sql
+    try:
+        sql = counting.counted(sql, counts) if counts is not None else sql
+        sql = counting.of_year(sql, year) if year is not None else sql
+    except counting.CountingError as error:
+        raise Misuse(f"The saved query {name} cannot be asked so: {error}") from error
+    return athena.run(target, sql, known[name].database)
 
 
 @main.command(name="status")
@@ -581,14 +608,22 @@ def charts(
 
 
 @main.command(name="import")
-@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.argument("paths", nargs=-1, type=_FILE)
+@click.option("--account", help="Whose history it is; by default the only account's.")
+@click.option("--from", "since", help="Only what was heard from this day (UTC) on: 2015-06-01.")
+@click.option("--to", "until", help="Only what was heard up to this day (UTC), and on it.")
+@click.option("--undo", help="Take an import back, by its id: ./soundlake imports lists them.")
 @click.option("--chart", help="Whose chart it is, where the name does not say: daily-NO.")
 @click.option("--date", "day", help="And of which day, like 2026-11-20.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @stack_options
 def import_files(
     *,
-    files: tuple[Path, ...],
+    paths: tuple[Path, ...],
+    account: str | None,
+    since: str | None,
+    until: str | None,
+    undo: str | None,
     chart: str | None,
     day: str | None,
     as_json: bool,
@@ -596,32 +631,71 @@ def import_files(
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Import charts that you downloaded from charts.spotify.com as CSV.
+    """Import listening history, or charts that you downloaded from charts.spotify.com as CSV.
 
-    A file's name says whose chart it is and of which day; --chart and --date say it of one that
-    was renamed.
+    History is a zip as you received it, its files, or a folder with them: of Spotify's Extended
+    streaming history or Account data, ListenBrainz, Last.fm, Maloja or Koito. What is imported
+    already adds nothing, and --undo takes an import back whole.
+
+    A chart's name says whose it is and of which day; --chart and --date say it of one that was
+    renamed.
     """
-    if len(files) > 1 and (chart is not None or day is not None):
-        raise Misuse("--chart and --date are said of one file; import the others by themselves.")
-    checked = [imports.read(path, chart, day, machines.now().date()) for path in files]
     console, results = Console(), list[imports.Result]()
-    target: Target | None = None
-    for one in checked:
-        if isinstance(one, imports.Ready):
-            target = target or _target(profile, region, stage)
-            result = imports.run(target, one)
-        else:
-            result = one
-        results.append(result)
-        if not as_json:
-            imports.show(result, console)
+    if undo is not None:
+        if paths or since or until or chart or day:
+            raise Misuse("--undo ID takes one import back; only --account goes with it.")
+        target = _target(profile, region, stage)
+        with display(None if as_json else console) as shown:
+            results = [imports.undo(target, undo, account, shown)]
+        _say_imports(results, console, as_json=as_json)
+        return
+    imports.check_options(paths, since, until, chart, day)
+    said = {name: value for name, value in _said(account, since, until) if value is not None}
+    with tempfile.TemporaryDirectory(prefix="soundlake-import-") as made:
+        found = imports.sort_out(paths, chart, day, machines.now().date(), Path(made))
+        imports.check_said(found, said)
+        for one in found:
+            if isinstance(one, dict):
+                result = one
+            elif isinstance(one, imports.Ready):
+                result = imports.run(_target(profile, region, stage), one)
+            else:
+                with display(None if as_json else console) as shown:
+                    target = _target(profile, region, stage)
+                    result = imports.import_history(target, one, said, shown)
+            results.append(result)
+            if not as_json:
+                imports.show(result, console)
+    _say_imports(results, console, as_json=as_json, shown=True)
+
+
+def _said(account: str | None, since: str | None, until: str | None) -> list[tuple[str, Any]]:
+    return [("account", account), ("since", since), ("until", until)]
+
+
+def _say_imports(
+    results: list[imports.Result], console: Console, *, as_json: bool, shown: bool = False
+) -> None:
     if as_json:
         json.dump(results, sys.stdout, indent=2)
         sys.stdout.write("\n")
+    elif not shown:
+        for result in results:
+            imports.show(result, console)
     elif len(results) > 1 or any(result.get("warnings") for result in results):
         console.print(imports.summary(results), highlight=False, soft_wrap=True)
     if not imports.succeeded(results):
         raise SystemExit(1)
+
+
+@main.command(name="imports")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def show_imports(
+    *, as_json: bool, profile: str | None, region: str | None, stage: str | None
+) -> None:
+    """Show every import of listening history, and what became of its rows."""
+    import_report.show_all(_target(profile, region, stage), Console(), as_json=as_json)
 
 
 def _show_charts(stored: str) -> None:
@@ -645,7 +719,9 @@ def entry() -> NoReturn:
         code = main.main(prog_name="soundlake", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except machines.StillRunningError as error:
-        _end(f"\nStopped following; the {error} run goes on: see ./soundlake status.", 130)
+        _end(f"\nStopped following; the {error} run goes on: {error.again}.", 130)
+    except imports.UploadStoppedError:
+        _end("\nStopped before all of it was uploaded; nothing of it is imported.", 130)
     except Stopped:
         _end("\nStopped; what this run has done is kept, and the next run does the rest.", 130)
     except (KeyboardInterrupt, click.Abort):

@@ -233,17 +233,19 @@ def move(target: Target, name: str, zone: str) -> None:
 class Left:
     """What is left of an account: versions of objects (delete markers too), items, its token.
 
-    Its items are its own, damaged or not, and its listener's claim.
+    Its items are its own, damaged or not, and its listener's claim. Its uploads are what somebody
+    dropped into its folder, and no run has taken away yet.
     """
 
     versions: Sequence[Version]
     items: bool
     token: bool
+    uploads: Sequence[str] = ()
 
     @property
     def nothing(self) -> bool:
         """Whether nothing is left."""
-        return not (self.versions or self.items or self.token)
+        return not (self.versions or self.items or self.token or self.uploads)
 
 
 def find(target: Target, name: str) -> Account | Damaged | None:
@@ -321,7 +323,21 @@ def _versions(target: Target, prefix: str) -> Iterator[Version]:
 def left(target: Target, name: str) -> Left:
     """Look for everything that is left of an account, old versions and delete markers too."""
     versions = [one for zone in ZONES for one in _versions(target, zone) if is_of(one["Key"], name)]
-    return Left(versions, table(target).has(name), has_parameter(target, _token(target, name)))
+    return Left(
+        versions,
+        table(target).has(name),
+        has_parameter(target, _token(target, name)),
+        list(_uploads(target, name)),
+    )
+
+
+def _uploads(target: Target, name: str) -> Iterator[str]:
+    pages = target.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=target.output("UploadsBucket"), Prefix=f"{name}/"
+    )
+    for page in pages:
+        for one in page.get("Contents", []):
+            yield one["Key"]
 
 
 def _delete(target: Target, versions: Sequence[Version]) -> None:
@@ -353,6 +369,8 @@ def erase(target: Target, name: str) -> int:
             return deleted
         _delete(target, found.versions)
         deleted += len(found.versions)
+        for key in found.uploads:
+            target.s3.delete_object(Bucket=target.output("UploadsBucket"), Key=key)
         _delete_token(target, name)
         if found.items:
             table(target).delete(name)

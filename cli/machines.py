@@ -22,7 +22,12 @@ _AWS_SECONDS: Final = 1.0
 
 
 class StillRunningError(Exception):
-    """The person stopped following; the execution goes on."""
+    """The person stopped following; the execution goes on, and `again` says how to look again."""
+
+    def __init__(self, machine: str, again: str = "see ./soundlake status") -> None:
+        """Stop following an execution of a machine."""
+        super().__init__(machine)
+        self.again = again
 
 
 def check_date(text: str | None, today: date) -> str | None:

@@ -14,6 +14,7 @@ Facts = dict[str, Any]
 # In the order in which they are looked up.
 _NAMES: Final[Mapping[str, str]] = {
     "tracks": "tracks",
+    "track_names": "names of tracks",
     "audio_features": "audio features",
     "artists": "artists",
     "albums": "albums",

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import pyarrow as pa
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.deriving import importing
 from soundlake.deriving.coverage import captures_from, publish_coverage
+from soundlake.deriving.plays import plays_of
 from soundlake.importing.ledger import OUTCOMES
-from soundlake.listening import derive_plays
 from soundlake.observability import function, logger
 from soundlake.plays import (
     UNREADABLE,
@@ -21,7 +20,7 @@ from soundlake.plays import (
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.captures import CaptureKey, prefix
 from soundlake.store.kept import Kept
-from soundlake.store.lake import Lake, Row, SchemaError, object_key
+from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError, NotJsonError
 from soundlake.times import month_of, parse_time, shift_month
 
@@ -97,7 +96,8 @@ def _import(event: dict[str, Any]) -> dict[str, Any]:
             changed = importing.merge_months(lake, kept, import_, event["merge"])
             return {"status": "merged", "counts": {"objects": changed}}
         if "play" in event:
-            found = importing.play_months(lake, kept, import_, event["play"], None)
+            zone = access.zone_of(import_.account)
+            found = importing.play_months(lake, kept, import_, event["play"], zone)
             return {"status": "played", **found}
         if import_.withdrawn:
             at = parse_time(event["conclude"]["at"])
@@ -194,9 +194,12 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     for each in months:
         own = [row for row in seen if month_of(row["time"]) == each]
         lake.replace("observations", each, account, lambda known, own=own: merge(known, own))
+    zone = access.zone_of(account) if months else None
     around = sorted({shift_month(each, by) for each in months for by in (-1, 0, 1)})
     for each in around:
-        lake.replace("plays", each, account, lambda _, each=each: _plays(lake, account, each))
+        lake.replace_table(
+            "plays", each, account, lambda _, each=each: plays_of(lake, account, each, zone)
+        )
     # A page of old plays alone is late beside what the run's own months have shown, and a row
     # that cannot be read may be of a play that is known.
     unread = {month_of(newest) for page in pages for _, newest in page.unread}
@@ -206,22 +209,6 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
         for row in lake.owned("observations", each, account)
     ]
     return [capture_row(page, account, every) for page in pages]
-
-
-def _around(lake: Lake, account: str, month: str) -> pa.Table:
-    """The observations of a month, the month before and the month after."""
-    months = [shift_month(month, by) for by in (-1, 0, 1)]
-    keys = [object_key("observations", each, account) for each in months]
-    return lake.read("observations", keys)
-
-
-def _plays(lake: Lake, account: str, month: str) -> list[Row]:
-    """A month's plays, from observations read after the plays they replace.
-
-    In this order the last writer of plays has seen every observation written before it.
-    """
-    plays: list[Row] = derive_plays(_around(lake, account, month)).plays.to_pylist()
-    return [row for row in plays if month_of(row["played_at"]) == month]
 
 
 def _record(lake: Lake, account: str, rows: list[Row], month: str) -> None:

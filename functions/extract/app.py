@@ -19,6 +19,7 @@ from soundlake.sources.charts import ordered
 from soundlake.spotify.errors import (
     BadAnswerError,
     ExpiredTokenError,
+    MissingSecretError,
     NoPremiumError,
     NotFoundError,
     NotRegisteredError,
@@ -35,12 +36,17 @@ EARLIER_DAYS = 14  # as far back as a chart's earlier answer is looked for
 BY_HAND = "Download it at charts.spotify.com and ./soundlake import it"
 ELSEWHERE = ", or choose kworb (docs/sources.md)"
 
+# What became of a source that does not have the chart, and of the chart where none has it.
+FAILED, UNAVAILABLE, UNSERVED = "failed", "unavailable", "unserved"
+# After these the next source is asked: each is about the one that was asked alone.
+PASSED = (DayUnavailableError, NotServedError, NotFoundError, RefusedError, MissingSecretError)
+
 Attempts = dict[str, dict[int, list[str]]]  # by date and number: the pages' keys, in order
 
 
 @function("Extract")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{chart, date, again, not_before, requests}` to `{status: extracted, raw_keys, requests}`.
+    """`{chart, date, again, not_before, requests, passed}` to `{status: extracted, raw_keys, ...}`.
 
     The sources are asked in their order, until one shows the chart. An answer that is already there
     is used again; one that cannot be read is superseded by a new attempt, and so is one that is to
@@ -52,18 +58,21 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     without an answer, `{status: unserved, error}` where no source may be asked or has the chart, or
     `{status: failed, error}`. `not_before` is Spotify's; that of others is in the budget. `turn`:
     nothing was asked, since others who ask that source come first.
-    `requests` adds up over the tries that a rate limit makes of one.
+    `requests` adds up over the tries that a rate limit makes of one. `passed`, with a wait, is what
+    the sources said that do not have the chart: the next try asks them no more.
     """
     work = _Work(event)
     try:
         result = work.extract()
     except DayUnavailableError as error:
-        result = {"status": "unavailable", "error": str(error)}
+        result = {"status": UNAVAILABLE, "error": str(error)}
     except NotServedError as error:
-        result = {"status": "unserved", "error": access.small(str(error))}
+        result = {"status": UNSERVED, "error": access.small(str(error))}
     except access.FORESEEN as error:
         result = access.failure(error)
         spotify = work.clients.asked_spotify
+        if "retry_after" in result:
+            result["passed"] = work.passed
         if isinstance(error, NotYourTurnError):
             result["turn"] = True
         if work.asking == "spotify" and spotify is not None and "retry_after" in result:
@@ -72,12 +81,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 class _Work:
-    """One chart's day; `asking` is the source that is asked now."""
+    """One chart's day; `asking` is the source that is asked now, `passed` what others said."""
 
     def __init__(self, event: dict[str, Any]) -> None:
         not_before = event["not_before"]
         self.clients = asking.InvocationClients(DRAWN, spaced=False)
         self.asking: str | None = None
+        self.passed: dict[str, dict[str, str]] = dict(event.get("passed", {}))
         self._chart = Chart(**event["chart"], enabled=True)
         self._day = parse_date(event["date"])
         self._again = event["again"]
@@ -87,32 +97,41 @@ class _Work:
 
     def extract(self) -> dict[str, Any]:
         """The first source's answer that there is; raises what kept the others from answering."""
-        refusals: list[str] = []
-        day_gone: DayUnavailableError | None = None
-        not_shown: SpotifyError | None = None
         sources = ordered(settings().chart_sources)
         for source in sources:
+            if source.name in self.passed:
+                continue
             try:
                 if (found := self._from(source)) is not None:
                     return found
-                refusals.append(str(source.why_not(self.clients, self._chart)))
-            except DayUnavailableError as error:
-                day_gone = day_gone or error
-            except NotServedError as error:
-                refusals.append(str(error))
+                why_not = source.why_not(self.clients, self._chart)
+                self._pass(source, NotServedError(str(why_not)))
             except ExpiredTokenError:
                 raise
-            except (NotFoundError, RefusedError) as error:
-                not_shown = not_shown or error
-                of_the_app = isinstance(error, NoPremiumError | NotRegisteredError)
-                if source.name == "spotify" and not of_the_app:
-                    asking.doubted()
-        if not_shown is not None:
-            raise not_shown
-        if day_gone is not None:
-            raise day_gone
-        elsewhere = ELSEWHERE if len(sources) == 1 and sources[0].name == "spotify" else ""
-        raise NotServedError(f"{' '.join(refusals)} {BY_HAND}{elsewhere}.")
+            except PASSED as error:
+                self._pass(source, error)
+        raise self._not_had([self.passed[source.name] for source in sources])
+
+    def _pass(self, source: ChartSource, error: Exception) -> None:
+        """Go on to the next source, with what this one said."""
+        status = FAILED
+        if isinstance(error, DayUnavailableError | NotServedError):
+            status = UNAVAILABLE if isinstance(error, DayUnavailableError) else UNSERVED
+        elif source.name == "spotify" and not isinstance(
+            error, MissingSecretError | NoPremiumError | NotRegisteredError
+        ):
+            asking.doubted()
+        self.passed[source.name] = {"status": status, "error": access.small(str(error))}
+
+    def _not_had(self, told: list[dict[str, str]]) -> SpotifyError:
+        """What is said of a chart that no source has: what failed counts most."""
+        for status, kind in ((FAILED, SpotifyError), (UNAVAILABLE, DayUnavailableError)):
+            for each in told:
+                if each["status"] == status:
+                    return kind(each["error"])
+        elsewhere = ELSEWHERE if list(self.passed) == ["spotify"] else ""
+        refusals = " ".join(each["error"] for each in told)
+        return NotServedError(f"{refusals} {BY_HAND}{elsewhere}.")
 
     def _from(self, source: ChartSource) -> dict[str, Any] | None:
         """A source's answer, kept before or asked for now; None where it may not be asked."""
@@ -121,15 +140,14 @@ class _Work:
         number, kept, whole = self._kept(source, tried)
         if self._again or not whole:
             self.asking = source.name
-            if source.why_not(self.clients, self._chart) is not None:
-                if not (kept := self._whole(source, tried)):
-                    return None
-            else:
-                try:
+            try:
+                if source.why_not(self.clients, self._chart) is None:
                     kept = self._ask(source, number + whole, [] if whole else kept)
-                except DayUnavailableError:
-                    if not (kept := self._whole(source, tried)):
-                        raise
+                elif not (kept := self._whole(source, tried)):
+                    return None
+            except (DayUnavailableError, MissingSecretError):
+                if not (kept := self._whole(source, tried)):
+                    raise
         return {
             "status": "extracted",
             "raw_keys": [page.key for page in kept],

@@ -6,7 +6,7 @@ A chart is kept here; of a history is told what there is to read.
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from soundlake import access
 from soundlake.chart_files import (
     ChartFileError,
@@ -58,6 +58,14 @@ class ImportInput(BaseModel):
     """The import machine's input: S3's event and what a person says of the file, or `undo`."""
 
     model_config = ConfigDict(extra="ignore")  # S3's event has much more
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_listener(cls, given: Any) -> Any:
+        """An event's `account` is AWS's, and says nothing of whose history it is."""
+        if isinstance(given, dict) and "detail-type" in given:
+            return {"detail": given.get("detail")}
+        return given
 
     detail: _Detail | None = None
     chart: str | None = None

@@ -22,9 +22,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     The day's staged rows take the place of the rows of the day that they are of; other days stay as
     they are. With `file` (its name in `raw/`) they are a chart file's. `{status: superseded,
     error}` where the rows there come from who is preferred, and stay; `{status: unchanged}` where a
-    page shows what an earlier page of that day showed.
-    `{withdraw: [{chart, date, error}]}` takes days' rows out again, to `{status: withdrawn, charts:
-    [{chart, date, status, error}]}`: one that could not be is `failed` and says why.
+    page shows what another page of that day showed.
+    `{withdraw: [{chart, date, raw_key, error}]}` takes the rows of these answers out again, to
+    `{status: withdrawn, charts: [{chart, date, status, error}]}`: one that could not be is `failed`
+    and says why. What has taken their place meanwhile stays.
     """
     if "withdraw" in event:
         charts = [_withdraw(each) for each in event["withdraw"]]
@@ -50,11 +51,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _withdraw(chart: Row) -> Row:
+    told = {name: chart[name] for name in ("chart", "date", "error")}
+    day, raw_key = parse_date(chart["date"]), chart["raw_key"]
+
+    def without(before: list[Row]) -> list[Row]:
+        return [row for row in before if (row["chart_date"], row["raw_key"]) != (day, raw_key)]
+
     try:
-        _replace(chart["chart"], parse_date(chart["date"]), [])
+        Lake(access.bucket()).replace("chart_entries", month_of(day), chart["chart"], without)
     except (*access.FORESEEN, SchemaError) as error:
-        return chart | {"status": "failed", "error": f"not withdrawn: {error}"[:WHY]}
-    return chart | {"status": "withdrawn"}
+        return told | {"status": "failed", "error": f"not withdrawn: {error}"[:WHY]}
+    return told | {"status": "withdrawn"}
 
 
 def _replace(chart: str, day: date, rows: list[Row]) -> tuple[Replaced, str | None]:

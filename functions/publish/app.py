@@ -12,6 +12,7 @@ from soundlake.publishing.activity import publish_activity
 from soundlake.publishing.answers import PendingAnswers
 from soundlake.publishing.days import publish_days
 from soundlake.publishing.entities import publish_entities
+from soundlake.publishing.names import PendingNames
 from soundlake.publishing.profiles import publish_profiles
 from soundlake.settings import settings
 from soundlake.sources import genres
@@ -27,8 +28,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     `rows` are those in the objects that were derived, by table, and `written` the objects that
     changed. An answer that cannot be read is named in `error`; all else is published. What
-    features touch is derived before they are in their table, where no run would find them new
-    again, and the days' records are written last: so the next run makes up for one that was killed.
+    tracks and features touch is derived before they are in their tables, where no run would find
+    them new again, and the days' records are written last: so the next run makes up for one that
+    was killed.
     """
     month = month_of(parse_date(event["date"]))
     lake, raw = Lake(access.bucket()), access.raw()
@@ -40,14 +42,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         genre_order = genres.order(settings().genre_sources)
         answers = PendingAnswers(lake, raw, month, order, genre_order)
         answers.publish_segments()
+        names = PendingNames(lake, raw, month)
+        entities += names.publish_tracks()
         pairs = [(each["chart"], rows_date(each)) for each in event["charts"]]
         profiles = publish_profiles(lake, pairs, _countries(), answers)
         activity = [
             one
             for account in lake.owners("plays")
-            for one in publish_activity(lake, account, new, answers).values()
+            for one in publish_activity(lake, account, new, answers, names).values()
         ]
+        entities += [("tracks", one) for one in new.publish()]
         answers.publish()
+        entities += names.publish()
         done = [
             *entities,
             *answers.replaced,
@@ -61,7 +67,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     left = {one.key: (table, one.rows) for table, one in done}
     rows = {name: sum(n for table, n in left.values() if table == name) for name, _ in done}
     written = len({one.key for _, one in done if one.written})
-    problems += missing + answers.problems
+    problems += missing + answers.problems + names.problems
     status = {"status": "failed", "error": "; ".join(problems)} if problems else {}
     return {
         "status": "published",

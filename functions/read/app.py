@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow.compute as pc
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
-from soundlake.deriving.importing import Import, months_of, read_entries, told
+from soundlake.deriving.importing import Import, read_entries, told
+from soundlake.deriving.plays import months_of
 from soundlake.importing.columns import array
 from soundlake.importing.covering import span_of
 from soundlake.importing.errors import HistoryError

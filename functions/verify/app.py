@@ -34,9 +34,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{date, charts}` to `{status: verified, errors, warnings, problems, withdraw}`.
 
     `charts` are the outcomes of the run's charts, also of earlier days; those loaded or refused
-    are looked at, each day's together. `withdraw` names the loaded ones that err, `problems` are
-    sentences, errors first. `{status: failed, error}` where something of it cannot be read: then
-    nothing is written.
+    are looked at, each day's together. `withdraw` names the loaded ones that err, and the answer
+    that their rows are of; `problems` are sentences, errors first. `{status: failed, error}` where
+    something of it cannot be read: then nothing is written.
 
     A source may show a chart of an earlier day than the one that was asked for: `shown_date` is the
     day that its rows are of, and everything is said of that one. A daily chart that is `unchanged`
@@ -79,7 +79,12 @@ def _verify(day: date, outcomes: list[Row], *, run: bool) -> tuple[list[Row], li
         found, wrong = _verify_day(lake, one, of_day, staged, known if run else None)
         rows += found
         withdraw += [
-            {"chart": chart, "date": one.isoformat(), "error": shortened(evidence, WHY)}
+            {
+                "chart": chart,
+                "date": one.isoformat(),
+                "raw_key": loaded[chart],
+                "error": shortened(evidence, WHY),
+            }
             for chart, evidence in wrong.items()
             if chart in loaded
         ]
@@ -111,15 +116,22 @@ def _verify_day(
     return rows, wrong
 
 
-def _staged(outcomes: Iterable[Row]) -> tuple[list[Row], set[str]]:
-    """What Transform staged of the charts that were loaded or refused, and which were loaded."""
+def _staged(outcomes: Iterable[Row]) -> tuple[list[Row], dict[str, str]]:
+    """What Transform staged of the charts that were loaded or refused.
+
+    And the answer that the rows of each loaded one are of: the later one, where there were two.
+    """
     wanted = [each for each in outcomes if each["status"] in {"loaded", "refused"}]
     keys = [
         staging_key(each["chart"], parse_date(each["date"]), each.get("file")) for each in wanted
     ]
     with ThreadPoolExecutor(READERS) as pool:
         staged = list(pool.map(access.staging().read, keys))
-    return staged, _loaded(wanted)
+    loaded = [
+        chart for chart, each in zip(staged, wanted, strict=True) if each["status"] == "loaded"
+    ]
+    loaded.sort(key=lambda chart: parse_time(chart["observed_at"]))
+    return staged, {chart["chart"]: chart["raw_key"] for chart in loaded}
 
 
 def _loaded(outcomes: Iterable[Row]) -> set[str]:

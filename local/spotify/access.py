@@ -52,6 +52,11 @@ def check_endpoint(settings: Settings, endpoint: str, bearer: Bearer) -> None:
         raise ApiError(403, "Forbidden")
 
 
+def found_per_search(settings: Settings) -> tuple[int, int]:
+    """How many of each type a search shows unless told otherwise, and at most."""
+    return (5, 10) if settings.mode == "development" else (20, 50)
+
+
 def playlist_shape(settings: Settings) -> PlaylistShape:
     """How a playlist's contents are shaped."""
     return "items" if settings.mode == "development" else settings.playlist_shape

@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, g, jsonify, request
 from flask.json.provider import DefaultJSONProvider
@@ -19,7 +20,7 @@ from werkzeug.http import http_date
 from local.kworb import app as kworb
 from local.musicbrainz import app as musicbrainz
 from local.reccobeats import app as reccobeats
-from local.spotify import access, ids, shapes
+from local.spotify import access, ids, search, shapes
 from local.spotify import control as control_module
 from local.spotify.analysis import audio_analysis
 from local.spotify.auth import Bearer
@@ -62,7 +63,8 @@ def create_app(world: World, settings: Settings | None = None, **inject: Any) ->
     app.register_blueprint(_accounts(control))
     for blueprint in (_history(control), _playlists(control), _catalogue(control)):
         app.register_blueprint(blueprint, url_prefix="/v1")
-    app.register_blueprint(_features(control), url_prefix="/v1")
+    for blueprint in (_search(control), _features(control)):
+        app.register_blueprint(blueprint, url_prefix="/v1")
     app.register_blueprint(reccobeats.routes(world))
     app.register_blueprint(kworb.routes(control))
     app.register_blueprint(musicbrainz.routes(world))
@@ -332,6 +334,36 @@ def _catalogue(control: Control) -> Blueprint:
     @blueprint.get("/artists/<spotify_id>")
     def artist(spotify_id: str) -> Response:
         return jsonify(shapes.artist(_base(), _one(known.artists, spotify_id)))
+
+    return blueprint
+
+
+def _search(control: Control) -> Blueprint:
+    """Search; of playlists, shows, episodes and audiobooks it finds none."""
+    blueprint = Blueprint("search", __name__)
+    known = control.world.catalogue
+    index = search.Index(known)
+
+    @blueprint.get("/search")
+    def found() -> Response:
+        text = request.args.get("q", request.args.get("query", ""))  # as its own pages say it
+        query = search.parse(text)
+        asked = search.types(request.args.get("type"))
+        usual, most = access.found_per_search(g.settings)
+        limit, offset = _number("limit", usual, 1, most), _number("offset", 0, 0, 1000)
+        body = {}
+        for kind in asked:
+            entries: list[shapes.Json] = []
+            if kind == "track":
+                entries = [shapes.track(_base(), known, one) for one in index.tracks(query)]
+            elif kind == "album":
+                entries = [shapes.simple_album(_base(), known, one) for one in index.albums(query)]
+            elif kind == "artist":
+                entries = [shapes.artist(_base(), one) for one in index.artists(query)]
+            own = urlencode({"query": text, "type": kind})
+            page = shapes.page(f"{request.base_url}?{own}", entries, limit=limit, offset=offset)
+            body[f"{kind}s"] = page
+        return jsonify(body)
 
     return blueprint
 

@@ -155,7 +155,7 @@ def page(href: str, entries: list[Json], *, limit: int, offset: int) -> Json:
     """A PagingObject over `entries`, which are all there are."""
 
     def at(start: int) -> str:
-        return f"{href}?offset={start}&limit={limit}"
+        return f"{href}{'&' if '?' in href else '?'}offset={start}&limit={limit}"
 
     return {
         "href": at(offset),

@@ -12,6 +12,9 @@ from soundlake.times import shift_month
 from tests.accuracy.lives import CLASSES, Noise, life
 
 CAPTURED = "spotify_recently_played"
+BOUND = 1e-4  # of the unflagged pairs, joined wrongly, and missed
+FLAGGED = 0.01  # of the pairs; where repeats have lost a side more may be
+UNTOLD = "three times in a row, one side missing"
 
 
 @dataclass(slots=True)
@@ -19,13 +22,15 @@ class Counted:
     """Sums over lives. A pair is a captured row and another source's of the same listening.
 
     Of those whose times agree: `flagged` were left open, of the rest some were `missed`. `false`
-    are rows of two listenings in one play. `plays` are all listenings, `open` those with a flag.
+    are rows of two listenings in one play, `false_flagged` in one with a flag. `plays` are all
+    listenings, `open` those with a flag, `open_repeats` the repeats among these.
     """
 
     pairs: int = 0
     flagged: int = 0
     missed: int = 0
     false: int = 0
+    false_flagged: int = 0
     plays: int = 0
     open: int = 0
     open_repeats: int = 0
@@ -36,10 +41,26 @@ class Counted:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def share(self, name: str) -> float:
-        """Of the unflagged pairs; flags of all listenings."""
-        if name == "open":
-            return self.open / max(self.plays, 1)
+        """`false` or `missed`, of the unflagged pairs."""
         return float(getattr(self, name)) / max(self.pairs - self.flagged, 1)
+
+
+def broken(name: str, counted: Counted, chance: float = 0) -> list[str]:
+    """A sentence for each bound that a class's counts break.
+
+    Of few pairs some more may be wrong by chance: so many times the root of what is allowed.
+    """
+    pairs = counted.pairs - counted.flagged
+    allowed = BOUND * pairs
+    allowed += chance * allowed**0.5
+    sentences = [
+        f"{name}: {getattr(counted, what)} of {pairs} pairs {said}."
+        for what, said in (("false", "are joined wrongly"), ("missed", "are missed"))
+        if getattr(counted, what) > allowed
+    ]
+    if counted.flagged > FLAGGED * counted.pairs and not name.startswith(UNTOLD):
+        sentences.append(f"{name}: {counted.flagged} of {counted.pairs} pairs are flagged.")
+    return sentences
 
 
 def count(seed: int, plays: int, noise: Noise) -> Counted:
@@ -50,17 +71,18 @@ def count(seed: int, plays: int, noise: Noise) -> Counted:
     truth = lived.listening
     # Rows of more than one listening in a play, each beyond the first.
     both = np.unique(np.stack([play_of, truth]), axis=1)
-    false = int((np.bincount(both[0]) - 1).clip(0).sum())
+    mixed = (np.bincount(both[0]) - 1).clip(0)
     size = len(lived.repeated)
     mine = _play(play_of, truth, source == CAPTURED, size)
-    open_play = np.zeros(int(play_of.max()) + 1, bool)
+    open_play = np.zeros(len(mixed), bool)
     open_play[flags] = True
     flagged = np.zeros(size, bool)
     flagged[truth[open_play[play_of]]] = True
     known = np.zeros(size, bool)
     known[truth] = True
     counted = Counted(
-        false=false,
+        false=int(mixed[~open_play].sum()),
+        false_flagged=int(mixed[open_play].sum()),
         plays=int(known.sum()),
         open=int(flagged.sum()),
         open_repeats=int((flagged & lived.repeated).sum()),
@@ -124,6 +146,8 @@ def run(name: str, pairs: int, seed: int) -> Counted:
     noise = CLASSES[name]
     total = Counted()
     while total.pairs < pairs:
-        total.add(count(seed, min(pairs + pairs // 4, 140_000), noise))
+        # A session a month: more would be beyond what times can be.
+        most = 10_000 if noise.edges else 140_000
+        total.add(count(seed, min(pairs + pairs // 4, most), noise))
         seed += 1
     return total

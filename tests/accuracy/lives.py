@@ -97,9 +97,9 @@ def life(seed: int, count: int, noise: Noise) -> Life:
         length,
         np.where(kind < 0.84, some.integers(500, LISTED, count), some.integers(LISTED, length)),
     )
-    pause = np.where(
-        some.random(count) < noise.pauses, some.exponential(60_000, count), 0
-    ).astype(np.int64)
+    pause = np.where(some.random(count) < noise.pauses, some.exponential(60_000, count), 0).astype(
+        np.int64
+    )
     begin = _begins(some, heard + pause, noise)
     end = begin + heard + pause
     captured = (heard >= LISTED) & (some.random(count) >= noise.missing)
@@ -123,15 +123,20 @@ def life(seed: int, count: int, noise: Noise) -> Life:
     for source, known, time in rows:
         which = np.flatnonzero(known)
         other = some.random(len(which)) < noise.alternates
-        tables.append(_table(some, source, which, time, track, length, heard, other))
+        told_by = _table(
+            source, which, time=time, track=track, length=length, heard=heard, other=other
+        )
+        tables.append(told_by)
         listening.append(which)
-    agree = {row[0]: _agree(rows[0], row, heard, length) for row in rows[1:]}
+    agree = {row[0]: _agree(rows[0], row, ts, heard, length) for row in rows[1:]}
     return Life(pa.concat_tables(tables), np.concatenate(listening), repeated, agree)
 
 
-def _agree(captured: Any, other: Any, heard: Array, length: Array) -> Array:
+def _agree(captured: Any, other: Any, ts: Array, heard: Array, length: Array) -> Array:
     """Whether both know a listening, at times within its length and a minute."""
     source, known, time = other
+    # Account data cuts off the seconds of a time that is no worse.
+    time = ts if source == "spotify_account" else time
     start = time - heard if source in {"spotify_extended", "spotify_account"} else time
     apart = np.minimum(np.abs(captured[2] - time), np.abs(captured[2] - start))
     return captured[1] & known & (apart <= length + 60_000)
@@ -164,8 +169,8 @@ def _begins(some: Any, lasts: Array, noise: Noise) -> Array:
     # Each session begins in the last hour of another month.
     session = np.cumsum(fresh) - 1
     first = begin[fresh][session]
-    months = np.arange("2014-02", np.datetime64("2014-02") + session[-1] + 2, dtype="M8[M]")
-    edge = months.astype("M8[ms]").astype(np.int64)[session]
+    months = np.datetime64("2014-02", "M").astype(np.int64) + np.arange(session[-1] + 1)
+    edge = months.astype("M8[M]").astype("M8[ms]").astype(np.int64)[session]
     return edge - some.integers(0, 3_600_000, session[-1] + 1)[session] + begin - first
 
 
@@ -185,9 +190,9 @@ def _shifts(some: Any, count: int, noise: Noise) -> Array:
 
 
 def _table(
-    some: Any,
     source: str,
     which: Array,
+    *,
     time: Array,
     track: Array,
     length: Array,

@@ -1,7 +1,8 @@
 """The figures as tables, as a page and as a picture."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from textwrap import fill
@@ -15,11 +16,13 @@ from tests.benchmarks.accounts import INTERVALS, PAGE, TOKEN, Captured, computed
 from tests.benchmarks.day import Day
 from tests.benchmarks.growth import DAY, MONTH_CHARTS, NEW_A_DAY, YEARS, Grown
 from tests.benchmarks.histories import EVENTS, PAYLOAD
+from tests.benchmarks.imports import Imported
 from tests.benchmarks.stack import Run
 
 KIB = 1024
-# How the sections of the accounts begin: they are written on their own too.
+# How the sections of accounts and of imports begin: they are written on their own too.
 ACCOUNTS = ("Accounts in one run", "Requests to Spotify a day")
+IMPORTS = ("Imports beside DuckDB's bare reading",)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Figures:
     charts: Mapping[str, Run]
     months: Mapping[str, Grown]
     accounts: Mapping[int, Captured]
+    imports: Mapping[int, Imported] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -50,6 +54,7 @@ class Figures:
             "growth by charts": {name: run.as_dict() for name, run in self.charts.items()},
             "growth by months": {name: each.as_dict() for name, each in self.months.items()},
             "accounts": {count: each.as_dict() for count, each in self.accounts.items()},
+            "imports": {rows: each.as_dict() for rows, each in self.imports.items()},
         }
 
     def sheets(self) -> list[Sheet]:
@@ -61,6 +66,8 @@ class Figures:
             found.append(_months(self.months))
         if self.accounts:
             found += [_accounts(self.accounts, self.machine), _requests(self.accounts)]
+        if self.imports:
+            found.append(_imports(self.imports, self.machine))
         return found
 
 
@@ -243,6 +250,62 @@ def _requests(found: Mapping[int, Captured]) -> Sheet:
     return Sheet(ACCOUNTS[1], header, rows, _REQUESTS)
 
 
+def _imports(found: Mapping[int, Imported], machine: Mapping[str, str]) -> Sheet:
+    header = ["figure", *(f"{rows:,} rows" for rows in found)]
+    each = list(found.values())
+    rows = [
+        ["JSON, zip MB", *(f"{one.json_mb:,.0f}, {one.zip_mb:,.1f}" for one in each)],
+        ["floor s: all, median", *(_with_median(one.floor) for one in each)],
+        ["floor, memory MB", *(f"{one.floor_mb:,.0f}" for one in each)],
+    ]
+    for captured, name in (
+        (False, "on an empty lake"),
+        (True, "on a lake with the same, captured"),
+    ):
+        runs = [one.captured if captured else one.empty for one in each]
+        medians = [one.code_s(captured=captured) for one in each]
+        ratios = [median / one.floor_s for one, median in zip(each, medians, strict=True)]
+        rows += [
+            [
+                f"code {name}, s: all, median",
+                *(_with_median([run["seconds"] for run in some]) for some in runs),
+            ],
+            ["… times the floor", *(f"{ratio:.2f}" for ratio in ratios)],
+            [
+                "… a process's memory MB, at most",
+                *(f"{max(run['memory MB'] for run in some):,}" for some in runs),
+            ],
+            [
+                "… imported, merged",
+                *(
+                    f"{some[0]['outcomes']['imported']:,}, {some[0]['outcomes']['merged']:,}"
+                    for some in runs
+                ),
+            ],
+        ]
+        rows += [
+            [f"… {step} s, of the median", *(_step(some, step) for some in runs)]
+            for step in runs[0][0]["steps"]
+        ]
+    rows += [
+        ["whole: ./soundlake import s", *(f"{one.whole_s:.1f}" for one in each)],
+        ["… rows a second", *(f"{one.rows / one.whole_s:,.0f}" for one in each)],
+        ["… plays by a query then", *(f"{one.plays:,}" for one in each)],
+    ]
+    note = _IMPORTS.format(date=machine["date"], load=machine["load before (1, 5, 15 min)"])
+    return Sheet(f"{IMPORTS[0]}", header, rows, note)
+
+
+def _with_median(seconds: Sequence[float]) -> str:
+    every = ", ".join(f"{one:.1f}" for one in seconds)
+    return f"{every}; {statistics.median(seconds):.1f}"
+
+
+def _step(runs: Sequence[Mapping[str, Any]], step: str) -> str:
+    middle = sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
+    return f"{middle['steps'][step]:.1f}"
+
+
 def _kib(size: int) -> str:
     return f"{size / KIB:,.0f}"
 
@@ -269,18 +332,18 @@ def page(figures: Figures) -> str:
     return out.getvalue() + "".join(_section(sheet) for sheet in figures.sheets())
 
 
-def with_accounts(text: str, figures: Figures) -> str:
-    """A page with the sections of the accounts written anew, and all else as it was."""
+def with_sections(text: str, figures: Figures, names: tuple[str, ...]) -> str:
+    """A page with the sections of some names written anew, and all else as it was."""
     about, *sections = text.split("\n## ")
-    kept = [f"\n## {one}" for one in sections if not one.startswith(ACCOUNTS)]
-    new = [_section(sheet) for sheet in figures.sheets() if sheet.title.startswith(ACCOUNTS)]
+    kept = [f"\n## {one}" for one in sections if not one.startswith(names)]
+    new = [_section(sheet) for sheet in figures.sheets() if sheet.title.startswith(names)]
     return "".join([about, *kept, *new])
 
 
-def accounts_of(text: str) -> str:
-    """A page's sections of the accounts."""
+def sections_of(text: str, names: tuple[str, ...]) -> str:
+    """A page's sections of some names."""
     sections = text.split("\n## ")[1:]
-    return "".join(f"\n## {one}" for one in sections if one.startswith(ACCOUNTS))
+    return "".join(f"\n## {one}" for one in sections if names and one.startswith(names))
 
 
 def _section(sheet: Sheet) -> str:
@@ -315,6 +378,14 @@ _ACCOUNTS = """\
 Measured on {date}; load before it (1, 5, 15 min): {load}. The first run is on cold functions. An
 access token comes with the consent and lasts an hour; an hour's run begins when all have ended, and
 its waits between the looks pass in a second, so its wall time says nothing."""
+
+_IMPORTS = """\
+Measured on {date}; load before it (1, 5, 15 min): {load}. Made-up extended history of a heavy
+listener, in files as Spotify cuts them. The floor is DuckDB reading the JSON files and writing one
+Parquet file sorted by time, with two threads. The code is what the machine's functions run, two at
+once as its Maps do, against a folder in the place of S3: reading, redacted rows kept, ledger,
+observations, plays, gaps and days; its processes are up before. Floor and code take turns, three
+times. The whole is the command on the embedded AWS with cold functions, to its end."""
 
 _REQUESTS = """\
 An account's page each time, and its token once an hour: accounts x 24 x (60 / minutes + 1). What

@@ -33,7 +33,7 @@ from tests.interruptions import When, interrupted
 NOW = datetime(2026, 11, 21, 9, 18, tzinfo=UTC)
 MINE, OTHER = "a12345678901", "b12345678901"
 BUCKET, TABLE, PREFIX = "the-bucket", "the-accounts", "/soundlake/test"
-BUDGET = "the-budget"
+BUDGET, UPLOADS = "the-budget", "the-uploads"
 TOKEN = f"{PREFIX}/accounts/{MINE}/token"
 CODE = "a code"
 
@@ -71,11 +71,13 @@ def target(function: FakeConnect) -> Iterator[Target]:
             "ConnectFunction": "the-connect-function",
             "DataBucket": BUCKET,
             "ParameterPrefix": PREFIX,
+            "UploadsBucket": UPLOADS,
         }
         stack.__dict__["functions"] = function
-        stack.s3.create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
-        )
+        for bucket in (BUCKET, UPLOADS):
+            stack.s3.create_bucket(
+                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
+            )
         stack.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         for name, key in ((TABLE, "account"), (BUDGET, "holder")):
             stack.dynamodb.create_table(
@@ -694,6 +696,9 @@ KEPT = [
     f"raw/recently-played/{OTHER}/month=2026-11/1.json.gz",
     f"lake/plays/month=2026-11/{OTHER}.parquet",
     f"lake/plays/month=2026-11/{MINE}b.parquet",
+    f"raw/imports/{OTHER}/0123456789abcdef/0001.parquet",
+    f"lake/import_rows/month=2026-11/{OTHER}.0123456789abcdef-0001.parquet",
+    f"lake/import_rows/month=2026-11/{MINE}b.0123456789abcdef-0001.parquet",
     "lake/tracks/month=2026-11/tracks.parquet",
     f"config/{MINE}.csv",
 ]
@@ -703,6 +708,11 @@ GONE = [
     f"lake/plays/month=2026-11/{MINE}.parquet",
     f"lake/music_activity/month=2026-10/{MINE}.parquet",
     f"marts/listening/account={MINE}/2026.parquet",
+    f"raw/imports/{MINE}/0123456789abcdef/0001.parquet",
+    f"raw/imports/{MINE}/0123456789abcdef/001-begun.json",
+    f"lake/imports/month=2026-11/{MINE}.parquet",
+    f"lake/import_rows/month=2026-11/{MINE}.0123456789abcdef-0001.parquet",
+    f"lake/import_rows/month=2026-11/{MINE}.0123456789abcdef-others.parquet",
     "athena/some-query.csv",
 ]
 
@@ -778,6 +788,16 @@ def test_what_is_left_of_an_account_can_be_deleted_later(run: Any, full: Target)
     again = run("disconnect", MINE, "--delete-data", "--yes")
     assert again.exit_code == 2
     assert f"There is no account '{MINE}'" in again.output
+
+
+def test_what_was_dropped_into_its_folder_is_deleted_too(run: Any, full: Target) -> None:
+    for key in (f"{MINE}/a.zip", f"{OTHER}/a.zip", "command-line/x/a.zip"):
+        full.s3.put_object(Bucket=UPLOADS, Key=key)
+
+    run("disconnect", MINE, "--delete-data", "--yes")
+
+    listed = full.s3.list_objects_v2(Bucket=UPLOADS)["Contents"]
+    assert [each["Key"] for each in listed] == [f"{OTHER}/a.zip", "command-line/x/a.zip"]
 
 
 def test_a_run_that_still_writes_is_caught_up_with(

@@ -12,14 +12,15 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from cli import __main__ as cli
-from cli import imports, machines
+from cli import import_run, imports, machines
+from cli.import_run import Seen
 from cli.target import Target
+from tests.cli.machine import BUCKET, MACHINE, FakeStates
 from tests.unit.chart_csv import NAME, chart_csv, file_row, top
 
 Command = Callable[..., tuple[int, str, str]]
 
 TODAY = date(2026, 11, 21)
-BUCKET, MACHINE = "the-uploads", "arn:aws:states:eu-north-1:123456789012:stateMachine:import"
 LOADED = {
     "name": NAME,
     "chart": "daily-NO",
@@ -30,35 +31,6 @@ LOADED = {
     "breaches": 0,
     "raw_key": "raw/charts/files/daily-NO/2026-11-20/abc.csv.gz",
 }
-
-
-class FakeStates:
-    """Step Functions whose executions end as they are told to, one look later."""
-
-    def __init__(self) -> None:
-        self.ends: list[Any] = []
-        self.given: list[dict[str, Any]] = []
-        self._looks = 0
-
-    def start_execution(self, stateMachineArn: str, input: str) -> dict[str, Any]:  # noqa: N803
-        assert stateMachineArn == MACHINE
-        self.given.append(json.loads(input))
-        if isinstance(self.ends[0], Exception):
-            raise self.ends.pop(0)
-        return {"executionArn": f"{MACHINE}:run-{len(self.given)}"}
-
-    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
-        assert executionArn == f"{MACHINE}:run-{len(self.given)}"
-        self._looks += 1
-        if self._looks % 2:
-            return {"status": "RUNNING"}
-        end = self.ends.pop(0)
-        if isinstance(end, BaseException):
-            raise end
-        failed = {"status": "FAILED", "error": "NotImported", "cause": end}
-        return (
-            failed if isinstance(end, str) else {"status": "SUCCEEDED", "output": json.dumps(end)}
-        )
 
 
 @pytest.fixture
@@ -78,7 +50,7 @@ def target(states: FakeStates, monkeypatch: pytest.MonkeyPatch) -> Any:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
         )
         monkeypatch.setattr(cli, "choose", lambda *_: stack)
-        monkeypatch.setattr(imports, "_AWS_SECONDS", 0.0)
+        monkeypatch.setattr(import_run, "_AWS_SECONDS", 0.0)
         monkeypatch.setattr(machines, "now", lambda: machines.datetime(2026, 11, 21, 9, 18))
         yield stack
 
@@ -190,10 +162,16 @@ def test_json_says_all_of_it(
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
-        (("a.csv", b"x"), "This is no chart. Expected is a chart as charts.spotify.com gives it"),
-        (("a.csv",), "The name 'a.csv' does not say whose chart it is and of which day, as "),
-        (("regional-no-daily-2026-11-22.csv",), "It is said to be daily-NO of 2026-11-22, which "),
-        (("regional-no-weekly-2026-11-20.csv",), "It is said to be weekly-NO of 2026-11-20, but "),
+        (("a.csv", b"x"), "'a.csv' is no listening history that is known here. Expected is the"),
+        (("a.csv",), "a.csv: The name 'a.csv' does not say whose chart it is and of which day, as"),
+        (
+            ("regional-no-daily-2026-11-22.csv",),
+            "regional-no-daily-2026-11-22.csv: It is said to be daily-NO of 2026-11-22, which ",
+        ),
+        (
+            ("regional-no-weekly-2026-11-20.csv",),
+            "regional-no-weekly-2026-11-20.csv: It is said to be weekly-NO of 2026-11-20, but ",
+        ),
     ],
 )
 def test_what_is_refused_is_not_sent(
@@ -202,7 +180,7 @@ def test_what_is_refused_is_not_sent(
     code, out, _ = command("import", written(tmp_path, *file))
 
     assert code == 1
-    assert out.startswith(f"✗ {file[0]}: {sentence}")
+    assert out.startswith(f"✗ {sentence}")
     assert uploaded(target) == []
 
 
@@ -240,7 +218,7 @@ def test_without_files_the_command_says_so(command: Command) -> None:
     code, _, err = command("import")
 
     assert code == 2
-    assert "Missing argument 'FILES...'" in err
+    assert err == "Which file? Name a zip, files or a folder to import, or --undo ID.\n"
 
 
 def test_nothing_is_left_where_the_machine_does_not_start(
@@ -267,23 +245,21 @@ def test_ctrl_c_leaves_the_import_running(
 
 
 @pytest.mark.parametrize(
-    ("found", "error"),
+    ("status", "cause", "error"),
     [
-        ({"status": "FAILED", "error": "States.Runtime"}, "States.Runtime"),
-        ({"status": "ABORTED"}, "The run is ABORTED."),
-        (
-            {"status": "FAILED", "cause": f"{NAME}: loaded, but Publish: x"},
-            "loaded, but Publish: x",
-        ),
+        ("FAILED", "States.Runtime", "States.Runtime"),
+        ("ABORTED", "", "The run is ABORTED."),
+        ("FAILED", f"{NAME}: loaded, but Publish: x", "loaded, but Publish: x"),
     ],
 )
-def test_an_execution_that_ends_otherwise_says_how(found: dict[str, Any], error: str) -> None:
-    assert imports._result(found, NAME) == {"status": "failed", "error": error}
+def test_an_execution_that_ends_otherwise_says_how(status: str, cause: str, error: str) -> None:
+    found = imports._result(Seen(status=status, cause=cause), NAME)
+    assert found == {"status": "failed", "error": error}
 
 
 def test_an_upload_that_was_gone_is_no_success() -> None:
     output = {"name": NAME, "status": "gone", "error": "There is no such upload (any more)."}
-    result = imports._result({"status": "SUCCEEDED", "output": json.dumps(output)}, NAME)
+    result = imports._result(Seen(status="SUCCEEDED", output=output), NAME)
 
     assert not imports.succeeded([{"file": NAME, **result}])
     assert imports.line({"file": NAME, **result}) == (

@@ -5,9 +5,11 @@ import json
 from typing import Any, cast
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-from cli import render
+from cli import __main__ as cli
+from cli import athena, render
 from cli.athena import Column, Query, Result, typed
 from cli.errors import Trouble
 
@@ -129,3 +131,70 @@ def test_the_table_shows_text_as_it_is() -> None:
     assert "Løp [live], igjen" in text
     assert "2 rows" in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+#### SAVED #########################################################################################
+
+PLAYS = """SELECT count(*) FROM plays
+WHERE coalesce(counts_30s, true)
+  AND month BETWEEN '2006-01' AND '9999-12'
+"""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of a stack that has two saved queries."""
+    found: list[str] = []
+    saved = {
+        "mine": athena.Saved("mine", "How many?", PLAYS, "soundlake"),
+        "gaps": athena.Saved("gaps", "Which?", "SELECT 1", "soundlake"),
+    }
+
+    def run(_: object, sql: str, database: str | None = None) -> athena.Result:
+        assert database == "soundlake"
+        found.append(sql)
+        return athena.Result([], [])
+
+    monkeypatch.setattr(cli, "choose", lambda *_: None)
+    monkeypatch.setattr(athena, "saved", lambda _: saved)
+    monkeypatch.setattr(athena, "run", run)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ((), "coalesce(counts_30s, true)"),
+        (("--counts", "30s"), "coalesce(counts_30s, true)"),
+        (("--counts", "to-end"), "coalesce(counts_to_end, false)"),
+        (("--counts", "half"), "coalesce(counts_half, false)"),
+        (("--counts", "any"), "true"),
+    ],
+)
+def test_which_plays_count_is_said_when_asking(
+    options: tuple[str, ...], where: str, asked: list[str]
+) -> None:
+    result = CliRunner().invoke(cli.main, ["query", "--saved", "mine", "--csv", *options])
+
+    assert result.exit_code == 0, result.output
+    assert asked == [PLAYS.replace("coalesce(counts_30s, true)", where)]
+
+
+def test_a_year_is_said_when_asking(asked: list[str]) -> None:
+    options = ["--saved", "mine", "--year", "2025", "--counts", "any", "--csv"]
+    result = CliRunner().invoke(cli.main, ["query", *options])
+
+    assert result.exit_code == 0, result.output
+    (sql,) = asked
+    assert "WHERE true\n  AND month BETWEEN '2025-01' AND '2025-12'\n" in sql
+
+
+@pytest.mark.parametrize("option", [("--counts", "any"), ("--year", "2025")])
+def test_a_query_that_cannot_be_asked_so_is_named(
+    option: tuple[str, str], asked: list[str]
+) -> None:
+    result = CliRunner().invoke(cli.main, ["query", "--saved", "gaps", *option])
+
+    assert result.exit_code == 2
+    assert "The saved query gaps cannot be asked so: it " in " ".join(result.output.split())
+    assert asked == []

@@ -80,6 +80,7 @@ TABLE: list[tuple[str, str | None, dict[str, tuple[int, Any]]]] = [
             "albums/{album}/tracks",
             "artists/{artist}",
             "playlists/{own}",
+            "search?q=a&type=track",
         )
     ),
     ("me", ME, {}),

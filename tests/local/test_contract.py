@@ -19,6 +19,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from local.spotify.app import create_app
+from local.spotify.search import TYPES
 from local.spotify.server import running
 from local.spotify.settings import Settings
 from local.spotify.world import World
@@ -290,6 +291,11 @@ def _answers(api: Api) -> dict[str, Asked]:
         "album tracks": _ask(api, f"albums/{album}/tracks"),
         "several artists": _ask(api, "artists", ids=f"{artist},{UNKNOWN_ID}"),
         "one artist": _ask(api, f"artists/{artist}"),
+        "search": _ask(api, "search", q=f"isrc:{track.isrc}", type="track"),
+        "search for all": _ask(
+            api, "search", q=track.name.split()[0], type=",".join(TYPES), limit=2, offset=1
+        ),
+        "no query": _ask(api, "search", type="track"),
         "features": _ask(api, "audio-features", ids=f"{odd.id},{UNKNOWN_ID}"),
         "one features": _ask(api, f"audio-features/{odd.id}"),
         "analysis": _ask(api, f"audio-analysis/{odd.id}"),

@@ -1,6 +1,7 @@
 """The package's own client and models against the local Spotify, and against the contract."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 from soundlake.entities import album_details, artist_details
+from soundlake.names import name_key
 from soundlake.sections import section_row, segment_row
 from soundlake.spotify import models
 from soundlake.spotify.client import Spotify
@@ -16,6 +18,8 @@ from soundlake.spotify.errors import NotFoundError
 from soundlake.spotify.models import ALBUMS_PER_REQUEST, ARTISTS_PER_REQUEST
 from soundlake.store.lake import decode, encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
+from soundlake.track_matching import BY_ISRC, SEARCH, Name, Spelling, match, query
+from soundlake.track_names import candidate, search_rows
 
 from local.spotify.settings import CLIENT_ID, CLIENT_SECRET
 from tests.local.helpers import CONTRACT, UNKNOWN_ID, Api
@@ -42,6 +46,41 @@ READ_FROM = {
 def client(made: Api) -> Spotify:
     credentials = AppCredentials(CLIENT_ID, CLIENT_SECRET)
     return Spotify(credentials, api_url=f"{made.url}/v1", accounts_url=made.url)
+
+
+def test_a_search_by_isrc_and_by_names_finds_the_track(client: Spotify, made: Api) -> None:
+    known = made.control.world.catalogue
+    for one in list(known.tracks.values())[::50]:
+        artists = tuple(known.artists[each].name for each in one.artist_ids)
+        key = name_key(artists[0], one.name)
+        assert key is not None
+        spelling = Spelling(artists[:1], f"{one.name} - Remastered 2011")
+        album = frozenset({known.albums[one.album_id].name})
+        name = Name(key, (spelling,), album, frozenset({one.isrc}))
+
+        for asked in (False, True):
+            answer = client.search_tracks(query(name, asked=asked))
+            (row,) = search_rows(answer.json, [key], fetched_at=answer.at, raw_key="raw/names")
+            found = match(name, [candidate(track) for track in row["tracks"]], SEARCH)
+            assert (found.track_id, found.certainty) == (one.id, BY_ISRC)
+
+        (by_names,) = search_rows(
+            client.search_tracks(query(name, asked=True)).json,
+            [key],
+            fetched_at=answer.at,
+            raw_key="raw/names",
+        )
+        nameless = replace(name, isrcs=frozenset())
+        found = match(nameless, [candidate(track) for track in by_names["tracks"]], SEARCH)
+        assert found.track_id in {one.id, None}
+        assert (found.track_id is None) == (found.candidates > 1 and found.certainty is None)
+
+
+def test_a_search_that_finds_nothing(client: Spotify) -> None:
+    answer = client.search_tracks('track:"no such title" artist:"nobody at all"')
+
+    (row,) = search_rows(answer.json, ["key"], fetched_at=answer.at, raw_key="raw/names")
+    assert row["tracks"] == []
 
 
 def test_the_details_of_a_full_request_of_albums(client: Spotify, made: Api) -> None:

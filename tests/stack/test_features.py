@@ -145,7 +145,7 @@ def test_killed_in_mid_write_it_is_as_if_nothing_had_been(
     refuse(trial)
     kills = [
         Kill("enrich", "amid", r"raw/audio-features/reccobeats/.*\.gz$"),
-        Kill("enrich", "after", r"raw/audio-features/reccobeats/.*\.gz$", nth=3),
+        Kill("enrich", "after", r"raw/audio-features/reccobeats/.*\.gz$", nth=2),
         Kill("publish", "amid", "lake/audio_features/"),
     ]
     trial.kill(*kills)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 from soundlake.abilities import Ability, Finding
 from soundlake.store.abilities import AbilitiesTable
-from soundlake.store.answers import KINDS
+from soundlake.store.answers import KINDS, NAMES
 from soundlake.store.objects import Bucket
 from soundlake.store.raw import Raw
 
@@ -152,7 +152,7 @@ class Trial:
             whole = gzip.decompress(body) if key.endswith(".gz") else body
             if not key.endswith((".html.gz", ".txt.gz")):
                 json.loads(whole)
-        batches = tuple(f"raw/{kind.name}/" for kind in KINDS)
+        batches = tuple(f"raw/{kind.name}/" for kind in (*KINDS, NAMES))
         answers = [key for key in raw if key.startswith(batches) and key.endswith(".gz")]
         kept = Raw(Bucket(self.bucket, self.stack.lake.target.s3))
         assert all(kept.asked(key) for key in answers)

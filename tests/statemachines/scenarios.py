@@ -47,7 +47,7 @@ from tests.statemachines.world import (
     playlist_id,
 )
 from tests.unit.chart_csv import chart_csv, file_row, top
-from tests.unit.histories import evening, file_of, heard, zip_of
+from tests.unit.exported_rows import evening, file_of, heard, zip_of
 from tests.unit.kworb_pages import kworb_page, page_rows
 
 Scenario = Callable[[World], None]
@@ -757,6 +757,18 @@ def kworb_in_turn(world: World) -> None:
     """Others have the next turns; each time that it is looked again, a second has passed."""
     world.knows(Ability.CHARTS)
     world.chart_sources("kworb")
+    others_have_the_turns(world)
+
+
+@scenario
+def kworb_in_turn_for_a_lost_playlist(world: World) -> None:
+    world.knows()
+    world.chart_sources("spotify,kworb")
+    del world.spotify.playlists[playlist_id("daily-NO")]
+    others_have_the_turns(world)
+
+
+def others_have_the_turns(world: World) -> None:
     world.charts(off=set(CHARTS) - {"daily-NO"})
     kworb_shows(world, "2025/03/03", "no_daily")
     theirs = Budget("kworb.net", "kworb.net")
@@ -1010,6 +1022,15 @@ def file_of_a_day_that_the_playlist_has(world: World) -> None:
 def playlist_of_a_day_that_a_file_has(world: World) -> None:
     world.run("import", world.upload(FILE, CHART))
     world.run("daily", ONE)
+
+
+@scenario
+def file_of_a_day_that_failed(world: World) -> None:
+    """Its playlist was kept: the next run makes up for it."""
+    world.before("Load", raising(RuntimeError("made up"), times=3))
+    world.run("daily", ONE)
+    world.run("import", world.upload(FILE, CHART))
+    world.run("daily", at(DAY))
 
 
 @scenario

@@ -472,6 +472,15 @@ def test_a_turn_is_waited_for_as_often_as_it_takes() -> None:
     assert _became(told.run) == {NO: ("loaded", "2025-03-03")}
 
 
+def test_for_a_lost_playlist_spotify_is_asked_once_however_long_the_turn_takes() -> None:
+    run = story("kworb_in_turn_for_a_lost_playlist").run
+
+    assert run.status == "SUCCEEDED"
+    assert len(run.waits) > 1
+    assert _became(run) == {NO: ("loaded", "2025-03-03")}
+    assert [each for each in run.requests if each.startswith("playlists")] == [playlist(NO)]
+
+
 def test_spotifys_own_playlist_stays_where_kworb_has_the_day_too() -> None:
     told = story("day_of_kworb_that_spotify_has_shown")
 

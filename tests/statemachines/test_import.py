@@ -149,6 +149,14 @@ def test_a_playlist_takes_a_files_place() -> None:
     assert kept(told) == [CHART]
 
 
+def test_a_file_does_not_keep_a_failed_day_from_being_made_up_for() -> None:
+    told = story("file_of_a_day_that_failed")
+    assert [run.status for run in told.runs][:2] == ["FAILED", "SUCCEEDED"]
+    assert providers(told) == {"spotify"}
+    day = next(row for row in told.rows("chart_days") if row["chart"] == "daily-NO")
+    assert (day["status"], day["rows"]) == ("loaded", 3)
+
+
 def test_an_input_without_an_upload_says_so() -> None:
     run = story("nothing_to_import_in_the_input").run
     assert (run.status, run.path) == ("FAILED", ["Import", "CheckImport", "NotImported"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from soundlake.counting import RULES, USUAL, CountingError, counted, of_year
 
 from tests.template.duck import Row, ask
 from tests.template.translated import DEFAULT, REPO
@@ -29,8 +30,16 @@ COLUMNS = {
     "explicit-share-by-country": "name places explicit_places percent",
     "release-decades": "decade tracks places percent",
     "my-listening-by-hour": "utc_hour plays tracks percent",
-    "my-top-artists": "artist plays tracks last_played_at",
+    "my-listening-by-local-hour": "local_hour plays tracks percent",
+    "my-top-tracks": "track artist plays hours first_played_at last_played_at",
+    "my-top-artists": "artist plays tracks hours last_played_at",
+    "my-top-albums": "album artist plays tracks hours last_played_at",
+    "my-first-and-last-plays": "artist first_played_at last_played_at plays tracks days",
     "my-genres": "genre plays tracks artists percent",
+    "my-podcasts": "show_or_book kind plays parts hours last_played_at",
+    "my-countries": "country plays tracks days first_played_at last_played_at",
+    "my-platforms": "device plays hours percent last_played_at",
+    "my-skip-rate": "utc_year started skipped unknown percent",
     "mood-of-my-days": "utc_day plays known valence energy tempo mood",
     "my-music-in-the-charts": "track artist plays countries best",
     "my-plays-by-month": "utc_month account known plays days unsure_days",
@@ -415,6 +424,24 @@ def test_play_with_features(answer: Any) -> None:
     assert answer("play-with-features", plays=PLAYS, audio_features=features)[0][1] == "Song B"
 
 
+def test_plays_that_only_name_their_track_are_joined_by_name(answer: Any) -> None:
+    named = {"track_id": None, "name_key": "artist a / song a"}
+    plays = [PLAYS[-1], play("2025-02-03T10:00:00", "A", artist_names=["Artist A"]) | named]
+    names = [
+        {"name_key": "artist a / song a", "track_id": "A"},
+        {"name_key": "artist b / song b", "track_id": None},
+    ]
+    tables = {"plays": plays, "track_names": names}
+    features = [{"track_id": "A", "source": "spotify", "valence": 0.25}]
+    charts = entries("daily-NO", DAY, " A")
+
+    (heard,) = answer("play-with-features", audio_features=features, **tables)
+    assert heard[0] == "2025-02-03 10:00:00"
+    assert answer("my-music-in-the-charts", chart_entries=charts, **tables) == [
+        ("Song A", "Artist A", 1, 1, 2)
+    ]
+
+
 def test_my_listening_by_hour(answer: Any) -> None:
     assert answer("my-listening-by-hour", plays=PLAYS) == [
         (0, 1, 1, 14.3),
@@ -424,11 +451,141 @@ def test_my_listening_by_hour(answer: Any) -> None:
     ]
 
 
+HOUR = 3_600_000  # ms
+# A history of two years: one track that two sources tell of under two URIs, one of them as a text
+# alone, one that was hardly heard, a part of a podcast and one of a book.
+HISTORY = [
+    play("2024-12-31T23:30:00", "A", ms_played=2 * HOUR, country="NO", album_name="Album A")
+    | {"counts_30s": True, "counts_to_end": True, "counts_half": True, "kind": "track"}
+    | {"local_time": "2025-01-01T00:30:00", "platform": "iOS 15.1 (iPhone13,2)"}
+    | {"reason_end": "trackdone", "skipped": False},
+    play("2025-01-01T22:30:00", "A2", track_name="Song A", artist_names=["Artist A"])
+    | {"counts_30s": True, "counts_to_end": False, "counts_half": True, "kind": "track"}
+    | {"ms_played": HOUR, "country": "SE", "album_name": "Album A", "skipped": False}
+    | {"local_time": "2025-01-01T23:30:00", "platform": "ios", "reason_end": "fwdbtn"},
+    # Only named: how long, where and on what, nobody knows, nor whether it counts.
+    play("2025-01-02T22:30:00", "A", uri=None, track_id=None, artist_ids=None)
+    | {"name_key": "artist a song a", "duration_ms": HOUR},
+    play("2025-01-03T08:30:00", "B", ms_played=1_000, country="SE", kind="track", skipped=True)
+    | {"counts_30s": False, "counts_to_end": False, "counts_half": False}
+    | {"local_time": "2025-01-03T09:30:00", "platform": "web_player windows 10;chrome 87.0"},
+    play("2025-01-04T08:30:00", "E", uri="spotify:episode:E", track_id=None, kind="episode")
+    | {"counts_30s": True, "album_name": "A show", "artist_names": None, "ms_played": HOUR}
+    | {"local_time": "2025-01-04T09:30:00", "platform": "Partner google cast_tv;Chromecast"},
+    play("2025-01-05T08:30:00", "F", uri="spotify:episode:F", track_id=None, kind="episode")
+    | {"counts_30s": True, "album_name": "A show", "artist_names": None, "ms_played": HOUR},
+    play("2025-01-05T10:30:00", "G", uri="spotify:chapter:G", track_id=None, kind="chapter")
+    | {"counts_30s": True, "album_name": "A book", "artist_names": None, "ms_played": 2 * HOUR}
+    | {"platform": "not_applicable"},
+]
+
+
+def test_my_listening_by_local_hour(answer: Any) -> None:
+    assert answer("my-listening-by-local-hour", plays=HISTORY) == [
+        (0, 1, 1, 16.7),
+        (9, 1, 1, 16.7),
+        (23, 1, 1, 16.7),
+        (None, 3, 3, 50.0),
+    ]
+
+
+def test_my_top_tracks(answer: Any) -> None:
+    assert answer("my-top-tracks", plays=[*HISTORY, PLAYS[4]]) == [
+        ("Song A", "Artist A", 3, 4.0, "2024-12-31 23:30:00", "2025-01-02 22:30:00"),
+        ("Tape", "Neighbour", 1, None, "2025-02-01 08:30:00", "2025-02-01 08:30:00"),
+    ]
+
+
 def test_my_top_artists(answer: Any) -> None:
     assert answer("my-top-artists", plays=PLAYS) == [
-        ("Artist A", 3, 2, "2025-02-02 08:30:00"),
-        ("Artist B", 2, 1, "2025-02-01 08:59:59"),
-        ("Neighbour", 1, 1, "2025-02-01 08:30:00"),
+        ("Artist A", 3, 2, None, "2025-02-02 08:30:00"),
+        ("Artist B", 2, 1, None, "2025-02-01 08:59:59"),
+        ("Neighbour", 1, 1, None, "2025-02-01 08:30:00"),
+    ]
+
+
+def test_my_top_artists_of_two_sources(answer: Any) -> None:
+    assert answer("my-top-artists", plays=HISTORY) == [
+        ("Artist A", 3, 1, 4.0, "2025-01-02 22:30:00")
+    ]
+
+
+def test_my_top_albums(answer: Any) -> None:
+    of_another = play("2025-01-09T08:30:00", "C", album_name="Album A")
+
+    assert answer("my-top-albums", plays=[*HISTORY, of_another]) == [
+        ("Album A", "Artist A", 2, 1, 3.0, "2025-01-01 22:30:00"),
+        ("Album A", "Artist C", 1, 1, None, "2025-01-09 08:30:00"),
+    ]
+
+
+def test_my_first_and_last_plays(answer: Any) -> None:
+    assert answer("my-first-and-last-plays", plays=HISTORY) == [
+        # The first two were heard on one day there, and on two in UTC.
+        ("Artist A", "2024-12-31 23:30:00", "2025-01-02 22:30:00", 3, 1, 2),
+    ]
+
+
+def test_my_podcasts(answer: Any) -> None:
+    assert answer("my-podcasts", plays=HISTORY) == [
+        ("A show", "episode", 2, 2, 2.0, "2025-01-05 08:30:00"),
+        ("A book", "chapter", 1, 1, 2.0, "2025-01-05 10:30:00"),
+    ]
+
+
+def test_my_countries(answer: Any) -> None:
+    assert answer("my-countries", plays=HISTORY) == [
+        (None, 4, 4, 3, "2025-01-02 22:30:00", "2025-01-05 10:30:00"),
+        ("NO", 1, 1, 1, "2024-12-31 23:30:00", "2024-12-31 23:30:00"),
+        ("SE", 1, 1, 1, "2025-01-01 22:30:00", "2025-01-01 22:30:00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "device"),
+    [
+        ("Android OS 9 API 28 (samsung, SM-G950F)", "Android"),
+        ("android", "Android"),
+        ("ios", "iOS"),
+        ("Windows 10 (10.0.19042; x64; AppX)", "Windows"),
+        ("OS X 11.2.3 [arm 2]", "macOS"),
+        ("osx", "macOS"),
+        ("Linux [x86-64 0]", "Linux"),
+        ("WebPlayer (websocket RFC6455)", "web"),
+        ("web_player windows 10;chrome 87.0.4280.88;desktop", "web"),
+        ("Partner sonos_ppc Sonos;Play1", "speakers, TVs and the like"),
+        ("Partner android_tv Sony;BRAVIA", "speakers, TVs and the like"),
+        ("cast", "speakers, TVs and the like"),
+        ("a toaster", "other"),
+        ("not_applicable", None),
+    ],
+)
+def test_a_platforms_many_names_are_few_kinds_of_devices(
+    platform: str, device: str | None, answer: Any
+) -> None:
+    heard = play("2025-02-01T08:00:00", "A", platform=platform)
+
+    assert answer("my-platforms", plays=[heard])[0][0] == device
+
+
+def test_my_platforms(answer: Any) -> None:
+    assert answer("my-platforms", plays=HISTORY) == [
+        (None, 3, 4.0, 50.0, "2025-01-05 10:30:00"),
+        ("iOS", 2, 3.0, 33.3, "2025-01-01 22:30:00"),
+        ("speakers, TVs and the like", 1, 1.0, 16.7, "2025-01-04 08:30:00"),
+    ]
+
+
+def test_my_skip_rate(answer: Any) -> None:
+    assert answer("my-skip-rate", plays=HISTORY) == [
+        ("2025", 3, 2, 1, 100.0),
+        ("2024", 1, 0, 0, 0.0),
+    ]
+
+
+def test_my_skip_rate_where_nobody_knows(answer: Any) -> None:
+    assert answer("my-skip-rate", plays=[play("2025-02-01T08:00:00", "A")]) == [
+        ("2025", 1, 0, 1, None)
     ]
 
 
@@ -512,6 +669,80 @@ def test_my_music_in_the_charts(answer: Any) -> None:
         ("Song B", "Artist B", 2, 1, 2),
         ("Song C", "Artist A", 1, 1, 1),
     ]
+
+
+#### WHAT COUNTS ##################################################################################
+
+# What is about plays, and about all of them: what is kept, and what was begun.
+OF_ALL = {"my-plays-by-month", "my-skip-rate"}
+COUNTING = {
+    name
+    for name, query in QUERIES.items()
+    if "FROM plays" in query["QueryString"] and name not in OF_ALL
+}
+OF_A_YEAR = {
+    "my-listening-by-local-hour",
+    "my-top-tracks",
+    "my-top-artists",
+    "my-top-albums",
+    "my-podcasts",
+    "my-countries",
+    "my-platforms",
+}
+LINE = f"WHERE {RULES[USUAL]}  -- what counts: or counts_to_end, counts_half, true\n"
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_query_about_plays_has_one_line_that_says_which_count(name: str) -> None:
+    sql = QUERIES[name]["QueryString"]
+    if name in COUNTING:
+        assert sql.count(LINE) == sql.count("counts_30s") == sql.count("FROM plays") == 1
+        assert counted(sql, USUAL) == sql
+    else:
+        with pytest.raises(CountingError):
+            counted(sql, "any")
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_what_is_a_ranking_can_be_asked_of_one_year(name: str) -> None:
+    sql = QUERIES[name]["QueryString"]
+    if name in OF_A_YEAR:
+        line = (
+            "AND month BETWEEN '2025-01' AND '2025-12'  -- or of a year: '2025-01' AND '2025-12'\n"
+        )
+        assert of_year(sql, 2025).count(line) == 1
+    else:
+        with pytest.raises(CountingError):
+            of_year(sql, 2025)
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("30s", 3), ("to-end", 1), ("half", 2), ("any", 4)])
+def test_which_plays_count_is_chosen_when_asking(rule: str, expected: int, tmp_path: Path) -> None:
+    sql = counted(QUERIES["my-top-tracks"]["QueryString"], rule)
+
+    _, rows = ask(tmp_path / "lake", sql, {"plays": HISTORY})
+
+    assert sum(row[2] for row in rows) == expected
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", sorted(COUNTING))
+def test_by_every_rule_every_query_answers(name: str, rule: str, tmp_path: Path) -> None:
+    sql = counted(QUERIES[name]["QueryString"], rule)
+
+    names, _ = ask(tmp_path / "lake", sql, {"plays": HISTORY})
+
+    assert names == COLUMNS[name].split()
+    assert only_duckdb(sql) == []
+
+
+@pytest.mark.parametrize(("year", "expected"), [(2024, 1), (2025, 2), (2023, 0)])
+def test_of_a_year_only_its_plays_are_counted(year: int, expected: int, tmp_path: Path) -> None:
+    sql = of_year(QUERIES["my-top-tracks"]["QueryString"], year)
+
+    _, rows = ask(tmp_path / "lake", sql, {"plays": HISTORY})
+
+    assert sum(row[2] for row in rows) == expected
 
 
 #### HOW SURE #####################################################################################
@@ -683,6 +914,7 @@ SHARED = {
     "dense_rank",
     "hour",
     "lag",
+    "lower",
     "max",
     "min",
     "nullif",

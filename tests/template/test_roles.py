@@ -41,8 +41,10 @@ FILES: dict[str, dict[str, str]] = {
     "Load": {"staging/daily/*": "r", "staging/files/*": "r", "lake/chart_entries/*": "rw"},
     "Enrich": {
         "lake/chart_entries/*": "r",
+        "lake/observations/*": "r",
         "lake/plays/*": "r",
         "lake/tracks/*": "r",
+        "lake/track_names/*": "r",
         "lake/albums/*": "r",
         "lake/artists/*": "r",
         "lake/audio_features/*": "r",
@@ -54,6 +56,7 @@ FILES: dict[str, dict[str, str]] = {
         "raw/albums/*": "rw",
         "raw/artists/*": "rw",
         "raw/genres/*": "rw",
+        "raw/names/*": "rw",
     },
     "Verify": {
         "staging/daily/*": "r",
@@ -74,8 +77,11 @@ FILES: dict[str, dict[str, str]] = {
         "raw/albums/*": "r",
         "raw/artists/*": "r",
         "raw/genres/*": "r",
+        "raw/names/*": "r",
         "lake/chart_entries/*": "r",
+        "lake/observations/*": "r",
         "lake/plays/*": "r",
+        "lake/track_names/*": "rw",
         "lake/tracks/*": "rw",
         "lake/albums/*": "rw",
         "lake/artists/*": "rw",
@@ -107,6 +113,7 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     "Connect": USE_BUDGET
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
     "Select": USE_BUDGET | {("dynamodb:Scan", ACCOUNTS)},
+    "Derive": {("dynamodb:GetItem", ACCOUNTS)},
     "Import": {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan")},
     "Plan": READ_ABILITIES,
     "Probe": USE_BUDGET | READ_ABILITIES,

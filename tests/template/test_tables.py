@@ -151,7 +151,7 @@ _KEYWORDS = set(
         r"\w+",
         "select from where join on and or as group by order desc asc limit with over case when "
         "then else end is not null nulls first last like in between distinct having left full "
-        "inner cross union all partition integer",
+        "inner cross union all partition integer true",
     )
 )
 _WORDS = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)?|\S")
@@ -162,7 +162,7 @@ def unknown(sql: str) -> set[str]:
 
     Words are looked at one by one, which is enough for queries of SELECT, FROM, JOIN and WITH.
     """
-    words = _WORDS.findall(re.sub(r"'[^']*'|\b\d[\w.]*", "''", sql))
+    words = _WORDS.findall(re.sub(r"'[^']*'|\b\d[\w.]*", "''", re.sub(r"--.*", "", sql)))
     lower = [word.lower() for word in words]
     pairs = list(zip(lower, [*lower[1:], ""], strict=True))
     own = {a for a, b in pairs if b == "as" and a.isidentifier() and a not in _KEYWORDS} & {
@@ -215,7 +215,8 @@ def test_a_named_query_uses_what_is_declared(name: str) -> None:
         ("SELECT track_name FROM listens", {"listens", "track_name"}),
         ("SELECT loved FROM plays", {"loved"}),
         ("SELECT p.loved FROM plays p", {"p.loved"}),
-        ("SELECT t.played_at FROM plays p JOIN tracks t ON true", {"t.played_at", "true"}),
+        ("SELECT t.played_at FROM plays p JOIN tracks t ON true", {"t.played_at"}),
+        ("SELECT name FROM tracks  -- loved\nWHERE hated", {"hated"}),
         ("SELECT name FROM tracks WHERE isrcs = 'x'", {"isrcs"}),
         ("SELECT isrc, n FROM tracks CROSS JOIN (VALUES (1), (2)) AS one (n)", set()),
         ("SELECT m FROM tracks CROSS JOIN (VALUES (1), (2)) AS one (n)", {"m"}),

@@ -160,23 +160,27 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> StringIO:
 
 @pytest.fixture
 def zones() -> Iterator[Zones]:
-    """S3 with the versioned data bucket, and a look into it."""
+    """S3 with the versioned data bucket and a look into it, and no account."""
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
         s3 = objects.s3_client()
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        make_table(ACCOUNTS_TABLE, "account")
         yield Zones(s3)
+
+
+def make_table(name: str, key: str) -> None:
+    items.dynamodb_client().create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
 
 
 def make_tables() -> object:
     client = items.dynamodb_client()
-    for name, key in ((ACCOUNTS_TABLE, "account"), (BUDGET_TABLE, "holder")):
-        client.create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+    make_table(BUDGET_TABLE, "holder")
     access.accounts_table().create(connected(ACCOUNT, "solveig", "Solveig", CONSENTED_AT))
     return client
 

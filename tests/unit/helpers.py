@@ -339,8 +339,9 @@ class FakeSpotify:
     `tracks`, `albums` and `artists` the known ones by id (others are null), `analyses` by track id
     (others are not found); `plays` the rows of recently played, `user` whose they are. `asked`
     lists every request's method and path, `batches` the ids of each request for features,
-    `several` those of others, `single` each id that was asked for alone. `reccobeats`, `kworb` and
-    `musicbrainz` are asked at the same time of day.
+    `several` those of others, `single` each id that was asked for alone. `found` are the tracks
+    that a search finds, by query, `searched` the queries. `reccobeats`, `kworb` and `musicbrainz`
+    are asked at the same time of day.
     """
 
     def __init__(self) -> None:
@@ -351,6 +352,8 @@ class FakeSpotify:
         self.albums: dict[str, Row] = {}
         self.artists: dict[str, Row] = {}
         self.analyses: dict[str, Row] = {}
+        self.found: dict[str, list[Row]] = {}
+        self.searched: list[str] = []
         self.plays: list[Any] = []
         self.rotates_to: str | None = None
         self.user: Row = {"id": "solveig", "display_name": "Solveig"}
@@ -425,6 +428,10 @@ class FakeSpotify:
                 self.single[kind].append(ident)
                 if ident in self.known(kind):
                     return 200, self.known(kind)[ident]
+            case ["search"] if bearer == APP_TOKEN:
+                self.searched.append(query["q"][0])
+                found = self.found.get(query["q"][0], [])
+                return 200, {"tracks": {"items": found[: int(query["limit"][0])]}}
             case ["audio-analysis", ident] if bearer == APP_TOKEN and ident in self.analyses:
                 return 200, self.analyses[ident]
             case ["playlists", ident, *_] if bearer == APP_TOKEN and ident in self.playlists:

@@ -1,53 +1,74 @@
-"""Made-up listening histories, as Spotify's Extended streaming history has them."""
+"""Uploads of listening history, in memory."""
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile
 
-ADDRESS = "192.0.2.77"  # in every row; nothing that is kept may have it
+import pyarrow as pa
+import pytest
+from soundlake.importing.errors import HistoryError
+from soundlake.importing.packages import Member, Package, recognise
+from soundlake.importing.reading import entries, keep
 
-Row = dict[str, Any]
+from tests.unit.helpers import NOW
 
-
-def heard(number: int, ended: datetime, ms_played: int = 180_000, **more: Any) -> Row:
-    """A row: the track of a number, that ended at a time (UTC)."""
-    return {
-        "ts": ended.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "platform": "android",
-        "ms_played": ms_played,
-        "conn_country": "NO",
-        "ip_addr": ADDRESS,
-        "master_metadata_track_name": f"Track {number}",
-        "master_metadata_album_artist_name": f"Artist {number % 7}",
-        "master_metadata_album_album_name": f"Album {number % 5}",
-        "spotify_track_uri": f"spotify:track:{number:022d}",
-        "reason_start": "trackdone",
-        "reason_end": "trackdone",
-        "shuffle": False,
-        "skipped": False,
-        "offline": False,
-        "offline_timestamp": None,
-        "incognito_mode": False,
-    } | more
+ROW = {
+    "ts": "2024-05-01T18:42:07Z",
+    "ms_played": 183_000,
+    "master_metadata_track_name": "A title",
+    "master_metadata_album_artist_name": "An artist",
+    "spotify_track_uri": "spotify:track:0123456789012345678901",
+}
 
 
-def evening(first: datetime, tracks: Iterable[int]) -> list[Row]:
-    """Rows one after the other, each four minutes after the one before."""
-    return [heard(each, first + timedelta(minutes=4 * at)) for at, each in enumerate(tracks)]
+def row(**fields: Any) -> dict[str, Any]:
+    """A row of Extended streaming history."""
+    return ROW | fields
 
 
-def file_of(rows: Iterable[Row]) -> bytes:
-    return json.dumps(list(rows), indent=1).encode()
+def text(*rows: Any) -> bytes:
+    return json.dumps(rows).encode()
 
 
-def zip_of(files: Mapping[str, bytes]) -> bytes:
-    """A package; the same files give the same bytes."""
-    body = BytesIO()
-    with ZipFile(body, "w", ZIP_DEFLATED) as package:
-        for name, content in files.items():
-            path = f"Spotify Extended Streaming History/{name}"
-            package.writestr(ZipInfo(path, (2025, 4, 1, 0, 0, 0)), content)
-    return body.getvalue()
+def upload(files: dict[str, bytes]) -> BytesIO:
+    memory = BytesIO()
+    with ZipFile(memory, "w", ZIP_DEFLATED) as archive:
+        for path, body in files.items():
+            archive.writestr(path, body)
+    return memory
+
+
+def plain(body: bytes, name: str = "endsong_0.json") -> tuple[BytesIO, Package]:
+    file = BytesIO(body)
+    return file, recognise(file, name)
+
+
+def member(name: str = "endsong_0.json", kind: str = "spotify_extended") -> Member:
+    return Member(1, "", name, 1, kind)
+
+
+def kept(body: bytes, name: str = "endsong_0.json", kind: str = "spotify_extended") -> pa.Table:
+    return keep(BytesIO(body), member(name, kind))
+
+
+def read(
+    body: bytes, name: str = "endsong_0.json", kind: str = "spotify_extended"
+) -> list[dict[str, Any]]:
+    """The entries of a file, as rows."""
+    rows: list[dict[str, Any]] = entries(kept(body, name, kind), kind, name, now=NOW).to_pylist()
+    return rows
+
+
+def refusal(body: bytes, name: str = "endsong_0.json") -> str:
+    """Why an upload is not taken."""
+    with pytest.raises(HistoryError) as caught:
+        recognise(BytesIO(body), name)
+    return str(caught.value)
+
+
+def broken(body: bytes, name: str = "endsong_0.json", kind: str = "spotify_extended") -> str:
+    """Why a file of a package cannot be read."""
+    with pytest.raises(HistoryError) as caught:
+        kept(body, name, kind)
+    return str(caught.value)

@@ -1,5 +1,7 @@
 """Access: the zones of the data bucket, what was asked, and a foreseen error as a result."""
 
+from dataclasses import replace
+
 import pytest
 from soundlake import access, asking
 from soundlake.spotify.errors import (
@@ -14,7 +16,7 @@ from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.store.staging import Staging
 
-from tests.unit.helpers import BUCKET, NORWAY, FakeSpotify, Zones, playlist
+from tests.unit.helpers import ACCOUNT, BUCKET, NORWAY, FakeSpotify, Zones, playlist
 
 
 def test_the_bucket_is_the_settings(zones: Zones) -> None:
@@ -88,3 +90,12 @@ def test_a_long_sentence_in_any_script_stays_small(error: type[Exception]) -> No
     assert len(told.encode()) == 240
     assert told.startswith("\\u4e2d\\u4e2d")
     assert told.endswith("...")
+
+
+def test_an_accounts_own_time_zone_is_told(tables: object) -> None:
+    before = access.accounts_table().get(ACCOUNT)
+    assert before is not None
+
+    assert access.zone_of(ACCOUNT) is None
+    assert access.accounts_table().replace(before, replace(before, time_zone="Europe/Oslo"))
+    assert access.zone_of(ACCOUNT) == "Europe/Oslo"

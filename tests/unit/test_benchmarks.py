@@ -121,12 +121,12 @@ def test_the_sections_on_accounts_are_written_alone_and_kept_by_the_others() -> 
     second = report.Figures(machine, None, {}, {}, {25: captured(25)})
     page = "# Measured\n\nBy hand.\n\n## One day\n\n| a |\n|---|\n"
 
-    written = report.with_accounts(page, first)
-    again = report.with_accounts(written, second)
+    written = report.with_sections(page, first, report.ACCOUNTS)
+    again = report.with_sections(written, second, report.ACCOUNTS)
 
-    assert written == page + report.accounts_of(written)
+    assert written == page + report.sections_of(written, report.ACCOUNTS)
     assert again.startswith(page)
-    assert again == report.with_accounts(page, second)
+    assert again == report.with_sections(page, second, report.ACCOUNTS)
     assert "| 1 | first | 4.0 | 1 | 0 | 37 | 11 | 0.5 KiB, Select output |" in written
     assert "| 25 | again | 2.0 (3.0, 1.0, 2.0) |" in again
     assert "| 25 | 20 min | 25 x 24 x (3 + 1) = 2,400 | 2,400 |" in again

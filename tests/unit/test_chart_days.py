@@ -65,6 +65,19 @@ def test_a_daily_chart_that_was_not_new_is_asked_for_again_while_its_day_lasts()
     ]
 
 
+def test_a_daily_chart_that_was_shown_late_is_asked_for_again_while_its_day_lasts() -> None:
+    """The page of the day before yesterday comes after a run at noon, or does not come at all."""
+    late, usual = {"shown_date": days_ago(3)}, {"shown_date": days_ago(2)}
+
+    assert due([NO], DAY, [record("daily-NO", DAY, "loaded", **late)], NOW) == [
+        Due(NO, DAY, again=True)
+    ]
+    assert due([NO], DAY, [record("daily-NO", DAY, "loaded", **usual)], NOW) == []
+    assert due([WEEKLY], DAY, [record("weekly-NO", DAY, "loaded", **late)], NOW) == []
+    yesterday = record("daily-NO", days_ago(1), "loaded", shown_date=days_ago(4))
+    assert due([NO], DAY, [yesterday, record("daily-NO", DAY, "loaded")], NOW) == []
+
+
 @pytest.mark.parametrize("status", ["refused", "withdrawn"])
 def test_what_was_refused_is_asked_for_again_while_its_day_lasts(status: str) -> None:
     known = [record("daily-NO", DAY, status), record("daily-SE", days_ago(1), status)]
@@ -300,6 +313,15 @@ def test_what_was_not_new_stays_so_where_it_cannot_be_asked_for_again(status: st
     assert merge(before, refused) == refused
 
 
+def test_what_was_shown_late_stays_so_where_it_cannot_be_asked_for_again() -> None:
+    late = records([LOADED | {"shown_date": "2026-11-21"}], [])
+    usual = records([LOADED | {"shown_date": "2026-11-22"}], [])
+    unasked = records([LOADED | {"status": "failed", "stage": "Extract", "error": "down"}], [])
+
+    assert merge(late, unasked) == late
+    assert merge(usual, unasked) == unasked
+
+
 def test_the_latest_run_counts() -> None:
     before = records([LOADED, LOADED | {"date": "2026-11-22"}], [])
     found = records([LOADED | {"status": "failed"}, LOADED | {"date": "2026-11-23"}], [])
@@ -335,6 +357,53 @@ def test_what_was_refused_is_asked_for_again_until_a_new_answer_came(
     assert (found["status"], found["error"]) == (refused, "a sentence")
     assert due([NO], DAY, [found], NOW) == [Due(NO, DAY, again=True, **wait)]
     assert merge(before, asked) == asked
+
+
+FILE = LOADED | {"rows": 200, "holes": 0}
+
+
+@pytest.mark.parametrize("status", ["failed", "deferred"])
+def test_a_file_does_not_close_what_is_open(status: str) -> None:
+    wait = {"not_before": "2026-11-24T12:35:01.000Z"} if status == "deferred" else {}
+    told = {"status": status, "stage": "Load", "error": "broken", "rows": None, "holes": None}
+    before = records([LOADED | told | wait], [])
+
+    (found,) = merge(before, records([FILE], []), imported=True)
+
+    assert found == before[0] | {"rows": 200}
+    assert [each.date for each in due([NO], DAY + timedelta(days=1), [found], NOW)][-1] == DAY
+
+
+def test_what_a_file_brought_is_loaded_where_the_answer_cannot_be_had() -> None:
+    failed = {"status": "failed", "stage": "Load", "error": "broken", "rows": None}
+    open_day = records([LOADED | failed], [])
+    with_file = merge(open_day, records([FILE], []), imported=True)
+    again = records([LOADED | failed | {"stage": "Extract"}], [])
+    gone = records([LOADED | failed | {"status": "unavailable", "stage": "Extract"}], [])
+
+    still = merge(with_file, again)
+    (found,) = merge(still, gone)
+
+    assert still == [again[0] | {"rows": 200}]
+    assert (found["status"], found["stage"], found["error"]) == ("loaded", None, None)
+    assert found["rows"] == 200
+    assert merge(still, records([LOADED], [])) == records([LOADED], [])
+    assert merge(open_day, gone) == gone
+
+
+@pytest.mark.parametrize("status", ["loaded", "unchanged", "refused"])
+def test_a_file_leaves_the_record_of_an_answer_that_showed_another_day(status: str) -> None:
+    before = records([LOADED | {"status": status, "shown_date": "2026-11-22"}], [])
+
+    assert merge(before, records([FILE], []), imported=True) == before
+
+
+@pytest.mark.parametrize("status", ["unavailable", "refused"])
+def test_a_file_fills_a_day_that_nobody_showed(status: str) -> None:
+    before = records([LOADED | {"status": status, "error": "a sentence"}], [])
+    file = records([FILE], [])
+
+    assert merge(before, file, imported=True) == merge([], file, imported=True) == file
 
 
 def test_after_is_an_instant_as_results_carry_it() -> None:

@@ -100,20 +100,19 @@ def test_a_key_is_read_back_and_no_other(files: ChartFiles) -> None:
             ChartFileKey.parse(key)
 
 
-def test_neighbours_are_the_files_of_the_nearest_days_with_any(
+def test_neighbours_are_the_latest_files_of_the_nearest_days_with_any(
     files: ChartFiles, zones: Zones
 ) -> None:
     bodies = {number: chart_csv(top(number)) for number in range(1, 8)}
     keep_file(zones, bodies[1], day="2026-11-17")
-    before = keep_file(zones, bodies[2], day="2026-11-18")
-    before_too = keep_file(zones, bodies[3], day="2026-11-18")
+    keep_file(zones, bodies[2], day="2026-11-18")
+    before = keep_file(zones, bodies[3], day="2026-11-18", at=LATER)
     keep_file(zones, bodies[4], day="2026-11-20")
     after = keep_file(zones, bodies[5], day="2026-11-22")
     keep_file(zones, bodies[6], day="2026-11-23")
     keep_file(zones, bodies[7], "daily-SE", "2026-11-19")
 
-    found = [key.text for key in files.neighbours("daily-NO", DAY)]
-    assert found == [*sorted([before, before_too]), after]
+    assert [key.text for key in files.neighbours("daily-NO", DAY)] == [before, after]
     assert files.neighbours("weekly-NO", DAY) == []
 
 

@@ -13,6 +13,7 @@ from soundlake.sources.charts import SOURCES, ordered, source_of
 from soundlake.store.budget import Budget
 
 from tests.unit.helpers import (
+    BUCKET,
     CLIENT_ID,
     NORWAY,
     NORWAY_CHART,
@@ -163,6 +164,32 @@ def test_the_preferred_source_is_asked_first(
     assert extract()["raw_keys"] == [KEPT]
 
 
+def test_without_an_app_the_next_one_is_asked(
+    shown: FakeKworb, spotify: FakeSpotify, ssm: Any
+) -> None:
+    """It needs none; where it does not have the chart, the missing app is what failed."""
+    extract()
+    ssm.delete_parameter(Name=f"{PREFIX}/spotify/app")
+    asking.secrets.forget()
+
+    assert extract(again=True)["raw_keys"] == [KEPT.replace("/001/", "/002/")]
+    shown.pages.clear()
+    neither = extract(chart=NORWAY_CHART | {"chart": "daily-SE", "country": "SE"})
+    assert (neither["status"], neither["error"]) == (
+        "failed",
+        f"There is no SecureString {PREFIX}/spotify/app; write it with ./soundlake app.",
+    )
+    assert spotify.asked == []
+
+
+def test_without_an_app_a_kept_playlist_counts(zones: Zones, ssm: Any) -> None:
+    key = keep_chart(zones, [track(1)])
+    ssm.delete_parameter(Name=f"{PREFIX}/spotify/app")
+    asking.secrets.forget()
+
+    assert extract(again=True)["raw_keys"] == [key]
+
+
 def test_a_kept_playlist_counts_though_spotify_shows_none_any_more(
     shown: FakeKworb, zones: Zones
 ) -> None:
@@ -238,6 +265,35 @@ def test_an_app_whose_owner_has_no_premium_wants_no_probe(
     assert asking.abilities().probe_wanted
 
 
+def test_a_site_that_refuses_its_page_says_nothing_of_the_app(shown: FakeKworb) -> None:
+    extract()
+    shown.reply(403)
+
+    refused = extract(again=True)
+
+    assert (refused["status"], refused["error"]) == (
+        "failed",
+        "kworb.net refused country with 403.",
+    )
+    assert not asking.abilities().probe_wanted
+
+
+def test_a_token_that_spotify_refuses_sends_no_chart_on(
+    kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    """It says nothing of the playlist, and the next try has a new one."""
+    found_out(True)
+    kworb.pages[PAGE] = kworb_page()
+    for _ in range(2):
+        spotify.reply(PLAYLIST, 401, {"error": {"status": 401, "message": "Words"}})
+
+    result = extract()
+
+    assert (result["status"], "with 401" in result["error"]) == ("failed", True)
+    assert kworb.asked == []
+    assert not asking.abilities().probe_wanted
+
+
 def test_a_chart_that_a_source_does_not_have_is_not_served(shown: FakeKworb) -> None:
     shown.pages.clear()
 
@@ -256,7 +312,7 @@ def test_a_chart_that_a_source_does_not_have_is_not_served(shown: FakeKworb) -> 
 @pytest.mark.parametrize(
     ("rules", "why"),
     [
-        (b"User-agent: *\nDisallow: /", "kworb.net's robots.txt forbids /spotify/country/no_daily"),
+        (b"User-agent: *\nDisallow: /", "kworb.net's robots.txt forbids robots this page."),
         (b"User-agent: soundlake\nDisallow: /spotify/", "kworb.net's robots.txt forbids "),
         (
             b"User-agent: *\nCrawl-delay: 10\nAllow: /",
@@ -272,6 +328,14 @@ def test_what_robots_txt_forbids_is_not_asked_for(rules: bytes, why: str, shown:
     assert result["status"] == "unserved"
     assert why in result["error"]
     assert shown.asked == ["/robots.txt"]
+
+
+def test_what_it_forbids_of_all_charts_is_one_reason(shown: FakeKworb) -> None:
+    """A run's end says each reason once."""
+    shown.robots = (200, b"User-agent: *\nDisallow: /")
+    sweden = NORWAY_CHART | {"chart": "daily-SE", "country": "SE"}
+
+    assert extract(chart=sweden)["error"] == extract()["error"]
 
 
 @pytest.mark.parametrize(
@@ -374,6 +438,84 @@ def test_its_waits_are_its_own(shown: FakeKworb, spotify: FakeSpotify) -> None:
     assert extract(again=True)["raw_keys"][0].startswith("raw/charts/spotify/")
 
 
+def waited(limited: Row) -> Row:
+    """What the machine hands to the next try after a wait."""
+    return {name: limited[name] for name in ("requests", "passed")}
+
+
+def test_a_source_that_does_not_have_it_is_not_asked_again_after_a_wait(
+    kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    """Else each wait for the second one's turn would be a request to the first."""
+    found_out(True)
+    kworb.pages[PAGE] = kworb_page()
+    asking.budgets().take_turns(Budget("kworb.net", "kworb.net"), 2, timedelta(seconds=1.5), NOW)
+
+    waiting = extract()
+    again = extract(**waited(waiting))
+    spotify.pass_time(seconds=3)
+    result = extract(**waited(again))
+
+    assert [each["status"] for each in (waiting, again)] == ["rate_limited"] * 2
+    assert waiting["passed"].keys() == {"spotify"}
+    assert result["raw_keys"] == [KEPT]
+    assert spotify.api_requests() == [f"GET {PLAYLIST}"]
+
+
+@pytest.mark.parametrize(
+    ("playlist_status", "became"), [(404, "failed"), (403, "failed"), (None, "unserved")]
+)
+def test_what_it_said_is_told_where_nobody_has_the_chart_after_a_wait(
+    playlist_status: int | None, became: str, kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    found_out(playlist_status is not None)
+    if playlist_status == 403:
+        spotify.reply(PLAYLIST, 403, {"error": {"status": 403, "message": "Forbidden"}})
+    kworb.reply(429, **{"Retry-After": "9"})
+    limited = extract()
+    said = limited["passed"]["spotify"]["error"]
+    asked = list(spotify.asked)
+
+    result = extract(**waited(limited))
+
+    assert (limited["status"], result["status"]) == ("rate_limited", became)
+    assert result["error"].startswith(said)
+    assert (str(playlist_status) if playlist_status else NOT_SHOWN) in said
+    assert spotify.asked == asked
+
+
+def test_a_day_that_the_first_does_not_show_is_unavailable_after_the_seconds_wait(
+    shown: FakeKworb, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(monkeypatch, "kworb,spotify")
+    found_out(True)
+    spotify.reply("/api/token", 429, {}, {"Retry-After": "9"})
+    limited = extract(YESTERDAY)
+    asked = list(shown.asked)
+
+    result = extract(YESTERDAY, **waited(limited))
+
+    assert (limited["status"], result["status"]) == ("rate_limited", "unavailable")
+    assert result["error"] == limited["passed"]["kworb"]["error"]
+    assert result["error"].startswith("kworb.net shows only its latest page")
+    assert shown.asked == asked
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_its_wait_is_not_spotifys_though_spotify_was_asked_first(
+    status: int, kworb: FakeKworb, spotify: FakeSpotify
+) -> None:
+    found_out(True)
+    for _ in range(3):
+        kworb.reply(status, **{"Retry-After": "9"})
+
+    result = extract()
+
+    assert result["status"] == ("rate_limited" if status == 429 else "unreachable")
+    assert spotify.api_requests() == [f"GET {PLAYLIST}"]
+    assert "not_before" not in result
+
+
 def test_a_turn_that_others_have_is_told_from_a_wait(shown: FakeKworb) -> None:
     """The machine waits for it as often as it takes: nobody was asked, and it comes soon."""
     theirs = Budget("kworb.net", "kworb.net")
@@ -407,7 +549,21 @@ def test_a_past_day_is_not_made_of_what_is_shown_now(
         "that day is unavailable."
     )
     assert zones.keys("raw/charts/") == []
-    assert shown.asked == ["/robots.txt"]  # its answer told the time
+    assert shown.asked == []
+
+
+def test_a_past_day_costs_no_request_though_its_robots_txt_is_kept(
+    shown: FakeKworb, spotify: FakeSpotify, zones: Zones
+) -> None:
+    """In a process that has not heard of the site's clock."""
+    extract()
+    zones.s3.delete_object(Bucket=BUCKET, Key=KEPT)
+    asked = list(shown.asked)
+    asking._keyless.cache_clear()
+    spotify.pass_time(days=1)
+
+    assert extract()["status"] == "unavailable"
+    assert shown.asked == asked
 
 
 def test_its_own_clock_counts_and_not_this_machines(

@@ -1,6 +1,7 @@
 """Derive: captured pages into observations, plays and captures; killed anywhere, made whole."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -109,6 +110,25 @@ def test_a_page_becomes_observations_plays_and_an_attempt(zones: Zones) -> None:
     assert (attempt["capture_id"], attempt["raw_key"]) == ("run-1", raw_key)
     assert attempt["captured_at"] == NOW.replace(tzinfo=None)
     assert attempt["observed_at"] == (NOW + timedelta(seconds=2)).replace(tzinfo=None)
+
+
+def test_a_captured_play_is_shown_on_the_accounts_own_clocks(zones: Zones, tables: object) -> None:
+    before = access.accounts_table().get(ACCOUNT)
+    assert before is not None
+    assert access.accounts_table().replace(before, replace(before, time_zone="Asia/Kolkata"))
+
+    derive(keep_page(zones, "run-1", NOW, page(1)))
+
+    (play,) = rows(zones, "plays")
+    assert play["time_zone"] == "Asia/Kolkata"
+    assert play["local_time"] == play["played_at"] + timedelta(hours=5, minutes=30)
+
+
+def test_without_a_zone_of_its_own_a_captured_play_has_no_local_time(zones: Zones) -> None:
+    derive(keep_page(zones, "run-1", NOW, page(1)))
+
+    (play,) = rows(zones, "plays")
+    assert (play["time_zone"], play["local_time"]) == (None, None)
 
 
 def test_an_overlap_adds_nothing(zones: Zones) -> None:

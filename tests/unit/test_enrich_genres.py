@@ -1,5 +1,6 @@
 """Enrich and the genres of artists: who is asked about whom, and what MusicBrainz may do wrong."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,7 @@ from soundlake.enriching.genres import Told
 from soundlake.settings import settings
 from soundlake.store.budget import Budget, Known
 from soundlake.store.objects import Bucket
+from soundlake.store.queue import QueueStore
 
 from tests.unit.helpers import (
     CLIENT_ID,
@@ -176,6 +178,31 @@ def test_whom_nobody_knows_is_asked_about_again_when_the_day_has_come(
     assert zones.rows("artists", "2026-12") == []
 
 
+def test_whom_spotify_tells_of_months_later_is_asked_about_then_after_those_who_are_heard(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    silent(spotify, (1, 2))
+    publish(chart(zones, (1, 2)))
+    spotify.pass_time(days=75)
+    asking._client.cache_clear()
+    load(zones, [track(2)], day="2027-02-04")
+
+    assert enrich("2027-02-04")["asked"][ALL] == 2
+    assert musicbrainz.asked[::2] == [isrc(2), isrc(1)]
+
+
+def test_whom_nobody_knows_is_asked_about_again_though_not_heard_any_more(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    charted = known(zones, spotify, (1,))
+    enrich()
+    publish(charted)
+    spotify.pass_time(days=75)
+    asking._client.cache_clear()
+
+    assert enrich("2027-02-04")["asked"][ALL] == 1
+
+
 def test_artists_of_one_track_share_its_isrc(
     zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
 ) -> None:
@@ -191,6 +218,25 @@ def test_artists_of_one_track_share_its_isrc(
 
     names = [mbid(f"Artist {number}") for number in (1, 2, 3)]
     assert musicbrainz.asked == [isrc(3), *names]
+
+
+def test_an_isrcs_answer_that_is_kept_nowhere_tells_nothing_of_another_artist(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    silent(spotify, (1, 2))
+    both = track(3, artists=[artist(1), artist(2)])
+    charted = load(zones, [both])
+    enrich()
+    publish(charted)
+    for number in (1, 2):
+        musicbrainz.knows(f"Artist {number}", isrc(3), pop=number)
+    musicbrainz.reply(200, b"<html>", after=1)
+
+    assert enrich()["asked"] == {ALL: 1}
+
+    first, second = (mbid(f"Artist {number}") for number in (1, 2))
+    assert musicbrainz.asked == [isrc(3), first, isrc(3), second]
+    assert len(kept_answers(zones, "genres")) == 2
 
 
 def test_the_order_can_be_the_other_way_round(
@@ -248,6 +294,32 @@ def test_without_a_contact_nobody_is_asked_and_one_note_says_what_to_do(
         "musicbrainz was not asked for the genres of 2 artists: it wants to know whom it may write "
         "to. Set the parameter Contact, or leave it out of GenreSources."
     )
+
+
+def test_no_table_is_read_more_often_than_it_takes(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for the queue, and once for the genres where these need it."""
+    known(zones, spotify, (1, 2))
+    contact = settings().contact
+    setting(monkeypatch, "CONTACT", "none")
+    enrich()  # the queue has seen all parts
+    get, read = Bucket.get, Counter[str]()
+
+    def noted(self: Bucket, key: str) -> Any:
+        read[key] += 1
+        return get(self, key)
+
+    def reads() -> list[int]:
+        read.clear()
+        enrich()
+        return [read[f"lake/{each}/month={MONTH}/{each}.parquet"] for each in ("artists", "tracks")]
+
+    monkeypatch.setattr(Bucket, "get", noted)
+
+    assert reads() == [2, 1]
+    setting(monkeypatch, "CONTACT", contact)
+    assert reads() == [2, 2]
 
 
 def test_without_anybody_to_ask_about_there_is_no_note(
@@ -497,6 +569,27 @@ def test_a_bad_answer_now_and_then_does_not_stop_it(
     assert result["asked"] == {ALL: 3}
     assert len(result["notes"]) == 1
     assert enrich()["asked"] == {ALL: 4}
+
+
+def test_who_is_answered_badly_each_time_stands_in_nobodys_way(
+    zones: Zones, spotify: FakeSpotify, musicbrainz: FakeMusicBrainz
+) -> None:
+    known(zones, spotify, range(1, 8))
+    musicbrainz.knows("Artist 5", isrc(5), pop=1)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(musicbrainz, "_hits", lambda _: {"oops": 1})
+        runs = [enrich() for _ in range(3)]
+    last = enrich()
+
+    # Who was answered badly longest ago comes first of those.
+    asked = (1, 2, 3), (4, 5, 6, 7, 1), (2, 3, 4), (6, 7, 1, 2, 3, 4)
+    assert [each for each in musicbrainz.asked if each.startswith("NO")] == [
+        isrc(number) for run in asked for number in run
+    ]
+    assert [each["left"]["genres"] for each in runs] == [7, 6, 6]
+    assert (last["left"], last["asked"]) == ({}, {ALL: 6})
+    assert QueueStore(zones.bucket).read().bad == []
 
 
 def test_where_time_is_up_the_next_run_goes_on(

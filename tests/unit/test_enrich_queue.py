@@ -1,5 +1,6 @@
 """Enrich's queue in the lake: nothing is forgotten, nothing is asked twice, whatever happens."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from soundlake import asking
 from soundlake.abilities import Ability
 from soundlake.enriching import queue
 from soundlake.settings import settings
+from soundlake.store.answers import Answers
 from soundlake.store.objects import Bucket
 from soundlake.store.queue import KEY, Queue, QueueStore
 from soundlake.store.raw import Raw
@@ -466,6 +468,48 @@ def test_what_is_no_answer_to_a_single_look_up_is_told_and_asked_again(
     assert (second["status"], second["asked"]) == ("enriched", {"artists": 1})
 
 
+def test_what_is_answered_badly_each_time_stands_in_nobodys_way(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    refuse(Ability.SEVERAL, Ability.AUDIO_FEATURES)
+    know(spotify, range(1, 8))
+    file_chart(zones, range(1, 8))
+    for number in (1, 2, 3, 4):
+        spotify.tracks[track_id(number)] = without(track(number), "name")
+
+    first, second, third = enrich(), enrich(), enrich()
+    bad = kept(zones).bad
+    know(spotify, range(1, 8))
+    last = enrich()
+
+    assert [each["asked"].get("tracks") for each in (first, second, third)] == [None, 3, None]
+    assert [each["left"]["tracks"] for each in (first, second, third)] == [7, 4, 4]
+    # Who was answered badly longest ago comes first.
+    assert bad == [("tracks", track_id(number)) for number in (3, 4, 1, 2)]
+    assert (last["asked"]["tracks"], last["left"].get("tracks")) == (4, None)
+    assert kept(zones).bad == []
+
+
+def test_no_fourth_request_goes_out_while_a_third_bad_answer_is_looked_at(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(Ability.SEVERAL, Ability.AUDIO_FEATURES)
+    know(spotify, range(1, 6))
+    file_chart(zones, range(1, 6))
+    for number in range(1, 6):
+        spotify.tracks[track_id(number)] = without(track(number), "name")
+    keep = Answers.keep
+
+    def slowly(*args: Any) -> Any:
+        time.sleep(0.1)
+        return keep(*args)
+
+    monkeypatch.setattr(Answers, "keep", slowly)
+    enrich()
+
+    assert len(kept(zones).bad) == 3
+
+
 def test_who_answers_with_something_else_each_time_is_not_believed(
     zones: Zones, spotify: FakeSpotify
 ) -> None:
@@ -620,6 +664,26 @@ def test_what_a_table_has_lost_is_wanted_again(zones: Zones, spotify: FakeSpotif
     assert spotify.batches[-1] == ids((2,))
 
 
+def test_what_a_table_has_lost_is_wanted_again_though_it_has_learned_as_much_meanwhile(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    know(spotify, range(1, 6))
+    early, late = "2026-10-21", TODAY
+    for day, numbers in ((early, (1, 2)), (late, (3, 4, 5))):
+        charted = chart(zones, numbers, day=day)
+        enrich(day)
+        publish(charted, day=day)
+        if day == early:
+            enrich(day)
+    zones.lake.replace("audio_features", "2026-10", "audio_features", lambda rows: rows[:1])
+    for key in kept_answers(zones):
+        if "month=2026-10" in key:
+            zones.s3.delete_object(Bucket=zones.bucket.name, Key=key)
+
+    assert enrich("2026-11-22")["asked"] == {"audio-features": 1}
+    assert spotify.batches[-1] == ids((2,))
+
+
 def test_what_is_no_longer_named_is_no_longer_wanted(zones: Zones, spotify: FakeSpotify) -> None:
     chart(zones, (1, 2))
     spend_quota(99, of=100)
@@ -629,6 +693,24 @@ def test_what_is_no_longer_named_is_no_longer_wanted(zones: Zones, spotify: Fake
     result = enrich()
 
     assert result["left"] == {"audio_features": 1, "artists": 1, "albums": 1}
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_what_a_deleted_object_named_is_no_longer_wanted(
+    damaged: bool, zones: Zones, spotify: FakeSpotify
+) -> None:
+    chart(zones, (1, 2))
+    spend_quota(99, of=100)
+    enrich()
+    (key,) = zones.lake.keys("chart_entries")
+    if damaged:
+        zones.damage(key)
+        assert sum(enrich()["left"].values()) == 6
+
+    zones.s3.delete_object(Bucket=zones.bucket.name, Key=key)
+
+    assert enrich()["left"] == {}
+    assert kept(zones).rows.num_rows == 0
 
 
 # The record.
@@ -748,3 +830,31 @@ def test_two_runs_at_once_leave_one_queue(zones: Zones, spotify: FakeSpotify) ->
     assert len(waiting(zones)) == 3
     (day,) = kept(zones).days
     assert (day.came["artists"], day.done["artists"], day.left["albums"]) == (3, 3, 3)
+
+
+def test_what_another_run_saw_whole_stays_wanted_though_this_one_saw_it_damaged(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    chart(zones, (1, 2))
+    spend_quota(99, of=100)
+    (key,) = zones.lake.keys("chart_entries")
+    whole = zones.body(key)
+    zones.damage(key)
+    put = Bucket.put
+
+    def other_first(self: Bucket, name: str, *args: Any, **options: Any) -> None:
+        if name == KEY and not met:
+            met.append(name)
+            zones.put(key, whole)
+            met.append(enrich()["left"])
+        put(self, name, *args, **options)
+
+    met: list[Any] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Bucket, "put", other_first)
+        result = enrich()
+
+    assert key in result["error"]
+    assert met == [KEY, {"audio_features": 2, "artists": 2, "albums": 2}]
+    assert result["left"] == met[1]
+    assert len(waiting(zones)) == 6

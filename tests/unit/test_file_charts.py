@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from soundlake.store.chart_files import ChartFiles
 from soundlake.store.staging import Staging
 
 from tests.unit.chart_csv import chart_csv, file_row, top
@@ -30,6 +31,7 @@ from tests.unit.helpers import (
 )
 
 LATER = NOW + timedelta(hours=1)
+YESTERDAY = "2026-11-20"
 
 
 def staged(zones: Zones, key: str) -> Row:
@@ -140,6 +142,23 @@ def test_a_file_under_another_days_name_is_refused(other_day: str, zones: Zones)
         "one of the two files is said to be of a day that it is not of."
     )
     assert transform_file(key, third)["status"] == "transformed"
+
+
+def test_a_wrong_name_is_mended_by_the_right_files_one_after_the_other(zones: Zones) -> None:
+    """What another file took the place of stands in no day's way."""
+    files = ChartFiles(zones.bucket)
+
+    def imported(body: bytes, day: str, at: datetime) -> str:
+        key = keep_file(zones, body, day=day, at=at)
+        nearest = files.neighbours("daily-NO", date.fromisoformat(day))
+        return str(transform_file(key, *(each.text for each in nearest))["status"])
+
+    todays, yesterdays = chart_csv(top(200)), chart_csv(top(200, first=2))
+
+    assert imported(todays, YESTERDAY, NOW) == "transformed"
+    assert imported(todays, TODAY, NOW) == "refused"
+    assert imported(yesterdays, YESTERDAY, LATER) == "transformed"
+    assert imported(todays, TODAY, LATER) == "transformed"
 
 
 def test_a_neighbour_that_cannot_be_read_is_none_to_compare_with(zones: Zones) -> None:

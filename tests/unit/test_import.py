@@ -13,7 +13,7 @@ from soundlake.store.objects import unpack
 from soundlake.store.uploads import Uploads
 
 from tests.unit.chart_csv import NAME, chart_csv, file_row, top
-from tests.unit.helpers import REGION, Row, Zones, invoke, keep_file
+from tests.unit.helpers import ACCOUNT, REGION, Row, Zones, invoke, keep_file
 
 UPLOADS = "soundlake-test-uploads"
 NOW = "2026-11-21T09:18:00Z"
@@ -310,3 +310,13 @@ def test_deleting_again_is_no_error_and_another_error_is_one(
             ask = uploads.etag if operation == "head_object" else uploads.get
             with pytest.raises(ClientError, match="AccessDenied"):
                 ask(NAME)
+
+
+def test_an_events_account_is_awss_and_not_the_listeners(dropped: Dropped, tables: object) -> None:
+    rows = [{"ts": "2020-01-01T00:00:00Z", "ms_played": 1, "spotify_track_uri": "spotify:track:x"}]
+    dropped.put("endsong_0.json", json.dumps(rows).encode())
+    told = {"detail-type": "Object Created", "source": "aws.s3", "account": "123456789012"}
+
+    result = imported("endsong_0.json", **told)
+
+    assert (result["status"], result["import"]["account"]) == ("history", ACCOUNT)

@@ -1,6 +1,6 @@
 """A page of kworb.net through the day's steps: its rows are of its own day, not of the run's."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -107,6 +107,21 @@ def test_a_page_of_a_day_that_is_there_changes_nothing(zones: Zones) -> None:
 
     assert again["status"] == "unchanged"
     assert zones.versions("lake/") == versions
+
+
+def test_a_page_that_is_loaded_twice_is_loaded_and_looked_at(zones: Zones) -> None:
+    """A run that was broken off, or a step that was tried again, loads the very page once more."""
+    loaded(zones, shown("2026-11-17"), "2026-11-19")
+    transform(keep(zones, shown(SHOWN)))
+    load()
+    versions = zones.versions("lake/")
+
+    again = load()
+
+    assert again == {"status": "loaded", "rows": 60, "written": False, "counts": {"rows": 60}}
+    assert zones.versions("lake/") == versions
+    verify(outcome("daily-NO", again["status"], shown_date=SHOWN))
+    assert breaches(zones) == [("no_day_skipped", SHOWN, BEFORE)]
 
 
 def test_a_page_that_was_corrected_takes_the_place_of_the_earlier_one_in_either_order(
@@ -232,6 +247,7 @@ def test_a_breach_is_of_the_day_that_was_shown(zones: Zones) -> None:
 
 
 def test_a_chart_that_was_not_renewed_yet_is_not_missing(zones: Zones) -> None:
+    publish(loaded(zones, shown("2026-11-17"), "2026-11-19"), day="2026-11-19")
     publish(loaded(zones, shown(BEFORE), "2026-11-20"), day="2026-11-20")
     unchanged = loaded(zones, shown(BEFORE))
 
@@ -265,6 +281,38 @@ def test_a_withdrawn_day_is_the_one_that_was_shown(zones: Zones) -> None:
         (row["chart"], str(row["chart_date"]), row["status"], str(row["shown_date"]))
         for row in zones.rows("chart_days", MONTH)
     ] == [(chart, TODAY, "withdrawn", SHOWN) for chart in ("daily-NO", "daily-SE")]
+
+
+def test_a_withdrawn_page_leaves_the_file_that_took_its_place(zones: Zones) -> None:
+    sweden = NORWAY_CHART | {"chart": "daily-SE", "country": "SE", "country_name": "Sweden"}
+    transform(keep(zones, shown(SHOWN, name="Sweden"), chart=sweden), chart=sweden)
+    invoke("load", {"chart": "daily-SE", "date": TODAY})
+    both = [loaded(zones, shown(SHOWN)), outcome("daily-SE", shown_date=SHOWN)]
+    file = keep_file(zones, chart_csv(top()), day=SHOWN)
+    transform_file(file)
+    load_file(file)
+
+    found = verify(*both)
+    withdrawals = invoke("load", {"withdraw": found["withdraw"]})["charts"]
+
+    assert [each["status"] for each in withdrawals] == ["withdrawn", "withdrawn"]
+    assert entries(zones) == [(SHOWN, "spotify_chart_file", 200)]
+    assert zones.rows("chart_entries", MONTH, "daily-SE") == []
+
+
+def test_of_two_pages_of_a_day_the_later_ones_rows_are_withdrawn(zones: Zones) -> None:
+    """A run reads its own day's page and the one that it makes up for."""
+    sweden = NORWAY_CHART | {"chart": "daily-SE", "country": "SE", "country_name": "Sweden"}
+    transform(keep(zones, shown(SHOWN, name="Sweden"), chart=sweden), chart=sweden)
+    invoke("load", {"chart": "daily-SE", "date": TODAY})
+    first = loaded(zones, shown(SHOWN, rows=page_rows(55)), "2026-11-20", NOW - timedelta(days=1))
+    second = loaded(zones, shown(SHOWN))
+    assert (first["status"], second["status"]) == ("loaded", "loaded")
+
+    found = verify(second, first, outcome("daily-SE", shown_date=SHOWN))
+    invoke("load", {"withdraw": found["withdraw"]})
+
+    assert entries(zones) == []
 
 
 # What is made of it.

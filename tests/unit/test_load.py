@@ -36,11 +36,18 @@ def load(chart: str = "daily-NO", day: str = TODAY) -> Row:
     return invoke("load", {"chart": chart, "date": day})
 
 
+def wrong(chart: str = "daily-NO", day: str = TODAY) -> Row:
+    """What Verify says of a playlist's answer that errs beside the others."""
+    raw_key = f"raw/charts/spotify/{chart}/{day}/001/page-01.json.gz"
+    return {"chart": chart, "date": day, "raw_key": raw_key, "error": "A sentence."}
+
+
 def withdraw(chart: str = "daily-NO", day: str = TODAY) -> Row:
-    result = invoke("load", {"withdraw": [{"chart": chart, "date": day, "error": "A sentence."}]})
+    result = invoke("load", {"withdraw": [wrong(chart, day)]})
     assert result["status"] == "withdrawn"
     (taken,) = result["charts"]
     assert result["counts"] == {"withdrawn": taken["status"] == "withdrawn"}
+    assert set(taken) == {"chart", "date", "status", "error"}
     assert (taken["chart"], taken["date"]) == (chart, day)
     return dict(taken)
 
@@ -309,9 +316,7 @@ def test_of_several_days_a_damaged_one_stands_in_no_others_way(zones: Zones) -> 
     load_day(zones, [track(1)])
     load_day(zones, [track(5)], chart=SWEDEN_CHART)
     zones.damage(KEY)
-    charts = [
-        {"chart": name, "date": TODAY, "error": "A sentence."} for name in ("daily-NO", "daily-SE")
-    ]
+    charts = [wrong(name) for name in ("daily-NO", "daily-SE")]
 
     result = invoke("load", {"withdraw": charts})
 

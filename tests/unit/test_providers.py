@@ -65,6 +65,13 @@ def test_a_page_may_show_what_is_there() -> None:
     assert not shows_the_same([], again)
 
 
+def test_the_page_that_is_there_shows_nothing_that_was_there_before_it() -> None:
+    page = rows(KWORB, 7, 3)
+
+    assert not shows_the_same(stored(page), page)
+    assert why_kept(stored(page), page) is None
+
+
 @pytest.mark.parametrize("provider", [PLAYLIST, CHART_FILE])
 def test_only_pages_are_known_by_what_they_show(provider: str) -> None:
     """A playlist's answer is of another day each time; of files the later one counts."""

@@ -1,11 +1,15 @@
 """Publish: entities first seen stay, features and profiles follow, a re-run changes nothing."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from soundlake import asking
+from soundlake.abilities import Ability
+from soundlake.publishing import activity as activities
 from soundlake.sources.web import Answer
 from soundlake.store.answers import ALBUMS, ARTISTS, Answers, Kind
 from soundlake.store.lake import Lake
@@ -562,6 +566,32 @@ def test_who_was_looked_up_before_any_track_showed_them_has_a_row(
     assert (rows[unknown]["source"], rows[unknown]["detail_raw_key"]) == ("spotify", key)
 
 
+@pytest.mark.parametrize(
+    ("kind", "made"), [(ALBUMS, full_album), (ARTISTS, full_artist)], ids=["albums", "artists"]
+)
+def test_of_two_answers_the_row_is_of_the_first_one_whichever_is_read_first(
+    kind: Kind, made: Callable[[int], Row], zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Bucket(BUCKET)
+    answers = Answers(kind, Raw(bucket), Lake(bucket))
+    for name in ("First", "Second"):
+        told = {kind.table: [made(7) | {"name": name}]}
+        answer = Answer(json.dumps(told).encode(), told, NOON, f"/v1/{kind.table}")
+        answers.keep(answer, [made(7)["id"]], NOON.date())
+    batch = Raw.batch
+
+    def slowly(self: Raw, key: str) -> Any:
+        time.sleep(0.2 * key.endswith("-001.json.gz"))
+        return batch(self, key)
+
+    monkeypatch.setattr(Raw, "batch", slowly)
+    publish()
+
+    (row,) = zones.rows(kind.table)
+    assert row["name"] == "First"
+    assert row["detail_raw_key"] == kept_answers(zones, kind.name)[0]
+
+
 @pytest.mark.parametrize("kind", ["albums", "artists"])
 def test_of_two_answers_to_one_batch_the_first_one_stays(
     kind: str, zones: Zones, spotify: FakeSpotify
@@ -723,6 +753,43 @@ def test_killed_before_any_write_all_months_that_features_touch_are_derived_by_t
     assert publish(day="2026-11-22")["written"] == 0
 
 
+@pytest.mark.parametrize("write", range(1, 5))
+@pytest.mark.parametrize("looked_up", [True, False])
+def test_killed_before_any_write_the_month_of_a_track_that_is_known_later_is_derived(
+    looked_up: bool,
+    write: int,
+    zones: Zones,
+    spotify: FakeSpotify,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An imported play says little of its track; then a look-up or a chart shows it."""
+    spotify.tracks[track_id(1)] = track(1)
+    play = {
+        "account": ACCOUNT,
+        "played_at": "2026-08-30T12:00:00Z",
+        "uri": f"spotify:track:{track_id(1)}",
+        "track_id": track_id(1),
+        "evidence": ["raw/imports/made-up.json.gz"],
+    }
+    zones.lake.replace("plays", "2026-08", ACCOUNT, lambda _: [play])
+    publish()
+    monkeypatch.setattr("soundlake.publishing.activity._newer", lambda *_: [])
+    asking.found(Ability.AUDIO_FEATURES, allowed=False, evidence="made up")
+    asking.found(Ability.AUDIO_ANALYSIS, allowed=False, evidence="made up")
+    chart = outcome("daily-NO", "unchanged")
+    if looked_up:
+        enrich()
+    else:
+        chart = load(zones, [track(1)])
+    killed_at(write, chart, monkeypatch)
+
+    for _ in range(2):
+        assert publish(chart, day="2026-11-22")["status"] == "published"
+
+    (activity,) = zones.rows("music_activity", "2026-08", ACCOUNT)
+    assert (activity["album"], activity["duration"]) == ("Album 1", 180.001)
+
+
 def test_only_the_months_that_new_features_touch_are_derived_at_all(
     zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -741,6 +808,25 @@ def test_only_the_months_that_new_features_touch_are_derived_at_all(
     publish()
 
     assert [month for table, month in replaced if table == "country_profiles"] == ["2026-08"]
+
+
+def test_a_lifetimes_months_are_derived_from_the_latest_on_as_many_as_fit_a_run(
+    zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activities, "MOST", 2)
+    months = ["2019-01", "2020-01", "2021-01"]
+    for month in months:
+        at = datetime.fromisoformat(f"{month}-15T12:00:00")
+        row = {"account": ACCOUNT, "played_at": at, "uri": "spotify:track:x", "artist_names": []}
+        zones.lake.replace("plays", month, ACCOUNT, lambda _, row=row: [row])
+    time.sleep(1)  # S3's times are whole seconds
+
+    runs = [publish() for _ in range(2)]
+
+    assert [run["status"] for run in runs] == ["published"] * 2
+    assert [run["rows"]["music_activity"] for run in runs] == [2, 1]
+    assert len(zones.rows("music_activity", "2021-01", ACCOUNT)) == 1
+    assert len(zones.rows("music_activity", "2019-01", ACCOUNT)) == 1
 
 
 def test_activity_is_derived_when_plays_are_newer(zones: Zones) -> None:
@@ -797,9 +883,9 @@ def test_chart_days_are_recorded_and_merged(zones: Zones) -> None:
 def test_a_withdrawn_day_is_recorded_and_has_no_profile(zones: Zones) -> None:
     norway, sweden = load(zones, [track(1)]), load(zones, [track(1)], SWEDEN_CHART)
     publish(norway, sweden)
-    withdrawn = invoke(
-        "load", {"withdraw": [{"chart": "daily-SE", "date": TODAY, "error": "Why."}]}
-    )
+    raw_key = zones.rows("chart_entries", name="daily-SE")[0]["raw_key"]
+    errs = {"chart": "daily-SE", "date": TODAY, "raw_key": raw_key, "error": "Why."}
+    withdrawn = invoke("load", {"withdraw": [errs]})
     assert withdrawn["charts"][0]["status"] == "withdrawn"
 
     publish(norway, sweden, withdrawals=[outcome("daily-SE", "withdrawn", error="A sentence.")])

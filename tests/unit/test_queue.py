@@ -1,5 +1,6 @@
 """The queue of enrichment: a function of the lake, in order, in the fewest requests."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -335,14 +336,23 @@ def test_the_object_gives_back_the_queue_and_the_same_queue_the_same_bytes(
 ) -> None:
     rows = queue.as_rows(sightings, queue.waiting(sightings, KINDS, {}, TODAY))
     days = [Day(TODAY, {TRACKS: 3}, {TRACKS: 1}, {TRACKS: 2})]
-    one = Queue(rows, {"plays/2026-11": "state"}, {TRACKS: 7}, days)
+    one = Queue(rows, {"plays/2026-11": "state"}, {TRACKS: {"2026-11": 7}}, days, [(TRACKS, "a")])
 
     body = encode(one)
     back = decode(body)
 
     assert back.rows.equals(rows)
     assert (back.parts, back.known, list(back.days)) == (one.parts, one.known, days)
+    assert back.bad == [(TRACKS, "a")]
     assert encode(back) == body
+
+
+def test_totals_of_an_older_queue_say_nothing_of_months() -> None:
+    known = {TRACKS: 7, ALBUMS: 3}
+    facts = json.dumps({"version": 2, "parts": {"plays/2026-11": "a"}, "known": known, "days": []})
+    older = to_parquet(Queue().rows.replace_schema_metadata({b"soundlake": facts.encode()}))
+
+    assert decode(older) == Queue(parts={"plays/2026-11": "a"}, days=[], bad=[])
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40])

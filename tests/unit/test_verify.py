@@ -229,7 +229,10 @@ def test_a_chart_under_anothers_name_is_to_be_withdrawn(zones: Zones) -> None:
         "daily-SE of 2026-11-21 shows the very table of daily-NO, and shares 0 of its 49 tracks "
         "with its own of 2026-11-20."
     )
-    assert result["withdraw"] == [{"chart": "daily-SE", "date": TODAY, "error": sentence}]
+    raw_key = f"raw/charts/spotify/daily-SE/{TODAY}/001/page-01.json.gz"
+    assert result["withdraw"] == [
+        {"chart": "daily-SE", "date": TODAY, "raw_key": raw_key, "error": sentence}
+    ]
     assert (result["status"], result["errors"]) == ("verified", 1)
     assert result["problems"][0] == sentence
     assert rows(zones) == [

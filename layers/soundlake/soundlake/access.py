@@ -46,6 +46,11 @@ def accounts_table() -> AccountsTable:
     return AccountsTable(settings().accounts_table)
 
 
+def zone_of(account: str) -> str | None:
+    """An account's own time zone, or None: what its plays' local times need beside the country."""
+    return accounts_table().time_zone(account)
+
+
 @cache
 def abilities_table() -> AbilitiesTable:
     """The table of budgets, as it knows apps' abilities."""

@@ -60,7 +60,7 @@ def activity_rows(
     a play says itself counts before what its track's row says. A play of what is no track (a
     local file, an episode) has a row too; everything unknown is null.
     """
-    ordered = sorted(plays, key=lambda play: (play["played_at"], play["uri"]))
+    ordered = sorted(plays, key=lambda play: (play["played_at"], play["uri"] or ""))
     return [_activity(play, tracks, albums, features, sections) for play in ordered]
 
 

@@ -13,6 +13,7 @@ from soundlake.charts import Chart
 from soundlake.times import format_time, naive_ms, parse_date, parse_time
 
 LOOK_BACK_DAYS = 7
+SHOWN_LATE_DAYS = 2  # as a rule; a daily chart that is shown later than that may be renewed today
 REPAIRS = 50  # days of charts that one run makes up for: bounded, as its history is
 
 WAITS = 3  # for Spotify, that one chart may cost a run
@@ -38,8 +39,8 @@ class Due:
     """One chart's day that a run is to do.
 
     `repair`: a day before the run's own. `again`: its answer was refused, or a daily chart's showed
-    what the lake had already, so a new one is asked for. `not_before`: Spotify asked not to be
-    asked earlier (ISO 8601, UTC).
+    what the lake had already or an older day than usual, so a new one is asked for.
+    `not_before`: Spotify asked not to be asked earlier (ISO 8601, UTC).
     """
 
     chart: Chart
@@ -124,8 +125,17 @@ def _status(
 
 def _again(known: Mapping[tuple[str, date], Mapping[str, Any]], chart: Chart, day: date) -> bool:
     """Whether another answer is to be asked for in the place of the one that is there."""
-    status = _status(known, chart, day)
-    return status in REFUSED or (status == UNCHANGED and chart.cadence == "daily")
+    record = known.get((chart.chart, day))
+    return record is not None and _may_be_renewed(record)
+
+
+def _may_be_renewed(record: Mapping[str, Any]) -> bool:
+    """Whether an answer was refused, or a daily chart's was not new or late."""
+    status, shown = record["status"], record.get("shown_date")
+    if status in REFUSED or not record["chart"].startswith("daily-"):
+        return status in REFUSED
+    late = shown is not None and shown < record["chart_date"] - timedelta(days=SHOWN_LATE_DAYS)
+    return status == UNCHANGED or (status == "loaded" and late)
 
 
 def _not_before(records: Iterable[Mapping[str, Any]], now: datetime) -> str | None:
@@ -186,19 +196,44 @@ def after(now: datetime, seconds: int) -> str:
     return format_time(now + timedelta(seconds=seconds))
 
 
-def merge(before: Iterable[Row], found: Iterable[Row]) -> list[Row]:
+def merge(before: Iterable[Row], found: Iterable[Row], *, imported: bool = False) -> list[Row]:
     """The records with those that a run found in the place of earlier ones, by date and chart.
 
     That a day could not be derived again for want of an answer does not undo that it was done;
     that a new answer could not be had in the place of a refused one, not that it was refused; in
-    the place of one that was not new, not what it showed.
+    the place of one that was not new or late, not what it showed.
+
+    `imported`: found of files, each under its own day, which has a record of the answer that was
+    asked for on it, too. The answer's wins where it is open, with the file's rows noted, and where
+    it showed another day.
     """
     merged = {(row["chart_date"], row["chart"]): row for row in before}
     for row in found:
         key = (row["chart_date"], row["chart"])
-        earlier = merged[key]["status"] if key in merged else None
-        if earlier in {*REFUSED, UNCHANGED} and row["status"] in OPEN and row["stage"] == "Extract":
-            merged[key] = {**merged[key], "not_before": row["not_before"]}
-        elif earlier not in DONE or row["status"] != "unavailable":
+        there = merged.get(key)
+        if there is None:
             merged[key] = row
+        else:
+            merged[key] = _with_file(there, row) if imported else _with_answer(there, row)
     return [merged[key] for key in sorted(merged)]
+
+
+def _with_file(there: Row, row: Row) -> Row:
+    if there["status"] in OPEN:
+        return {**there, "rows": row["rows"]}
+    return row if there["shown_date"] is None else there
+
+
+def _with_answer(there: Row, row: Row) -> Row:
+    earlier, status = there["status"], row["status"]
+    kept = earlier == UNCHANGED or _may_be_renewed(there)
+    if kept and status in OPEN and row["stage"] == "Extract":
+        return {**there, "not_before": row["not_before"]}
+    if earlier in DONE and status == "unavailable":
+        return there
+    if earlier in OPEN and there["rows"] is not None:  # a file's
+        if status in OPEN:
+            return {**row, "rows": there["rows"]}
+        if status == "unavailable":
+            return {**row, "status": "loaded", "stage": None, "error": None, "rows": there["rows"]}
+    return row

@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 BETWEEN = " / "  # no first artist holds it, so a key is of one artist and one title alone
 
+_REMEMBERED = 1 << 16  # names: a lifetime's, month after month
+
 _SIGNS = str.maketrans(
     dict.fromkeys("\u2018\u2019\u02bc\u2032\u00b4\u02b9", "'")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\uff0d", "-")
@@ -69,7 +71,7 @@ _DASH = re.compile(r"\s+-\s+")
 _PIECES = re.compile(r"\s*[/;,|]\s*")
 
 _NEXT_ARTIST = re.compile(
-    rf"\s*[;,]\s+|;|\s+(?:&|\+|/|x|\u00d7|vs\.?|and|y|e|et|und|with|con|{_FEATURED})\s+"
+    rf"\s*[;,]\s+|;|\s+(?:&|\+|/|x|\u00d7|vs\.?|and|y|with|con|{_FEATURED})\s+"
     rf"|\s*[(\[]{_FEATURED}\s+"
 )
 _TOPIC = " - topic"  # so a video service names its artists' channels
@@ -77,9 +79,15 @@ _AND = re.compile(r"\s*&\s*|\s\+\s")
 _ACRONYM = re.compile(r"\b([^\W\d])\.(?=[^\W\d]\b)")
 _INSIDE = re.compile(r"(?<=[^\W\d])!(?=[^\W\d])")
 _SPACES = re.compile(r"\s+")
+# What stands between artists' names, and says nothing of who they are.
+GLUE = frozenset(
+    {"feat", "featuring", "ft", "f", "w", "with", "con", "and", "x", "vs", "y", "e", "et", "und"}
+)
 
 
-def name_keys(artists: "pa.Array[Any]", titles: "pa.Array[Any]") -> "pa.Array[Any]":
+def name_keys(
+    artists: "pa.Array[Any] | pa.ChunkedArray[Any]", titles: "pa.Array[Any] | pa.ChunkedArray[Any]"
+) -> "pa.Array[Any]":
     """The keys of many plays, as strings: null where either name is null or empty.
 
     `artists` are strings, or lists of strings of which the first counts.
@@ -97,27 +105,63 @@ def name_key(artist: str | None, title: str | None) -> str | None:
     return None if one is None or other is None else f"{one}{BETWEEN}{other}"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def first_artist(name: str) -> str | None:
     """The first of the artists that a credit names, without a leading "The"; null where none."""
     folded = _folded(name)
-    alone = folded.removesuffix(_TOPIC)
-    alone = next((each for each in _NEXT_ARTIST.split(alone) if each and each.strip()), alone)
-    words = _words(alone)
-    return words.removeprefix("the ") or _words(folded) or folded or None
+    return _words(_alone(folded)).removeprefix("the ") or _words(folded) or _signs(folded)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def bare_title(title: str) -> str | None:
     """A title without guests and editions; null where it is empty."""
     folded = _folded(title)
-    bare = folded
-    if _PARTS.search(folded):
-        bare = _OPEN_GUESTS.sub(" ", _GUESTS.sub(" ", folded))
-        bare = _GROUP.sub(lambda found: f" ({_recording(found[1])}) ", bare)
-        head, *tails = _DASH.split(bare.strip())
-        bare = " - ".join([head, *map(_recording, tails)])
-    return _words(bare) or _words(folded) or folded or None
+    return _words(_bare(folded)) or _words(folded) or _signs(folded)
+
+
+def spoken_artist(name: str) -> str:
+    """The first of the artists that a credit names, with the signs that it is written with."""
+    return _alone(_folded(name)).strip()
+
+
+def spoken_title(title: str) -> str:
+    """A title without guests and editions, with the signs that it is written with."""
+    folded = _folded(title)
+    bare = " ".join(_bare(folded).split())
+    return bare if _words(bare) else folded
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def words(text: str) -> str:
+    """All the words of a name, of guests and editions too, as they are compared."""
+    folded = _folded(text)
+    return _words(folded) or _signs(folded) or ""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def guests(title: str) -> frozenset[str]:
+    """The words by which a title names its guests; none where it names nobody."""
+    folded = _folded(title)
+    found = [*_GUESTS.findall(folded), *_OPEN_GUESTS.findall(_GUESTS.sub(" ", folded))]
+    return frozenset(_words(" ".join(found)).split()) - GLUE
+
+
+def _alone(folded: str) -> str:
+    alone = folded.removesuffix(_TOPIC)
+    return next((each for each in _NEXT_ARTIST.split(alone) if each and each.strip()), alone)
+
+
+def _bare(folded: str) -> str:
+    if not _PARTS.search(folded):
+        return folded
+    bare = _GROUP.sub(_recording_of, _OPEN_GUESTS.sub(" ", _GUESTS.sub(" ", folded)))
+    head, *tails = _DASH.split(bare.strip())
+    return " - ".join([head, *filter(None, map(_recording, tails))])
+
+
+def _recording_of(group: re.Match[str]) -> str:
+    said = _recording(group[1])
+    return group[0] if said == group[1] else f" ({said}) " if said else " "
 
 
 def _recording(part: str) -> str:
@@ -131,7 +175,7 @@ def _folded(text: str) -> str:
     """Case and width left out; in signs and spaces as the patterns here expect them."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
-    text = text.casefold().replace("`", "'")
+    text = text.casefold().replace("`", "'").replace("i\u0307", "i")  # a Turkish capital's
     return _SPACES.sub(" ", text).strip()
 
 
@@ -146,6 +190,11 @@ def _words(text: str) -> str:
     text = unicodedata.normalize("NFD", text.translate(_LETTERS))
     text = unicodedata.normalize("NFC", _POINTS.sub("", _ACCENTS.sub("", text)))
     return " ".join("".join(map(_letter, text)).split())
+
+
+def _signs(text: str) -> str | None:
+    """What is left of a name that has no letter."""
+    return text.replace(" ", "") or None
 
 
 def _letter(sign: str) -> str:

@@ -38,10 +38,13 @@ def why_kept(there: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, An
 
 
 def shows_the_same(there: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a page shows what is there of its day already, from an earlier page."""
+    """Whether a page shows what is there of its day already, from another page.
+
+    The page that is there itself, loaded once more, is no other.
+    """
     if not there or not found or {there[0]["provider"], found[0]["provider"]} != {KWORB}:
         return False
-    return _shown(there) == _shown(found)
+    return there[0]["raw_key"] != found[0]["raw_key"] and _shown(there) == _shown(found)
 
 
 def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -17,15 +17,16 @@ import pyarrow.compute as pc
 
 from soundlake.coverage import Span
 from soundlake.deriving.coverage import months_between, publish_coverage
+from soundlake.deriving.plays import months_of, observations_around, plays_of
 from soundlake.importing import groups, ledger, merging
 from soundlake.importing.columns import array
 from soundlake.importing.covering import FileSpan, covered
 from soundlake.importing.reading import entries
 from soundlake.listening import derive_plays
 from soundlake.store.kept import Kept, KeptFile
-from soundlake.store.lake import READERS, Lake, Opened, Row, month_of_key, object_key
+from soundlake.store.lake import READERS, Lake, Opened, Row, month_of_key
 from soundlake.store.objects import ConflictError
-from soundlake.times import format_time, month_of, naive_ms, parse_time, shift_month
+from soundlake.times import format_time, month_of, naive_ms, parse_time
 
 OBSERVATIONS, PLAYS, IMPORTS, ROWS = "observations", "plays", "imports", "import_rows"
 BOUNDS = ("since", "until")
@@ -93,11 +94,6 @@ def read_entries(kept: KeptFile, import_: Import) -> tuple[pa.Table, Any]:
     """A kept file's entries, and which of them are outside the span."""
     found = entries(kept.rows, kept.kind, kept.name, now=import_.at)
     return found, outside(found, import_)
-
-
-def months_of(times: Any) -> Any:
-    """The month of each time (UTC), as numpy's whole months."""
-    return np.asarray(times, "datetime64[ms]").astype("datetime64[M]")
 
 
 def grouped(import_: Import, reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -176,7 +172,7 @@ def _by_month(rows: pa.Table, times: Any) -> dict[Any, pa.Table]:
     order = np.argsort(months, kind="stable")
     ordered = rows.take(array(order))
     distinct, starts = np.unique(months[order], return_index=True)
-    ends = [*starts[1:], len(order)][: len(starts)]  # of no rows there are neither
+    ends = np.append(starts[1:], len(order))[: len(starts)]
     return {
         month: ordered.slice(start, end - start).combine_chunks()
         for month, start, end in zip(distinct, starts, ends, strict=True)
@@ -196,7 +192,7 @@ def play_months(
     # First the plays, then what they are made of: whoever writes these in between is met with a
     # conflict, and then the month is derived once more.
     opened: list[Opened] = _each(lambda month: lake.open(PLAYS, month, account), group["plays"])
-    rows = _around(lake, account, group["plays"])
+    rows = observations_around(lake, account, group["plays"])
     derived = derive_plays(rows, zone)
     months = _by_month(derived.plays, derived.plays.column("played_at"))
 
@@ -205,7 +201,9 @@ def play_months(
         try:
             lake.close(one, after)
         except ConflictError:
-            lake.replace_table(PLAYS, month, account, lambda _: _plays(lake, account, month, zone))
+            lake.replace_table(
+                PLAYS, month, account, lambda _: plays_of(lake, account, month, zone)
+            )
         return int(after.num_rows - one.rows.num_rows)
 
     more: list[int] = _each(close, opened, group["plays"])
@@ -228,21 +226,6 @@ def play_months(
     )
     _write_ledger(lake, import_, f"{group['number']:04d}", found)
     return {"outcomes": ledger.counted(found), "plays": sum(more)}
-
-
-def _around(lake: Lake, account: str, months: Sequence[str]) -> pa.Table:
-    """The observations of months, and of those beside them."""
-    wanted = sorted({shift_month(month, by) for month in months for by in (-1, 0, 1)})
-    keys = [object_key(OBSERVATIONS, month, account) for month in wanted]
-    rows: pa.Table = lake.read(OBSERVATIONS, keys).combine_chunks()
-    return rows
-
-
-def _plays(lake: Lake, account: str, month: str, zone: str | None) -> pa.Table:
-    plays = derive_plays(_around(lake, account, [month]), zone).plays
-    own = months_of(plays.column("played_at")) == np.datetime64(month, "M")
-    found: pa.Table = plays.filter(array(own)).combine_chunks()
-    return found
 
 
 def _each[T](function: Any, *given: Iterable[Any]) -> list[T]:

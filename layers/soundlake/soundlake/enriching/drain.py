@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
+from soundlake.enriching.queue import Wanted
 from soundlake.sources.web import Answer
 from soundlake.spotify.errors import BadAnswerError, NotFoundError, RefusedError
 from soundlake.store.answers import Answers
@@ -35,8 +36,8 @@ Requests = deque[Request]
 class Drain:
     """One run's asking: `asked` counts the ids that were answered, by the request's name.
 
-    `problems` are sentences on what was no answer, `notes` on what was not asked. `kept` is called
-    with each answer's request and rows.
+    `problems` are sentences on what was no answer, `badly` the kind and id of what that was about,
+    `notes` are on what was not asked. `kept` is called with each answer's request and rows.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Drain:
         self.asked: Counter[str] = Counter()
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.badly: list[Wanted] = []
         self._day, self._kept = day, kept
         self._left_ms, self._whole_ms = left_ms, left_ms()
         self._bad: Counter[str] = Counter()
@@ -71,6 +73,9 @@ class Drain:
                         self._time_is_up(todo)
                         break
                     request = todo.popleft()
+                    if keeping is not None and self._bad[request.name] == BAD_ANSWERS - 1:
+                        keeping.result()  # it may be the last one
+                        keeping = None
                     if self._bad[request.name] >= BAD_ANSWERS:
                         continue
                     try:
@@ -118,4 +123,5 @@ class Drain:
 
     def _no_answer(self, request: Request, why: str) -> None:
         self.problems.append(why)
+        self.badly += [(request.kind, each) for each in request.ids]
         self._bad[request.name] += 1

@@ -17,16 +17,17 @@ from soundlake.entities import CARRIERS
 from soundlake.times import month_of, shift_month
 
 TRACKS, FEATURES, ARTISTS, ALBUMS = "tracks", "audio_features", "artists", "albums"
-ANALYSES = "audio_analysis"
+ANALYSES, NAMES = "audio_analysis", "track_names"
 # In the order in which they are asked for, where plays and chart entries are as many.
-KINDS = (TRACKS, FEATURES, ARTISTS, ALBUMS, ANALYSES)
+KINDS = (TRACKS, NAMES, FEATURES, ARTISTS, ALBUMS, ANALYSES)
 PLAYS, CHARTED, LOOKED_UP = "plays", "chart_entries", "tracks"
 # Of each table that names ids: the columns that a look at it takes, its rows' time first.
 COLUMNS: Mapping[str, list[str]] = {
-    PLAYS: ["played_at", "track_id", "album_id", "artist_ids", "evidence"],
+    PLAYS: ["played_at", "track_id", "album_id", "artist_ids", "evidence", "name_key", "kind"],
     CHARTED: ["chart_date", "track_id", "album_id", "artist_ids", "raw_key"],
     LOOKED_UP: ["fetched_at", "album_id", "artist_ids", "detail_raw_key"],
 }
+MUSIC = "track"  # the kind of a play that a name may be the track of
 ASKED = "asked"  # the part of what no row names any more, and is to be asked again all the same
 
 _STRING: pa.DataType = pa.string()
@@ -96,6 +97,10 @@ def seen(table: str, part: str, rows: pa.Table) -> pa.Table:
         rows, at = rows.filter(asked), at.filter(asked)
     nobody = pa.array([False] * rows.num_rows, pa.bool_())
     found.append(_counted(ALBUMS, part, rows.column("album_id"), at, nobody, counts=counts))
+    if table == PLAYS:
+        music = pc.equal(pc.coalesce(rows.column("kind"), pa.scalar(MUSIC)), pa.scalar(MUSIC))
+        names = pc.if_else(music, rows.column("name_key"), pa.scalar(None, _STRING))
+        found.append(_counted(NAMES, part, names, at, nobody))
     lists = rows.column("artist_ids")
     places = pc.list_parent_indices(lists)
     artists = pc.list_flatten(lists)
@@ -177,6 +182,23 @@ def beside(before: pa.Table, part: str, found: pa.Table) -> pa.Table:
         ],
         schema=SIGHTINGS,
     )
+
+
+def meant(sightings: pa.Table, tracks: Mapping[str, str]) -> pa.Table:
+    """The sightings with those of names whose track is known as ones of that track."""
+    named: _Column = _among(sightings, {NAMES: tracks.keys()})
+    found = sightings.filter(named)
+    if not found.num_rows:
+        return sightings
+    ids = pa.array([tracks[str(each)] for each in found.column("id").to_pylist()], _STRING)
+    place = SIGHTINGS.get_field_index("id")
+    found = found.set_column(place, "id", ids)
+    others: _Column = pc.invert(named)
+    of = [
+        found.set_column(0, "kind", pa.array([kind] * found.num_rows, _STRING))
+        for kind in (TRACKS, FEATURES, ANALYSES)
+    ]
+    return pa.concat_tables([sightings.filter(others), *of]).cast(SIGHTINGS)
 
 
 def unknown(sightings: pa.Table, known: Mapping[str, Collection[str]]) -> pa.Table:
@@ -267,6 +289,18 @@ def in_order(rows: pa.Table) -> list[Wanted]:
     """The kind and id of each row."""
     columns = (rows.column(name).to_pylist() for name in ("kind", "id"))
     return list(zip(*columns, strict=True))
+
+
+def bad_last(wanted: Iterable[Wanted], bad: Iterable[Wanted]) -> list[Wanted]:
+    """Those answered badly after the others, who was so longest ago first."""
+    places = {each: place for place, each in enumerate(bad, 1)}
+    return sorted(wanted, key=lambda each: places.get(each, 0))
+
+
+def bad_now(before: Iterable[Wanted], badly: Iterable[Wanted]) -> list[Wanted]:
+    """Who was answered badly, with those of one more run: each once, at its last time."""
+    now = dict.fromkeys(badly)
+    return [*(each for each in before if each not in now), *now]
 
 
 def in_batches(

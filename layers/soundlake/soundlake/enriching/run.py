@@ -29,6 +29,7 @@ from soundlake.spotify.errors import (
     UnavailableError,
 )
 from soundlake.store.lake import Lake, Row
+from soundlake.store.queue import QueueStore
 from soundlake.times import month_of
 
 # Shares of the invocation's time: who is asked first gets the first half, and with a quarter left,
@@ -69,9 +70,9 @@ class Run:
             if self._wanted.order:
                 self._ask()
         except access.FORESEEN:
-            self.left = self._wanted.put_back()
+            self.left = self._wanted.put_back(self._drain.badly)
             raise
-        self.left = self._wanted.put_back()
+        self.left = self._wanted.put_back(self._drain.badly)
 
     def ask_genres(self) -> None:
         """Ask others than Spotify for the genres of artists of whom it has named none."""
@@ -79,6 +80,7 @@ class Run:
             self.clients,
             access.raw(),
             self._lake,
+            QueueStore(access.bucket()),
             self._day,
             time_left=lambda: self._drain.has_time(ALL_UNTIL),
         )
@@ -145,7 +147,7 @@ class Run:
         if not self._allowed.may(Ability.CATALOGUE):
             return None
         due = self._wanted.due_of(source, self._held) if source else set[str]()
-        todo = self._requests(self._in_order(due, CATALOGUE), source)
+        todo = self._requests(self._in_order(due, (*CATALOGUE, queue.NAMES)), source)
         stopped, refusals = None, len(self._refusals)
         try:
             self._drain.ask(todo, until, self._refused)
@@ -165,6 +167,9 @@ class Run:
             expired = isinstance(error, ExpiredTokenError)
             told = self.problems if expired else self._refusals
             told.append(str(error))
+            return others
+        if request.kind == queue.NAMES and forbidden:
+            self.notes.append(f"No names were searched for: {error}")
             return others
         if not forbidden:
             self.problems.append(str(error))
@@ -233,6 +238,16 @@ class Run:
             name = name if source.name == SPOTIFY else f"{name}/{source.name}"
             return Request(kind, ids, name, answers, lambda ids: source.ask(self.clients, ids))
         answers = self._wanted.answers[kind]
+        if kind == queue.NAMES:
+            search = self._wanted.names.search
+            return Request(
+                kind,
+                ids,
+                answers.kind.name,
+                answers,
+                lambda ids: search(self.clients.spotify(), ids[0]),
+                alone=True,
+            )
         return Request(
             kind,
             ids,

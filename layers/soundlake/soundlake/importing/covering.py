@@ -43,7 +43,7 @@ def span_of(entries: pa.Table, kind: str, name: str) -> FileSpan | None:
         return None
     ends = pc.min_max(times)
     back = pc.sum(pc.less(times[1:], times[:-1])).as_py() or 0
-    share = back / len(times)
+    share = back / max(len(times) - 1, 1)
     ordered = share <= _ORDERED or share >= 1 - _ORDERED
     return FileSpan(kind, name, ends["min"].as_py(), ends["max"].as_py(), ordered)
 

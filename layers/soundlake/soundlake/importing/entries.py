@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.compute
 
 from soundlake.plays import EARLIEST
+from soundlake.store import without_pandas
 from soundlake.store.schemas import SCHEMAS
 from soundlake.texts import shortened
 from soundlake.times import naive_ms
+
+without_pandas.make_first_array()
 
 # Its stubs know no arrays of mixed origin; columns are arrays of any type.
 pc: Any = pyarrow.compute
@@ -21,11 +24,9 @@ Column = Any  # a pa.Array
 # What the machine knows and a row does not.
 _NOT_OF_ROWS = ("account", "raw_keys", "raw_rows")
 
-_OWN: Any = [pa.field("row", pa.int32()), pa.field("problem", pa.string())]
-ENTRIES: Any = pa.schema(_OWN)
-for _field in SCHEMAS["observations"]:
-    if _field.name not in _NOT_OF_ROWS:
-        ENTRIES = ENTRIES.append(_field)
+_FIELDS: list[Any] = [pa.field("row", pa.int32()), pa.field("problem", pa.string())]
+_FIELDS += [field for field in SCHEMAS["observations"] if field.name not in _NOT_OF_ROWS]
+ENTRIES = pa.schema(_FIELDS)
 AHEAD = timedelta(days=1)  # of the import's own time: clocks and zones differ by less
 # The longest single play that is believed. No track, episode or chapter is as long as a day, and
 # a player that is left paused does not count on.
@@ -40,12 +41,12 @@ class Check:
     say: Callable[[int], str]
 
 
-def table(columns: Mapping[str, Any], rows: int, checks: list[Check], start: int = 1) -> pa.Table:
+def table(columns: Mapping[str, Any], rows: int, checks: list[Check]) -> pa.Table:
     """ENTRIES of as many rows, null where no column is given; the first check that fails says."""
     made = []
     for field in ENTRIES:
         if field.name == "row":
-            made.append(pa.array(np.arange(start, start + rows, dtype=np.int32)))
+            made.append(pa.array(np.arange(1, rows + 1, dtype=np.int32)))
         elif field.name == "problem":
             made.append(_problems(checks, rows))
         elif field.name in columns:

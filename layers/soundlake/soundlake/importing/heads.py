@@ -12,9 +12,10 @@ from typing import Any
 
 from soundlake.importing.errors import HistoryError
 
-# The keys under which services put the list of rows, where a file is not just that list.
-LISTS = ("scrobbles", "listens", "list", "track", "recenttracks", "payload")
+HEAD = 65_536  # bytes of a file that tell what it is
 
+VERSION = 1  # of Soundlake's own export
+# The keys under which services put the list of rows, where a file is not just that list.
 _LIST = re.compile(r'"(?:scrobbles|listens|list|track|payload)"\s*:\s*\[')
 _ROWS = 200  # of a head that are looked at
 _DATE = re.compile(r"\d{1,2} [A-Za-z]{3} \d{4},? \d{2}:\d{2}")
@@ -27,12 +28,14 @@ _PLAYED = {"spotify_track_uri", "master_metadata_track_name", "spotify_episode_u
 class Head:
     """What a file's head shows: whose rows (an observation's source), and which people they name.
 
-    `reason` goes on after the file's name, and says why there is no kind.
+    `reason` goes on after the file's name, and says why there is no kind; `version` is that of a
+    manifest of Soundlake's own export.
     """
 
     kind: str | None
     people: frozenset[str] = frozenset()
     reason: str | None = None
+    version: Any = None
 
 
 def read_head(start: bytes, *, whole: bool, name: str) -> Head:
@@ -52,7 +55,11 @@ def read_head(start: bytes, *, whole: bool, name: str) -> Head:
         )
         kind = next((kind for row in rows if (kind := kind_of_row(row))), None)
         empty = whole and re.fullmatch(r"\[\s*\]\s*", text) is not None
-        return Head(kind, people, "is an empty list: there is no play in it" if empty else None)
+        reason = "is an empty list: there is no play in it" if empty else None
+        version = next(
+            (row.get("version") for row in rows if row.get("soundlake") == "export"), None
+        )
+        return Head(kind, people, reason, version)
     return Head(_kind_of_csv(text))
 
 
@@ -117,6 +124,13 @@ def _objects(text: str, at: int) -> Iterator[dict[str, Any]]:
             return
         if isinstance(value, dict):
             yield value
+
+
+def by_lines(start: bytes) -> bool:
+    """Whether a file of objects has one in each line, and is not one object itself."""
+    text = start.removeprefix(b"\xef\xbb\xbf").decode(errors="replace").lstrip()
+    first = next(_objects(text, 0), None)
+    return first is not None and kind_of_row(first) is not None
 
 
 def lastfm_header(fields: list[str]) -> bool:

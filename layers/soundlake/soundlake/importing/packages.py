@@ -7,6 +7,7 @@ head of each file are read, of a plain file its head: the reader may be one that
 import re
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import SEEK_END
 from pathlib import PurePosixPath
@@ -15,7 +16,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from soundlake import chart_files
 from soundlake.importing.errors import HistoryError
-from soundlake.importing.heads import Head, read_head
+from soundlake.importing.heads import HEAD, VERSION, Head, read_head
 from soundlake.texts import shortened
 
 LARGEST = 1_000_000_000  # bytes of one file of history, uncompressed
@@ -23,7 +24,6 @@ LARGEST_TOTAL = 20_000_000_000  # bytes of all files of a zip, uncompressed
 LARGEST_RATIO = 200  # uncompressed to compressed; histories have 10 to 40
 RATIO_FROM = 1_000_000  # bytes from which on the ratio counts
 MOST_FILES = 5_000
-HEAD = 65_536  # bytes of each file that tell what it is
 
 EXPECTED = (
     "Expected is the zip or a file of Spotify's Extended streaming history or Account data, of an "
@@ -35,6 +35,8 @@ _DATA = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", "")
 _NUMBER = re.compile(r"(?<![\d-])(\d{1,3})(?: ?\(\d+\))?$")  # a year, or a span of them, is none
 _EXTENDED_NAME = re.compile(r"(endsong|endvideo|Streaming_History_)", re.IGNORECASE)
 _ACCOUNT_NAME = re.compile(r"StreamingHistory", re.IGNORECASE)
+# Of whose files the tools' own names have the user's: `recenttracks-somebody-1700000000.csv`.
+_CALLED_BY_USER = ("lastfm", "listenbrainz")
 _MAGIC = (
     (b"%PDF", "a PDF"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -65,12 +67,14 @@ class Member:
 class Package:
     """What an upload is: `kind` is an observation's source, of most of its files.
 
-    `others` are the paths of what is in it beside the history.
+    `others` are the paths of what is in it beside the history. `name` is what it may be called
+    wherever it is recorded: some tools call a file by its user, and that is not kept.
     """
 
     kind: str
     files: tuple[Member, ...]
     others: tuple[str, ...]
+    name: str = ""
 
 
 def recognise(file: BinaryIO, name: str) -> Package:
@@ -86,7 +90,7 @@ def recognise(file: BinaryIO, name: str) -> Package:
     file.seek(0)
     start = file.read(HEAD)
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
-        return _zip(file, shown)
+        return _zip(file, name, shown)
     return _plain(start, size, name, shown)
 
 
@@ -121,10 +125,11 @@ def _plain(start: bytes, size: int, name: str, shown: str) -> Package:
         reason = head.reason or "is no listening history that is known here"
         raise HistoryError(f"{shown} {reason}. {EXPECTED}")
     _one_person([(name, head)])
-    return Package(head.kind, (Member(1, "", _base(name), size, head.kind),), ())
+    called = _called(name, head.kind, [head])
+    return Package(head.kind, (Member(1, "", called, size, head.kind),), (), called)
 
 
-def _zip(file: BinaryIO, shown: str) -> Package:
+def _zip(file: BinaryIO, name: str, shown: str) -> Package:
     try:
         archive = ZipFile(file)
     except (BadZipFile, NotImplementedError, OSError, ValueError) as error:
@@ -138,6 +143,12 @@ def _zip(file: BinaryIO, shown: str) -> Package:
         for info in infos:
             _check(info, shown)
         heads = [(info, _head(archive, info, shown)) for info in infos]
+    for _, head in heads:
+        if head.version not in (None, VERSION):
+            raise HistoryError(
+                f"{shown} is an export of a later Soundlake: of version {head.version!s:.20}, and "
+                f"this one reads {VERSION}. Update this one first."
+            )
     found = [(info, head, kind) for info, head in heads if (kind := _kind(info, head))]
     if not found:
         raise HistoryError(f"{shown} is a zip without a file of listening history. {EXPECTED}")
@@ -154,7 +165,7 @@ def _zip(file: BinaryIO, shown: str) -> Package:
     others = tuple(sorted(info.filename for info in infos if info.filename not in paths))
     counted = Counter(member.kind for member in files)
     kind = max(sorted(counted), key=lambda each: counted[each])
-    return Package(kind, files, others)
+    return Package(kind, files, others, _called(name, kind, [head for _, head in heads]))
 
 
 def _check_directory(infos: list[ZipInfo], shown: str) -> None:
@@ -249,7 +260,7 @@ def _named(path: str) -> str | None:
 
 
 def _of_macos(path: str) -> bool:
-    parts = path.split("/")
+    parts = re.split(r"[\\/]", path)
     return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] == ".DS_Store"
 
 
@@ -281,6 +292,18 @@ def _one_person(heads: list[tuple[str, Head]]) -> None:
                 )
 
 
+def _called(name: str, kind: str, heads: Iterable[Head]) -> str:
+    """What an upload may be called where it is recorded: not by a person's name."""
+    path = PurePosixPath(_base(name))
+    if kind in _CALLED_BY_USER:
+        suffix = path.suffix.lower()
+        return f"{kind}{suffix if suffix in (*_DATA, '.zip') else ''}"
+    called = path.name
+    for person in sorted({person for head in heads for person in head.people if len(person) > 2}):
+        called = re.sub(re.escape(person), "user", called, flags=re.IGNORECASE)
+    return called
+
+
 def _order(path: str) -> tuple[int, list[tuple[int, int | str]]]:
     """By the number at the end of a file's name, those without last, then by path."""
     number = file_number(_base(path))
@@ -297,7 +320,7 @@ def file_number(name: str) -> int | None:
 
 
 def _base(path: str) -> str:
-    return path.rpartition("/")[2]
+    return re.split(r"[\\/]", path)[-1]  # some tools write zips with Windows' separators
 
 
 def _too_large(shown: str, size: int) -> str:

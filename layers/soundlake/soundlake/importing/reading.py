@@ -1,18 +1,32 @@
 """What is kept of a file of history, and what its rows say."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
-from soundlake.importing.formats import spotify_account, spotify_extended
+from soundlake.importing.entries import ENTRIES
+from soundlake.importing.formats import (
+    koito,
+    lastfm,
+    listenbrainz,
+    maloja,
+    own,
+    spotify_account,
+    spotify_extended,
+)
 from soundlake.importing.packages import Member, open_member
 
 _FORMATS: dict[str, ModuleType] = {
-    "spotify_extended": spotify_extended,
-    "spotify_account": spotify_account,
+    each.SOURCE: each
+    for each in (koito, lastfm, listenbrainz, maloja, own, spotify_account, spotify_extended)
 }
+
+
+TOGETHER = 65_536  # rows that are looked at together: what is made of them stays small
 
 
 def keep(file: BinaryIO, member: Member) -> pa.Table:
@@ -30,5 +44,15 @@ def entries(raw: pa.Table, kind: str, name: str, *, now: datetime) -> pa.Table:
     `now` (aware) is the import's own time: what lies over a day after it was not played. A row
     that is no play has a `problem`, a sentence that names the field and its value.
     """
-    made: pa.Table = _FORMATS[kind].entries(raw, name, now=now)
-    return made
+    parts = [
+        _FORMATS[kind].entries(raw.slice(start, TOGETHER), name, now=now)
+        for start in range(0, max(raw.num_rows, 1), TOGETHER)
+    ]
+    numbers = pa.array(np.arange(1, raw.num_rows + 1, dtype=np.int32))
+    return pa.concat_tables(parts).set_column(0, ENTRIES.field("row"), numbers)
+
+
+def rows(raw: pa.Table, kind: str) -> Iterator[Any]:
+    """The rows of a raw form as they stood in the file, but for what is redacted."""
+    found: Iterator[Any] = _FORMATS[kind].rows(raw)
+    return found

@@ -6,6 +6,7 @@ so, and those whose value is an IP address.
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
@@ -30,19 +31,20 @@ _PARTS = ("user", "mail", "latitude", "longitude", "city", "region", "metro", "a
 _WORDS = frozenset({"lat", "lon", "lng", "long", "geo", "gps", "zip", "phone", "birthdate"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _ENDS_OTHERWISE = ("skip", "clip", "ship", "trip", "chip", "tip", "drip", "flip")
+# What is not made of these is no address: it spares most texts the rest.
+_LIKE = re.compile(r"\s*\[?[0-9a-fA-F:.*xX]{2,}\]?(?:%\w+)?(?:[:/]\d+)?\s*")
 _MASKED = re.compile(r"\d{1,3}(\.(\d{1,3}|[xX*]+)){3}(:\d+)?")
 
 
 def redact(value: Any, known: Collection[str] = frozenset()) -> Any:
-    """A JSON value without what is not kept, at any depth; `known` keys stay as they are.
+    """A JSON value without what is not kept, at any depth.
 
-    In the place of a text that is an IP address stands null.
+    In the place of a text that is an IP address stands null, but under a `known` key: titles may
+    be anything.
     """
     if isinstance(value, dict):
         return {
-            key: inner
-            if key in known and not isinstance(inner, dict | list)
-            else redact(inner, known)
+            key: _of_known(inner, known) if key in known else redact(inner, known)
             for key, inner in value.items()
             if key not in REDACTED and (key in known or not (_tells(key) or is_address(inner)))
         }
@@ -51,6 +53,14 @@ def redact(value: Any, known: Collection[str] = frozenset()) -> Any:
     return None if is_address(value) else value
 
 
+def _of_known(value: Any, known: Collection[str]) -> Any:
+    """What stands under a known key: texts as they are, objects without what is not kept."""
+    if isinstance(value, list):
+        return [_of_known(inner, known) for inner in value]
+    return redact(value, known) if isinstance(value, dict) else value
+
+
+@lru_cache(maxsize=4096)  # keys are few, and rows many
 def _tells(key: str) -> bool:
     """Whether a key's name says that its value tells who or where a person is."""
     name = key.lower()
@@ -68,9 +78,11 @@ def _tells(key: str) -> bool:
 
 def is_address(value: Any) -> bool:
     """Whether a value is the text of an IP address: of either version, masked, or with a port."""
-    if not isinstance(value, str) or not 2 <= len(value) <= 64:
+    if not isinstance(value, str) or not _LIKE.fullmatch(value):
         return False
-    text = value.strip().strip("[]")
+    text = value.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
     if _MASKED.fullmatch(text):
         return True
     if ":" not in text and text.count(".") != 3:

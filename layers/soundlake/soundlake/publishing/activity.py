@@ -7,21 +7,32 @@ import pyarrow.compute as pc
 
 from soundlake.activity import activity_rows
 from soundlake.publishing.answers import PendingAnswers
+from soundlake.publishing.entities import NewTracks
+from soundlake.publishing.names import PendingNames
 from soundlake.store.lake import Lake, Replaced, Row, month_of_key, object_key
 
 TABLE = "music_activity"
+MOST = 1_000_000  # plays a run derives of months that nothing new touches: a minute or two
 
 
 def publish_activity(
-    lake: Lake, account: str, new_ids: set[str], answers: PendingAnswers
+    lake: Lake, account: str, new: NewTracks, answers: PendingAnswers, names: PendingNames
 ) -> dict[str, Replaced]:
     """Derive an account's months: those whose plays are newer, and those that anything new touches.
 
-    `new_ids` are those of tracks that were added; of others the answers say something new.
+    `new` are tracks that are about to be added; of others the answers say something new, and of
+    names what track they mean. Of months that are only newer, as an import leaves them, a run
+    derives the latest ones, of so many plays; the next runs do the others.
     """
-    touched = _touched(lake, account, new_ids | answers.track_ids)
-    months = sorted({*_newer(lake, account), *touched})
-    return {month: _publish(lake, account, month, answers) for month in months}
+    touched = {*_touched(lake, account, new.ids | answers.track_ids), *names.months(account)}
+    later = sorted({*_newer(lake, account)} - touched, reverse=True)
+    known = _Known(lake)
+    done: dict[str, Replaced] = {}
+    for month in [*sorted(touched), *later]:
+        if month not in touched and sum(one.rows for one in done.values()) >= MOST:
+            break
+        done[month] = _publish(lake, account, month, new, answers=answers, names=names, known=known)
+    return done
 
 
 def _newer(lake: Lake, account: str) -> Iterable[str]:
@@ -44,26 +55,47 @@ def _touched(lake: Lake, account: str, new_ids: set[str]) -> Iterable[str]:
             yield month_of_key(key)
 
 
-def _publish(lake: Lake, account: str, month: str, answers: PendingAnswers) -> Replaced:
+def _publish(
+    lake: Lake,
+    account: str,
+    month: str,
+    new: NewTracks,
+    *,
+    answers: PendingAnswers,
+    names: PendingNames,
+    known: "_Known",
+) -> Replaced:
     def change(_: list[Row]) -> list[Row]:
-        plays = lake.read("plays", [object_key("plays", month, account)]).to_pylist()
+        plays = names.over(lake.read("plays", [object_key("plays", month, account)]).to_pylist())
         track_ids = {row["track_id"] for row in plays if row["track_id"]}
-        tracks = _by_id(lake, "tracks", "track_id", track_ids)
+        tracks = new.over(known.by_id("tracks", "track_id", track_ids), track_ids)
         album_ids = {row["album_id"] for row in (*tracks.values(), *plays) if row["album_id"]}
         return activity_rows(
             plays,
             tracks,
-            _by_id(lake, "albums", "album_id", album_ids),
-            _by_id(lake, "audio_features", "track_id", track_ids) | answers.features,
-            answers.sections | _by_id(lake, "track_sections", "track_id", track_ids),
+            known.by_id("albums", "album_id", album_ids),
+            known.by_id("audio_features", "track_id", track_ids) | answers.features,
+            answers.sections | known.by_id("track_sections", "track_id", track_ids),
         )
 
     return lake.replace(TABLE, month, account, change)
 
 
-def _by_id(lake: Lake, table: str, id_column: str, wanted: set[str]) -> dict[str, Row]:
-    """Some rows of a table, from whatever months; the earliest where an id is there twice."""
-    found = lake.read(table, lake.keys(table))
-    values = pa.array(sorted(wanted), pa.string())
-    rows = found.filter(pc.is_in(found.column(id_column), value_set=values)).to_pylist()
-    return {row[id_column]: row for row in reversed(rows)}
+class _Known:
+    """The tables of tracks, albums and features, each read once for all months.
+
+    Nobody but this run writes them, and it does so after their activity.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._tables: dict[str, pa.Table] = {}
+
+    def by_id(self, table: str, id_column: str, wanted: set[str]) -> dict[str, Row]:
+        """Some rows of a table, from whatever months; the earliest where an id is there twice."""
+        if table not in self._tables:
+            self._tables[table] = self._lake.read(table, self._lake.keys(table)).combine_chunks()
+        found = self._tables[table]
+        values = pa.array(sorted(wanted), pa.string())
+        rows = found.filter(pc.is_in(found.column(id_column), value_set=values)).to_pylist()
+        return {row[id_column]: row for row in reversed(rows)}

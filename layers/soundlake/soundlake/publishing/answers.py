@@ -143,17 +143,20 @@ class PendingAnswers:
         Every row of a month that has something new, or one of `also`, goes through `then` too.
         """
         names = SCHEMAS[kind.table].names
-        whole: dict[str, Row] = {}
+        carried: dict[str, list[Row]] = {}  # by answer, as they are read in no order
 
         def read(
             answer: Any, asked: Sequence[str], *, fetched_at: datetime, raw_key: str
         ) -> list[Row]:
-            for row in looked_up_rows(kind.table, answer, asked, fetched_at):
-                whole.setdefault(row[kind.id], dict.fromkeys(names) | row)
+            carried[raw_key] = looked_up_rows(kind.table, answer, asked, fetched_at)
             return kind.rows(answer, asked, fetched_at=fetched_at, raw_key=raw_key)
 
         answers, good = self._pending(replace(kind, rows=read))
         details = _new(answers, good)
+        whole: dict[str, Row] = {}
+        for key in good:
+            for row in carried[key]:
+                whole.setdefault(row[kind.id], dict.fromkeys(names) | row)
         there = answers.ids()
         new = {
             each: whole.get(each) or dict.fromkeys(names) | {kind.id: each}

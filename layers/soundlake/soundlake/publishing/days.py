@@ -13,14 +13,18 @@ TABLE = "chart_days"
 def publish_days(
     lake: Lake, results: Sequence[Mapping[str, Any]], withdrawals: Sequence[Mapping[str, Any]]
 ) -> dict[str, Replaced]:
-    """Record what a run's branches ended with, in the months of their days."""
+    """Record what a run's branches ended with, in the months of their days.
+
+    A result that is `imported` is of a file.
+    """
     rows = records(results, withdrawals)
+    imported = any(each.get("imported") for each in results)
     replaced = {}
     for month in sorted({month_of(row["chart_date"]) for row in rows}):
         own = [row for row in rows if month_of(row["chart_date"]) == month]
 
         def change(before: list[Row], own: list[Row] = own) -> list[Row]:
-            return merge(before, own)
+            return merge(before, own, imported=imported)
 
         replaced[month] = lake.replace(TABLE, month, TABLE, change)
     return replaced

@@ -6,7 +6,7 @@ kworb.net's pages show too little of a track: its row comes once a play shows it
 Enrich about it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -36,12 +36,12 @@ _COLUMNS = {
 
 def publish_entities(
     lake: Lake, raw: Raw, month: str, named: Sequence[pa.Table]
-) -> tuple[list[tuple[str, Replaced]], set[str], list[str]]:
-    """Add the rows of unknown tracks, albums and artists to the month's objects.
+) -> tuple[list[tuple[str, Replaced]], "NewTracks", list[str]]:
+    """Add the rows of unknown albums and artists to the month's objects.
 
     `named` are tables with track_id, album_id, artist_ids and raw_keys (the answers that showed
     the track so). Tracks that were looked up bring theirs too; their rows name the answers.
-    Returns each table with what was replaced, the ids of which something is known now, and a
+    Returns each table with what was replaced, the tracks, which are still to be written, and a
     sentence for each answer that cannot be read.
     """
     known = {table: lake.by_month(table, columns) for table, columns in _COLUMNS.items()}
@@ -49,7 +49,7 @@ def publish_entities(
     evidence = _evidence(named, {table: _known(rows) for table, rows in known.items()})
     rows, problems = _rows(raw, evidence)
     problems += looked_up.problems
-    replaced, added = [], set[str]()
+    replaced = []
     for table in ("artists", "albums"):
         found = looked_up.rows[table] | rows[table]
         nameless = _nameless(known[table])
@@ -59,15 +59,62 @@ def publish_entities(
         for one in sorted({month, *months.values()}):
             here = [row for each, row in new.items() if months[each] == one]
             replaced.append((table, lake.replace(table, one, table, naming(here, IDS[table]))))
-        added |= set(new)
-    carried, details = rows["tracks"], looked_up.details
-    elsewhere = _ids(known["tracks"], but=month)
-    for each in sorted({month, *looked_up.answers.months_with([*carried, *details])}):
-        new_ids = {*carried, *details} - elsewhere if each == month else set[str]()
-        change = _tracks(carried, details, new_ids)
-        replaced.append(("tracks", lake.replace("tracks", each, "tracks", change)))
-    added |= carried.keys() | {each for each, row in details.items() if row.get("source")}
-    return replaced, added, problems
+    new_ids = {*rows["tracks"], *looked_up.details} - _ids(known["tracks"], but=month)
+    return replaced, NewTracks(lake, month, rows["tracks"], looked_up, new_ids), problems
+
+
+class NewTracks:
+    """The tracks of which something new is known; `publish` puts them into their table.
+
+    Their rows say that this was derived from, so it is derived before: as of `PendingAnswers`.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        month: str,
+        carried: Mapping[str, Row],
+        looked_up: "_LookedUp",
+        new_ids: set[str],
+    ) -> None:
+        self._lake, self._month = lake, month
+        self._carried, self._looked_up, self._new_ids = carried, looked_up, new_ids
+
+    @property
+    def ids(self) -> set[str]:
+        """The tracks that are known now."""
+        details = self._looked_up.details
+        return {*self._carried, *(each for each, row in details.items() if row.get("source"))}
+
+    def over(self, known: Mapping[str, Row], track_ids: Set[str]) -> dict[str, Row]:
+        """Rows of the table, by id, and those of the new ones of these tracks as they will be."""
+        new = self.ids & track_ids
+        return {**known} | {each: self._row(each, known.get(each)) for each in new}
+
+    def _row(self, track_id: str, before: Row | None) -> Row:
+        details = self._looked_up.details
+        return _track(before, self._carried.get(track_id), details.get(track_id))
+
+    def publish(self) -> list[Replaced]:
+        """Put the rows into the table, each into the month that has it, or else into this one."""
+        answers = self._looked_up.answers
+        months = {
+            self._month,
+            *answers.months_with([*self._carried, *self._looked_up.details]),
+        }
+        return [
+            self._lake.replace("tracks", each, "tracks", self._change(each))
+            for each in sorted(months)
+        ]
+
+    def _change(self, month: str) -> Callable[[list[Row]], list[Row]]:
+        new_ids = self._new_ids if month == self._month else set[str]()
+
+        def change(before: list[Row]) -> list[Row]:
+            rows = {row["track_id"]: row for row in before}
+            return [self._row(each, rows.get(each)) for each in sorted(rows.keys() | new_ids)]
+
+        return change
 
 
 class _LookedUp:
@@ -99,21 +146,6 @@ class _LookedUp:
         found = looked_up_tracks(answer, asked)
         self._carried[raw_key] = entity_rows((track for _, track in found if track), fetched_at)
         return TRACKS.rows(answer, asked, fetched_at=fetched_at, raw_key=raw_key)
-
-
-def _tracks(
-    carried: Mapping[str, Row], details: Mapping[str, Row], new_ids: set[str]
-) -> Callable[[list[Row]], list[Row]]:
-    """The change that adds these tracks, and fills in what is new of those that are there."""
-
-    def change(before: list[Row]) -> list[Row]:
-        rows = {row["track_id"]: row for row in before}
-        return [
-            _track(rows.get(each), carried.get(each), details.get(each))
-            for each in sorted(rows.keys() | new_ids)
-        ]
-
-    return change
 
 
 def _track(before: Row | None, carried: Row | None, detail: Row | None) -> Row:

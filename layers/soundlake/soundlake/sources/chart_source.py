@@ -65,7 +65,10 @@ class ChartSource(ABC):
 
     @abstractmethod
     def why_not(self, clients: "Clients", chart: Chart) -> str | None:
-        """Why it may not be asked for a chart, and what to do; None where it may. Asks nobody."""
+        """Why it may not be asked for a chart, and what to do; None where it may. Asks nobody.
+
+        Raises MissingSecretError where it needs an app and there is none.
+        """
 
     @abstractmethod
     def ask(

@@ -6,6 +6,7 @@ Spotify is none of them: it names genres with the artist, whom it is asked about
 from soundlake.genres import SPOTIFY
 from soundlake.sources.base import GenreSource
 from soundlake.sources.musicbrainz import MusicBrainz
+from soundlake.sources.order import ordered
 
 _ALL: tuple[GenreSource, ...] = (MusicBrainz(),)
 SOURCES = {source.name: source for source in _ALL}
@@ -16,10 +17,4 @@ def order(names: str) -> list[str]:
 
     Raises ValueError on a name that is none, or stands there twice.
     """
-    known, listed = (SPOTIFY, *SOURCES), names.split(",")
-    wrong = [name for name in listed if name not in known or listed.count(name) > 1]
-    if wrong:
-        raise ValueError(
-            f"{wrong[0]!r} in {names!r} is not one of {', '.join(known)}, each at most once."
-        )
-    return listed
+    return ordered(names, {name: name for name in (SPOTIFY, *SOURCES)})

@@ -7,7 +7,7 @@ import re
 from datetime import date
 from math import ceil
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 from urllib.robotparser import RobotFileParser
 
 from soundlake.sources.keyless import KeylessApi
@@ -34,13 +34,14 @@ class Site:
     def forbids(self, path: str, day: date) -> str | None:
         """Why a path below the base may not be asked for on a day (UTC); None where it may.
 
+        The sentence names no path, so that it is one for all that it is true of.
         Asks for the robots.txt where the day's was not kept yet. A site without one allows all; one
         that cannot say allows nothing now, and raises as `KeylessApi.page` does.
         """
         rules = self._rules(day)
         url = urljoin(f"{self._base}/", path)
         if not rules.can_fetch(ROBOT, url):
-            return f"{self._name}'s robots.txt forbids {urlsplit(url).path}."
+            return f"{self._name}'s robots.txt forbids robots this page."
         pause = _pause(rules)
         if pause > self._spacing_s:
             return (

@@ -45,6 +45,7 @@ from soundlake.spotify.models import (
     ALBUMS_PER_REQUEST,
     ARTISTS_PER_REQUEST,
     FEATURES_PER_REQUEST,
+    FOUND_PER_SEARCH,
     TRACKS_PER_REQUEST,
     Token,
     User,
@@ -225,6 +226,11 @@ class Spotify:
     def artist(self, artist_id: str) -> Answer:
         """One artist in full. Raises NotFoundError where Spotify knows none."""
         return self._get_as_app(f"{self._api_url}/artists/{artist_id}")
+
+    def search_tracks(self, query: str) -> Answer:
+        """The first ten tracks that a query finds, the likeliest first."""
+        params = {"q": query, "type": "track", "limit": str(FOUND_PER_SEARCH)}
+        return self._get_as_app(f"{self._api_url}/search", params)
 
     def audio_analysis(self, track_id: str) -> Answer:
         """The audio analysis of one track. Raises NotFoundError where Spotify has none."""

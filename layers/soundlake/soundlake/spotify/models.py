@@ -14,6 +14,7 @@ from soundlake.spotify.errors import BadAnswerError
 # The endpoints' limits.
 FEATURES_PER_REQUEST = 100
 ALBUMS_PER_REQUEST = 20
+FOUND_PER_SEARCH = 10  # at most for an app in development mode
 ARTISTS_PER_REQUEST = 50
 TRACKS_PER_REQUEST = 50
 
@@ -140,6 +141,18 @@ class Tracks(Decoded):
     """Tracks in the order asked; null where Spotify knows none."""
 
     tracks: tuple[Track | None, ...]
+
+
+class FoundTracks(Decoded):
+    """The tracks that a search found, the likeliest first."""
+
+    items: tuple[Track | None, ...]
+
+
+class Search(Decoded):
+    """What a search for tracks answers."""
+
+    tracks: FoundTracks
 
 
 class Page(Decoded):

@@ -26,6 +26,7 @@ from soundlake.store.lake import READERS, Lake, Row
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.times import month_of, shift_month
+from soundlake.track_names import search_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,6 +100,8 @@ ARTISTS = Kind(
     "artists", "artists", "artist_id", "detail_raw_key", ARTISTS_PER_REQUEST, artist_details
 )
 ANALYSES = Kind("audio-analysis", "track_sections", "track_id", "raw_key", 1, _sections)
+# What a search found is no row yet: which track it tells is decided beside all that the lake has.
+NAMES = Kind("names", "track_names", "name_key", "raw_key", 1, search_rows, all_named="asked")
 # An answer about an artist is `ARTISTS`' where Spotify gave it, and one of these where it is about
 # genres alone.
 GENRES = {
@@ -177,8 +180,12 @@ class Answers:
         return [month for month, rows in sorted(self._named.items()) if wanted & rows.keys()]
 
     def ids(self) -> set[str]:
-        """The ids of the table's rows, in any month."""
-        return {each for rows in self._named.values() for each in rows}
+        """The ids of the table's rows, in any month, asked about or not."""
+        return set[str]().union(*self.ids_by_month().values())
+
+    def ids_by_month(self) -> dict[str, set[str]]:
+        """The ids of each month's rows."""
+        return {month: set(rows) for month, rows in self._named.items()}
 
     def kept_on(self, day: date) -> int:
         """How many answers were kept under a day."""
@@ -186,11 +193,14 @@ class Answers:
 
     def known(self) -> set[str]:
         """The ids that the table, in any month, says were asked about."""
-        return {each for rows in self._named.values() for each, answers in rows.items() if answers}
+        return set[str]().union(*self.known_by_month().values())
 
-    def present(self) -> set[str]:
-        """The ids that the table, in any month, has a row of, asked about or not."""
-        return {each for rows in self._named.values() for each in rows}
+    def known_by_month(self) -> dict[str, set[str]]:
+        """The ids that each month's rows say were asked about."""
+        return {
+            month: {each for each, answers in rows.items() if answers}
+            for month, rows in self._named.items()
+        }
 
     def pending(self, month: str) -> list[str]:
         """The kept answers of a month and the one before that the table does not name yet."""

@@ -89,17 +89,21 @@ class ChartFiles:
         return body
 
     def neighbours(self, chart: str, day: date) -> list[ChartFileKey]:
-        """The files of the chart's nearest days before and after that have any."""
+        """The files that came last for the chart's nearest days before and after that have any.
+
+        One that another has taken the place of says nothing of its day any more.
+        """
         first, end = day - timedelta(days=NEIGHBOURS), day + timedelta(days=NEIGHBOURS + 1)
         prefix = f"{PREFIX}{chart}/"
-        keys = []
+        latest: dict[date, ChartFileKey] = {}
         for text in self._bucket.keys(prefix, f"{prefix}{first}/"):
             if text >= f"{prefix}{end}/":
                 break
-            keys.append(ChartFileKey.parse(text))
-        before = max((key.chart_date for key in keys if key.chart_date < day), default=None)
-        after = min((key.chart_date for key in keys if key.chart_date > day), default=None)
-        return [key for key in keys if key.chart_date in (before, after)]
+            key = ChartFileKey.parse(text)
+            latest[key.chart_date] = key
+        before = max((each for each in latest if each < day), default=None)
+        after = min((each for each in latest if each > day), default=None)
+        return [latest[each] for each in (before, after) if each is not None]
 
 
 def _prefix(chart: str, day: date) -> str:

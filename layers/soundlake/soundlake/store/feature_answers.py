@@ -27,10 +27,15 @@ class FeatureAnswers:
         """By month, which tracks are known and which answers told so: read once for all sources."""
         return self._lake.by_month(TABLE, ["track_id", "source", "raw_key", "asked"])
 
-    def known(self) -> set[str]:
-        """The tracks that the table has features of."""
-        tables = (each.filter(each.column("source").is_valid()) for each in self._tables.values())
-        return {str(each) for rows in tables for each in rows.column("track_id").to_pylist()}
+    def known_by_month(self) -> dict[str, set[str]]:
+        """The tracks that the table has features of, by the month of their row."""
+        return {
+            month: {
+                str(each)
+                for each in table.filter(table.column("source").is_valid())["track_id"].to_pylist()
+            }
+            for month, table in self._tables.items()
+        }
 
     def told(self, month: str) -> Told:
         """What has been told of each track, by the table and by answers that are pending."""

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soundlake.enriching.progress import Day
-from soundlake.enriching.queue import COLUMNS, ROWS, SIGHTINGS, as_sightings, seen
+from soundlake.enriching.queue import COLUMNS, ROWS, SIGHTINGS, Wanted, as_sightings, seen
 from soundlake.store.lake import Lake, to_parquet, until_unchanged
 from soundlake.store.objects import Bucket, CorruptObjectError
 
 KEY = "queue/enrichment.parquet"
-VERSION = 1  # another one's rows are made anew
+VERSION = 2  # another one's rows are made anew
 _METADATA = b"soundlake"
 
 
@@ -29,13 +29,15 @@ class Queue:
     """The queue: its rows, and what they were made of.
 
     `parts` are the lake's parts (`plays/2026-11`) that have been looked at, each with what names
-    its objects' contents; `known` how many ids of each kind the tables knew; `days` the record.
+    its objects' contents; `known` how many ids of each kind the tables knew, by month; `days` the
+    record. `bad` are those who were answered badly, as sources of genres may also do.
     """
 
     rows: pa.Table = field(default_factory=ROWS.empty_table)
     parts: Mapping[str, str] = field(default_factory=dict)
-    known: Mapping[str, int] = field(default_factory=dict)
+    known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     days: Sequence[Day] = ()
+    bad: Sequence[Wanted] = ()
 
     @property
     def sightings(self) -> pa.Table:
@@ -48,8 +50,9 @@ def encode(queue: Queue) -> bytes:
     facts = {
         "version": VERSION,
         "parts": dict(queue.parts),
-        "known": dict(queue.known),
+        "known": {kind: dict(months) for kind, months in queue.known.items()},
         "days": [each.as_json() for each in queue.days],
+        "bad": list(queue.bad),
     }
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return to_parquet(queue.rows.replace_schema_metadata({_METADATA: text.encode()}))
@@ -66,8 +69,10 @@ def decode(body: bytes) -> Queue:
         return Queue(
             table.replace_schema_metadata().select(ROWS.names).cast(ROWS),
             facts["parts"],
-            facts["known"],
+            # An older queue has one total for each kind, which tells too little.
+            {kind: each for kind, each in facts["known"].items() if isinstance(each, dict)},
             days,
+            [(str(kind), str(each)) for kind, each in facts.get("bad", ())],
         )
     except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
         raise CorruptObjectError(

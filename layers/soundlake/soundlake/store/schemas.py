@@ -255,6 +255,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("detail_raw_key", _STRING),
         ]
     ),
+    "track_names": pa.schema(
+        [
+            ("name_key", _STRING),
+            ("track_id", _STRING),
+            ("matched_by", _STRING),
+            ("certainty", _DOUBLE),
+            ("candidates", _INT),
+            ("asked_at", _TIME),
+            ("ask_again", _DATE),
+            ("raw_key", _STRING),
+            ("asked", _STRINGS),
+            ("spellings", _STRINGS),
+        ]
+    ),
     "albums": pa.schema(
         [
             ("album_id", _STRING),

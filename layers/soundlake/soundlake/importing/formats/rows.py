@@ -1,6 +1,7 @@
 """Formats that are kept as the JSON text of each row, and read row by row."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from soundlake.importing import entries as of
 from soundlake.importing.entries import Check, Column, pc
-from soundlake.importing.json_rows import loose, pieces
+from soundlake.importing.json_rows import document, encoded, lines, loose, pieces
 from soundlake.importing.redaction import redact
 from soundlake.store.schemas import SCHEMAS
 from soundlake.texts import shortened
@@ -17,6 +18,7 @@ from soundlake.times import TimeError, naive_ms, parse_time
 
 RAW = pa.schema([("row", pa.string())])
 
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as tables keep times
 _LARGE = 253_402_300_800_000  # ms; the year 10000
 _TYPES = {field.name: field.type for field in SCHEMAS["observations"]}
@@ -28,14 +30,28 @@ Said = dict[str, Any]
 
 def table(rows: Iterable[Any], known: Collection[str]) -> pa.Table:
     """The raw form of rows: each one's JSON text, redacted."""
-    encode = msgspec.json.encode
-    texts = [encode(redact(row, known)).decode() for row in rows]
+    texts = [encoded(redact(row, known)) for row in rows]
     return pa.table([pa.array(texts, pa.string())], schema=RAW)
 
 
 def keep_array(stream: BinaryIO, name: str, known: Collection[str]) -> pa.Table:
     """The raw form of a file that is a JSON array. Raises HistoryError."""
     return pa.concat_tables(pieces(stream, name, lambda text: table(loose(text), known)))
+
+
+def keep_lines(stream: BinaryIO, name: str, known: Collection[str]) -> pa.Table:
+    """The raw form of a file with an object in each line. Raises HistoryError."""
+    return pa.concat_tables(lines(stream, name, lambda text: table(loose(text), known)))
+
+
+def keep_document(
+    stream: BinaryIO, name: str, known: Collection[str], keys: Sequence[str]
+) -> pa.Table:
+    """The raw form of a file that is one JSON text, with its rows in a list under one of `keys`.
+
+    Lists of objects that have such a list themselves (pages) are one list. Raises HistoryError.
+    """
+    return pa.concat_tables(table(found, known) for found in document(stream, name, keys))
 
 
 def rows(raw: pa.Table) -> Iterator[Any]:
@@ -146,6 +162,25 @@ def instant(value: Any) -> int | None:
             continue
         return round((at - _EPOCH).total_seconds() * 1000)
     return None
+
+
+_SPOTIFY = re.compile(
+    r"(?:https?://open\.spotify\.com/(?:intl-[a-zA-Z-]+/)?|spotify:)"
+    r"(?P<kind>track|episode|album|artist)[:/](?P<id>[0-9A-Za-z]{22})(?:[/?#].*)?"
+)
+
+
+def spotify(value: Any, *kinds: str) -> tuple[str, str] | None:
+    """Kind and id that an address at open.spotify.com or a URI names, if it is of these kinds."""
+    found = _SPOTIFY.fullmatch(value.strip()) if isinstance(value, str) else None
+    return (found["kind"], found["id"]) if found and found["kind"] in kinds else None
+
+
+def isrc(value: Any) -> str | None:
+    """An ISRC in its 12 letters and digits; of a list the first; null where it is none."""
+    value = value[0] if isinstance(value, list) and value else value
+    code = value.strip().upper().replace("-", "") if isinstance(value, str) else ""
+    return code if _ISRC.fullmatch(code) else None
 
 
 def milliseconds(at: datetime) -> int:

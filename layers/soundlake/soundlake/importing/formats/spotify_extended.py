@@ -7,17 +7,17 @@ ended, in UTC, to the second.
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import astuple
 
 from soundlake.importing import entries as of
 from soundlake.importing.entries import Check, Column, pc
 from soundlake.importing.errors import HistoryError
-from soundlake.importing.json_rows import loose, pieces
+from soundlake.importing.json_rows import encoded, loose, pieces
 from soundlake.importing.redaction import REDACTED, redact
 from soundlake.plays import EARLIEST
 from soundlake.times import TimeError, naive_ms, parse_time
@@ -77,7 +77,7 @@ _Row = msgspec.defstruct(
     gc=False,  # rows are no part of a cycle, and there are millions of them
 )
 _STRICT = msgspec.json.Decoder(list[_Row])  # type: ignore[valid-type]
-_READERS = {key: attrgetter(key) for key in (*_KEPT, "username")}
+_USER = len(_KEPT) + _OLDER.index("username")
 _TIME = "a time like 2026-11-21T09:18:00Z"
 
 
@@ -194,57 +194,69 @@ def _decoded(text: bytes, people: set[str]) -> pa.Table:
     """The rows of a JSON array, in the columns of RAW."""
     try:
         found = _STRICT.decode(text)
-        columns = [pa.array(list(map(_READERS[key], found)), kind) for key, kind in _KEPT.items()]
+        if not found:
+            return RAW.empty_table()
+        values = list(zip(*map(astuple, found), strict=True))
+        columns = [_column(*each) for each in zip(values, _KEPT.values(), strict=False)]
     except (msgspec.ValidationError, OverflowError, pa.ArrowInvalid):
         return _tolerant(loose(text), people)
-    people.update(filter(None, set(map(_READERS["username"], found))))
+    people.update(filter(None, values[_USER]))
     return pa.table([*columns, pa.nulls(len(found), _TEXT)], schema=RAW)
+
+
+def _column(values: tuple[Any, ...], kind: Any) -> Column:
+    if values[0] is None and values.count(None) == len(values):  # most have no episodes
+        return pa.nulls(len(values), kind)
+    return pa.array(values, kind)
 
 
 def _tolerant(found: Sequence[Any], people: set[str]) -> pa.Table:
     """Rows of whatever shape, in the columns of RAW: what fits no column is in `other`."""
-    columns: dict[str, list[Any]] = {key: [] for key in RAW.names}
-    for row in found:
+    objects = [row if isinstance(row, dict) else {} for row in found]
+    names = (row.get("username") for row in objects)
+    people.update(name for name in names if isinstance(name, str) and name)
+    odd: dict[int, dict[str, Any]] = {}
+    columns: list[Column] = []
+    for key, kind in _KEPT.items():
+        values = [row.get(key) for row in objects]
+        if not _all_fit(values, kind):
+            for at, value in enumerate(values):
+                if value is not None and not _fits(value, kind):
+                    odd.setdefault(at, {})[key] = value
+                    values[at] = None
+        columns.append(pa.array(values, kind))
+    unknown = set().union(*objects) - _KEPT.keys() - REDACTED
+    for at, row in enumerate(objects if unknown else ()):
+        more = {key: row[key] for key in row.keys() & unknown if row[key] is not None}
+        if more:
+            odd[at] = odd.get(at, {}) | more
+    return pa.table([*columns, pa.array(_others(found, odd), _TEXT)], schema=RAW)
+
+
+def _others(found: Sequence[Any], odd: dict[int, dict[str, Any]]) -> list[str | None]:
+    """What `other` says of each row, given what of some fits no column."""
+    texts: list[str | None] = [None] * len(found)
+    for at, fields in odd.items():
+        left = redact(fields, _KEPT.keys())
+        texts[at] = encoded(left) if left else None
+    for at, row in enumerate(found):
         if not isinstance(row, dict):
-            for key in _KEPT:
-                columns[key].append(None)
-            columns[OTHER].append(_json(redact(row)))
-            continue
-        person = row.get("username")
-        if isinstance(person, str) and person:
-            people.add(person)
-        fits = 0
-        for key, kind in _KEPT.items():
-            value = row.get(key)
-            if value is not None and _fits(value, kind):
-                fits += 1
-                columns[key].append(value)
-            else:
-                columns[key].append(None)
-        columns[OTHER].append(_other(row) if fits < len(row) else None)
-    return pa.table([pa.array(columns[field.name], field.type) for field in RAW], schema=RAW)
+            texts[at] = encoded(redact(row))
+    return texts
+
+
+def _all_fit(values: Sequence[Any], kind: pa.DataType) -> bool:
+    """Whether a column can hold all of these; null it can."""
+    types = set(map(type, values)) - {type(None)}
+    if not types <= {_PYTHON[kind]}:
+        return False
+    return kind != _LONG or all(_fits(value, kind) for value in values if value is not None)
 
 
 def _fits(value: Any, kind: pa.DataType) -> bool:
     if kind == _LONG:
         return type(value) is int and -(2**63) <= value < 2**63
     return type(value) is _PYTHON[kind]
-
-
-def _other(row: dict[str, Any]) -> str | None:
-    left = {
-        key: value
-        for key, value in row.items()
-        if key not in REDACTED
-        and value is not None
-        and not (key in _KEPT and _fits(value, _KEPT[key]))
-    }
-    left = redact(left, _KEPT.keys())
-    return _json(left) if left else None
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _with_other(column: dict[str, Column], other: Column) -> tuple[dict[str, Column], list[Check]]:
@@ -254,8 +266,8 @@ def _with_other(column: dict[str, Column], other: Column) -> tuple[dict[str, Col
         return column, []
     checks: dict[int, str] = {}
     changed: dict[str, dict[int, Any]] = {}
-    for place in places:
-        said = msgspec.json.decode(other[place].as_py())
+    texts = other.drop_null().to_pylist()
+    for place, said in zip(places, msgspec.json.decode(f"[{','.join(texts)}]"), strict=True):
         if not isinstance(said, dict):
             checks[place] = f"the row is {of.show(said)}, expected an object"
             continue

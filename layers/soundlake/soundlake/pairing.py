@@ -10,22 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from soundlake.alignment import ALONE, END, SURE, START, Pairs, align
+from soundlake.alignment import ALONE, END, START, SURE, Pairs, align
 
 Array = Any  # of numpy
 
 NEAR = 10_000  # ms: times this close are the same: clocks drift, and seconds are cut off
 MINUTE = 30_000  # ms: how far off the middle of a minute can be
 BEYOND = 60_000  # ms: further than a play's length and this apart, times name different plays
-BESIDE = 15_000  # ms: a play that begins this soon after another one follows it
+BESIDE = 8_000  # ms: a play that begins this soon after another one follows it
 SHORTEST = 30_000  # ms: Spotify lists no shorter play
-ODD = 60_000  # ms: two plays of one listener that overlap longer than this have a wrong time
+CROSSFADE = 15_000  # ms: of two plays that overlap longer one has a wrong time
+HARDLY = 15_000  # ms: who heard less scrobbles nothing: half a track, of 30 s at least
 UNTIL = 1 << 42  # ms, of a track's part in a sorted key: 139 years
 SINCE = -(1 << 40)  # ms: 1935
 HOUR, DAY = 3_600_000, 86_400_000
 WITNESSES = 3  # pairs that tell what a time means, before they are believed
 AGREED = 0.8  # of them
 UNKNOWN = -1
+DOUBTED = 2 * ALONE  # what a pair costs that is no better than two rows alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ class Found:
     unsure_left: Array
     unsure_right: Array
     meaning: Array  # END, START or UNKNOWN, for each row of the right side
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """How badly pairs fit by each meaning; `repeated` where the track was heard again nearby."""
+
+    alone: dict[int, Array]
+    repeated: dict[int, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ class Side:
         """The rows of one source, by time; `spans` where it tells ends and how long was heard."""
         end = time + np.where(coarse, MINUTE, 0)
         start = end - np.maximum(ms, 0) if spans else end
+        allowed = CROSSFADE + np.where(coarse, 2 * MINUTE, 0)
         return cls(
             rows=rows,
             start=start,
@@ -97,7 +108,7 @@ class Side:
             other_name=name,
             listed=np.full(len(rows), listed),
             guessed=np.zeros(len(rows), bool),
-            odd=_overlapping(start, end, coarse) if spans else np.zeros(len(rows), bool),
+            odd=overlapping(start, end, allowed) if spans else np.zeros(len(rows), bool),
             twin=_twins(track, end, ms, coarse) if spans else np.zeros(len(rows), bool),
         )
 
@@ -112,13 +123,40 @@ class Side:
         uri[left] = np.where(other.uri[right] >= 0, other.uri[right], uri[left])
         name[left] = np.where(other.name[right] >= 0, other.name[right], name[left])
         listed[left] |= other.listed[right]
-        mine = replace(self, length=length, ms=ms, other_uri=uri, other_name=name, listed=listed)
+        start, end = self._corrected(other, found)
+        mine = replace(
+            self,
+            start=start,
+            end=end,
+            length=length,
+            ms=ms,
+            other_uri=uri,
+            other_name=name,
+            listed=listed,
+        )
         alone = np.ones(len(other.rows), bool)
         alone[right] = False
         rest = other.spread(found.meaning).taken(np.flatnonzero(alone))
         return Side(
             **{each: np.concatenate([getattr(mine, each), getattr(rest, each)]) for each in _EACH}
         )
+
+    def _corrected(self, other: "Side", found: Found) -> tuple[Array, Array]:
+        """Starts and ends, moved to where another source's one time says that they were."""
+        left, right = found.left, found.right
+        start, end = self.start.copy(), self.end.copy()
+        one = (other.start == other.end)[right] & (other.exact[right] == 0)
+        late_end = other.end[right] - end[left]
+        late_start = other.start[right] - start[left]
+        nearer = np.where(np.abs(late_start) < np.abs(late_end), START, END)
+        starts = np.where(found.meaning[right] == UNKNOWN, nearer, found.meaning[right]) == START
+        move = np.where(starts, late_start, late_end)
+        move = np.where(one & (np.abs(move) > NEAR), move, 0)
+        # A play that was paused began earlier, and did not end earlier.
+        paused = starts & (move < 0)
+        start[left] += move
+        end[left] += np.where(paused, 0, move)
+        return start, end
 
     def spread(self, meaning: Array) -> "Side":
         """With a start and an end by what one time means: an end where nothing tells it."""
@@ -133,17 +171,18 @@ class Side:
         )
 
     def taken(self, places: Array) -> "Side":
-        """Some of the plays."""
+        """Some of the plays, in their order."""
+        if len(places) == len(self.rows):
+            return self
         return Side(**{each: getattr(self, each)[places] for each in _EACH})
 
 
 _EACH = tuple(Side.__dataclass_fields__)
 
 
-def _overlapping(start: Array, end: Array, coarse: Array) -> Array:
-    """Which plays overlap the one before or after for more than a minute. By their ends."""
+def overlapping(start: Array, end: Array, allowed: Array) -> Array:
+    """Which plays overlap the one before or after for more ms than is allowed. By their ends."""
     odd = np.zeros(len(start), bool)
-    allowed = ODD + np.where(coarse, 2 * MINUTE, 0)
     shared = np.minimum(end[1:], end[:-1]) - np.maximum(start[1:], start[:-1])
     overlap = shared > allowed[1:]
     odd[1:] |= overlap
@@ -162,19 +201,25 @@ def _twins(track: Array, end: Array, ms: Array, coarse: Array) -> Array:
     return twin
 
 
-def match(left: Side, right: Side) -> Found:
-    """Pair the plays of two sides; `right` is of one source."""
+def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
+    """Pair the plays of two sides; `right` is of one source.
+
+    Its times `usual`ly mean an END or a START: so where too few pairs show what they mean.
+    """
     heard_left = _can(left, right)
     heard_right = _can(right, left)
     some, other = left.taken(heard_left), right.taken(heard_right)
+    if not len(heard_left) or not len(heard_right):
+        none = np.empty(0, np.int64)
+        return Found(none, none, none, none, np.full(len(right.rows), UNKNOWN))
     by_end, far_end = _nearest(some, other, some.end, other.end)
     by_start, far_start = _nearest(some, other, some.start, other.start)
-    meaning = _meanings(other.end, by_end, by_start, len(some.rows))
+    meaning = _meanings(other.end, by_end, by_start, len(some.rows), usual)
     pair = np.where(meaning == END, by_end, np.where(meaning == START, by_start, -1))
     far = np.where(meaning == START, far_start, far_end)
     both = (by_end >= 0) & (by_end == by_start)
     pair = _one_to_one(np.where(both, by_end, pair), np.where(both, far_end, far), len(some.rows))
-    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning)
+    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning, (left, right))
     right_places = np.flatnonzero(pair >= 0)
     every = np.full(len(right.rows), UNKNOWN)
     every[heard_right] = meaning
@@ -188,10 +233,9 @@ def match(left: Side, right: Side) -> Found:
 
 
 def _can(side: Side, other: Side) -> Array:
-    """The plays that the other side can know: Spotify lists none that is shorter than 30 s."""
-    if other.listed.all():
-        return np.flatnonzero((side.ms < 0) | (side.ms >= SHORTEST))
-    return np.arange(len(side.rows))
+    """The plays that the other side can know: who tells one time tells it of what was heard."""
+    least = np.where(other.listed, SHORTEST, np.where(other.start == other.end, HARDLY, 0))
+    return np.flatnonzero((side.ms < 0) | (side.ms >= least.min(initial=SHORTEST)))
 
 
 def _keys(track: Array, time: Array) -> Array:
@@ -208,45 +252,45 @@ def same_track(left: Side, right: Side, one: Array, other: Array) -> Array:
 
 def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, Array]:
     """For each right row the one left row of its track whose time is near; how far off it is."""
-    keys = _keys(left.track, at)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    wanted = _keys(right.track, sought)
-    asked = np.argsort(wanted, kind="stable")
-    places = np.empty(len(asked), np.int64)
-    places[asked] = np.searchsorted(keys, wanted[asked])
     best = np.full(len(sought), -1)
     least = np.full(len(sought), np.iinfo(np.int64).max)
-    rivals = np.zeros(len(sought), bool)
-    if not len(order):
+    if not len(at):
         return best, least
+    keys, wanted = _keys(left.track, at), _keys(right.track, sought)
+    order, asked = np.argsort(keys), np.argsort(wanted)
+    keys, wanted = keys[order], wanted[asked]
+    places = np.searchsorted(keys, wanted)
+    widest = NEAR + int(left.exact.max(initial=0)) + int(right.exact.max(initial=0))
+    rivals = np.zeros(len(sought), bool)
     for step in (-1, 0, -2, 1):
-        place = places + step
-        inside = (place >= 0) & (place < len(order))
-        found = order[np.where(inside, place, 0)]
-        apart = np.abs(at[found] - sought)
-        near = np.flatnonzero(
-            inside
-            & (left.track[found] == right.track)
-            & (apart <= NEAR + left.exact[found] + right.exact)
+        place = np.clip(places + step, 0, len(keys) - 1)
+        close: Array = np.flatnonzero(np.abs(keys[place] - wanted) <= widest)
+        # Beyond either end the last one would be looked at twice.
+        close = close[place[close] == places[close] + step]
+        near, one = asked[close], order[place[close]]
+        apart = np.abs(at[one] - sought[near])
+        good = (apart <= NEAR + left.exact[one] + right.exact[near]) & (
+            left.track[one] == right.track[near]
         )
-        one = found[near]
-        good = same_track(left, right, one, near) & ~_heard_otherwise(left, right, one, near)
+        good &= same_track(left, right, one, near) & ~_heard_otherwise(left, right, one, near)
         near, one = near[good], one[good]
         rivals[near[best[near] >= 0]] = True
-        best[near], least[near] = one, apart[near]
+        best[near], least[near] = one, apart[good]
     # Of two that both fit, neither is taken at once.
     best[rivals] = -1
     return best, least
 
 
 def _heard_otherwise(left: Side, right: Side, one: Array, other: Array) -> Array:
-    """Whether both sides say how long was heard, and do not say the same."""
+    """Whether both sides say how long was heard, and not the same; or it was hardly heard."""
     mine, theirs = left.ms[one], right.ms[other]
-    return (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
+    differ = (mine >= 0) & (theirs >= 0) & (np.abs(mine - theirs) > 1000)
+    # Who tells nothing but a time tells it of what was really heard.
+    alone = right.start[other] == right.end[other]
+    return differ | (alone & (theirs < 0) & (mine >= 0) & (mine < SHORTEST))
 
 
-def _meanings(time: Array, by_end: Array, by_start: Array, count: int) -> Array:
+def _meanings(time: Array, by_end: Array, by_start: Array, count: int, usual: int) -> Array:
     """What each time means, by the pairs around it that fit in only one way. By time."""
     ends, starts = (by_end >= 0) & (by_start < 0), (by_start >= 0) & (by_end < 0)
     # Where a play ends another one may begin: what two rows claim is no witness.
@@ -264,6 +308,7 @@ def _meanings(time: Array, by_end: Array, by_start: Array, count: int) -> Array:
         asked = (meaning == UNKNOWN) & (seen >= WITNESSES)
         meaning[asked & (as_end >= AGREED * seen)] = END
         meaning[asked & (seen - as_end >= AGREED * seen)] = START
+    meaning[meaning == UNKNOWN] = usual
     return meaning
 
 
@@ -278,7 +323,9 @@ def _one_to_one(pair: Array, far: Array, count: int) -> Array:
     return pair
 
 
-def _weighed(left: Side, right: Side, pair: Array, meaning: Array) -> tuple[Array, Array, Array]:
+def _weighed(
+    left: Side, right: Side, pair: Array, meaning: Array, every: tuple[Side, Side]
+) -> tuple[Array, Array, Array]:
     """The pairs, where what is left over on both sides has been weighed with them."""
     free_right = pair < 0
     free_left = np.ones(len(left.rows), bool)
@@ -288,7 +335,8 @@ def _weighed(left: Side, right: Side, pair: Array, meaning: Array) -> tuple[Arra
         return pair, np.empty(0, np.int64), np.empty(0, np.int64)
     pairs = _pairs(left, right, mine, theirs, cluster)
     pair = pair.copy()
-    return _decided(left, right, pair, meaning, pairs, (mine, theirs, cluster))
+    lots = mine, theirs, cluster
+    return _decided(left, right, pair, meaning, pairs, lots=lots, every=every)
 
 
 def _clusters(
@@ -331,7 +379,9 @@ def _reach(side: Side, rows: Array) -> tuple[Array, Array]:
     return side.start[rows] - beyond, side.end[rows] + beyond
 
 
-def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) -> Any:
+def _pairs(
+    left: Side, right: Side, mine: Array, theirs: Array, cluster: Array
+) -> tuple[Array, Array, Costs]:
     """All pairs in the lots that may be one play, and what each costs by either meaning."""
     mine_of, theirs_of = cluster[: len(mine)], cluster[len(mine) :]
     mine = mine[np.lexsort((left.end[mine], mine_of))]
@@ -339,8 +389,10 @@ def _pairs(left: Side, right: Side, mine: Array, theirs: Array, cluster: Array) 
     a, b = _within(left, right, mine, theirs)
     b2, a2 = _within(right, left, theirs, mine)
     many = len(right.rows)
-    once = np.unique(np.concatenate([a * many + b, a2 * many + b2]))
-    a, b = np.divmod(once, many)
+    found: Array = np.sort(np.concatenate([a * many + b, a2 * many + b2]))
+    once = np.ones(len(found), bool)
+    once[1:] = found[1:] != found[:-1]
+    a, b = np.divmod(found[once], many)
     length = np.maximum(left.length[a], right.length[b])
     apart = np.minimum(np.abs(left.end[a] - right.end[b]), np.abs(left.start[a] - right.start[b]))
     exact = left.exact[a] + right.exact[b]
@@ -360,18 +412,10 @@ def _within(one: Side, other: Side, mine: Array, theirs: Array) -> tuple[Array, 
         begin = np.searchsorted(keys, _keys(one.track[mine], first), "left")
         end = np.searchsorted(keys, _keys(one.track[mine], last), "right")
         counts = np.maximum(end - begin, 0)
-        which = np.repeat(np.arange(len(mine)), counts)
+        which: Array = np.repeat(np.arange(len(mine)), counts)
         turn = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
         found.append((mine[which], theirs[order[begin[which] + turn]]))
     return tuple(np.concatenate(each) for each in zip(*found, strict=True))  # type: ignore[return-value]
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """How badly pairs fit by each meaning; `repeated` where the track was heard again nearby."""
-
-    alone: dict[int, Array]
-    repeated: dict[int, Array]
 
 
 def _costs(left: Side, right: Side, a: Array, b: Array) -> Costs:
@@ -384,39 +428,62 @@ def _costs(left: Side, right: Side, a: Array, b: Array) -> Costs:
 def _cost(left: Side, right: Side, a: Array, b: Array, way: int) -> tuple[Array, Array]:
     """How badly pairs fit if the right side's times agree with the left one's ends, or starts.
 
-    0 to 10 where they agree to the second, 10 to 40 where a pause explains it, more where nothing
-    does. Twice `ALONE` where each may as well be a listening of its own: alone, if it would just
-    follow the other one; among repeats, if there is room for it.
+    0 to 10 where they agree to the second, 10 to 40 where a pause explains what is between, 40 to
+    80 where only a wrong time does. `DOUBTED` where each row may as well be a listening of its
+    own: if it would just follow the other one, or no play could have had both times; among
+    repeats, where there is room for another one. The first costs are for pairs alone, the second
+    among repeats.
     """
     length = np.maximum(left.length[a], right.length[b])
-    exact = NEAR + left.exact[a] + right.exact[b]
-    ends = way == END
-    late = right.end[b] - left.end[a] if ends else right.start[b] - left.start[a]
+    blur = left.exact[a] + right.exact[b]
+    exact, beside = NEAR + blur, BESIDE + blur
+    late = right.end[b] - left.end[a] if way == END else right.start[b] - left.start[a]
     apart = np.abs(late)
-    share = np.minimum(apart / (length + BEYOND + exact), 1.0)
-    cost = 40 + 40 * share
-    if not ends:
-        # Whoever pauses has begun earlier than the end and what was heard tell; where the start
-        # is of a guess that all was heard, later.
-        cost = np.where((late < 0) | left.guessed[a], 10 + 30 * share, cost)
+    share = np.minimum(apart / (length + BEYOND + blur), 1.0)
     one = right.start[b] == right.end[b]
-    begin = np.where(one & ends, right.end[b] - length, right.start[b])
-    end = np.where(one & (not ends), right.start[b] + length, right.end[b])
-    beside = BESIDE + left.exact[a] + right.exact[b]
-    follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
-    if ends:
-        room = (late >= SHORTEST - beside) | (right.end[b] - left.start[a] <= beside)
+    if way == END:
+        begin, end = np.where(one, right.end[b] - length, right.start[b]), right.end[b]
+        explained = np.zeros(len(a), bool)
+        # No play ends before it begins, nor once more long after it has ended.
+        apart_from = (end - left.start[a] <= beside) | (late >= SHORTEST - beside)
+        room = apart_from
     else:
-        room = (late <= beside - SHORTEST) | (right.start[b] - left.end[a] >= -beside)
-    fits = apart <= exact
-    near = np.where(fits, 10 * apart / exact, cost)
+        begin, end = right.start[b], np.where(one, right.start[b] + length, right.end[b])
+        # Whoever pauses has begun earlier than the end and what was heard tell; or later, where
+        # the start is a guess that all was heard.
+        explained = (late < 0) | left.guessed[a]
+        apart_from = begin - left.end[a] >= -beside
+        # What seems a pause may be another play.
+        room = apart_from | (late <= beside - SHORTEST)
+    follows = (np.abs(begin - left.end[a]) <= beside) | (np.abs(end - left.start[a]) <= beside)
+    fits, odd, twin = apart <= exact, left.odd[a], left.twin[a]
     more = np.where(_heard_otherwise(left, right, a, b), 20, 0)
-    odd, twin = left.odd[a], left.twin[a]
 
-    def doubted(where: Array) -> Array:
-        return np.where((where & ~fits & ~odd) | twin, 2.0 * ALONE, near) + more
+    def cost(doubt: Array, wrong: Array) -> Array:
+        found = np.where(explained, 10 + 30 * share, wrong)
+        found = np.where(doubt & ~odd, DOUBTED, found)
+        return np.where(twin, DOUBTED, np.where(fits, 10 * apart / exact, found)) + more
 
-    return doubted(follows), doubted(follows | room)
+    wrong = 40 + 40 * share
+    # Among repeats, a wrong time is believed of a play that overlaps others.
+    return (
+        cost(follows | apart_from, wrong),
+        cost(follows | room, np.where(odd, wrong, 65 + 30 * share)),
+    )
+
+
+def _heard_again(
+    left: Side, right: Side, one: Array, other: Array, every: tuple[Side, Side]
+) -> Array:
+    """Whether either side has another row of the track near these, be it ever so short."""
+    reach = _reach(left, one), _reach(right, other)
+    first = _keys(left.track[one], np.minimum(reach[0][0], reach[1][0]))
+    last = _keys(left.track[one], np.maximum(reach[0][1], reach[1][1]))
+    again = np.zeros(len(one), bool)
+    for side in every:
+        keys = np.sort(_keys(side.track, side.end))
+        again |= np.searchsorted(keys, last, "right") - np.searchsorted(keys, first) > 1
+    return again
 
 
 def _decided(
@@ -425,7 +492,9 @@ def _decided(
     pair: Array,
     meaning: Array,
     pairs: tuple[Array, Array, Costs],
+    *,
     lots: tuple[Array, Array, Array],
+    every: tuple[Side, Side],
 ) -> tuple[Array, Array, Array]:
     a, b, costs = pairs
     mine, theirs, cluster = lots
@@ -436,10 +505,14 @@ def _decided(
     lot = of[b]
     single = np.bincount(lot, minlength=int(cluster.max()) + 1)[lot] == 1
     one, other, way = a[single], b[single], meaning[b[single]]
-    by_end, by_start = costs.alone[END][single], costs.alone[START][single]
+    again = _heard_again(left, right, one, other, every)
+    by_end, by_start = (
+        np.where(again, costs.repeated[way][single], costs.alone[way][single])
+        for way in (END, START)
+    )
     cost = np.where(way == END, by_end, np.where(way == START, by_start, np.inf))
     cost = np.where(way == UNKNOWN, np.minimum(by_end, by_start), cost)
-    sure = cost <= 2 * ALONE - SURE
+    sure = cost <= DOUBTED - SURE
     pair[other[sure]] = one[sure]
     unsure_left, unsure_right = one[~sure].tolist(), other[~sure].tolist()
     rest = np.flatnonzero(~single)

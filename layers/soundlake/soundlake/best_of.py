@@ -1,0 +1,224 @@
+"""The best of a play's rows: what each column of `plays` is made of."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soundlake.local_times import local
+from soundlake.observed import (
+    ACCOUNT,
+    CAPTURED,
+    EXTENDED,
+    SOURCES,
+    Array,
+    Column,
+    Rows,
+    codes,
+    taken,
+    whole,
+)
+from soundlake.store.schemas import SCHEMAS
+
+# What an export tells of a play, where there is one.
+_EXPORTED = (
+    "ms_played",
+    "reason_start",
+    "reason_end",
+    "shuffle",
+    "skipped",
+    "offline",
+    "incognito",
+    "platform",
+    "country",
+)
+_BEST = (
+    "account",
+    "uri",
+    "track_name",
+    "artist_names",
+    "artist_ids",
+    "album_name",
+    "album_id",
+    "duration_ms",
+    "explicit",
+    "context_type",
+    "context_uri",
+    "kind",
+)
+
+
+def plays_of(
+    rows: Rows, numbers: Array, flagged: dict[str, Array], zone: str | None
+) -> tuple[pa.Table, Array]:
+    """The plays by time, each with the best of its rows, and for each row the place of its play.
+
+    `numbers` tell which rows are of one play; `flagged` are rows by what is said of their plays.
+    """
+    count = len(rows.time)
+    place = np.empty(count, np.int64)
+    place[rows.order] = np.arange(count)
+    # The rows of a play in the order in which they are asked: its source's, then by time.
+    kinds = int(rows.source.max(initial=0)) + 1
+    by_play = np.argsort((numbers * kinds + rows.source) * count + place)
+    ordered = numbers[by_play]
+    begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    sizes = np.diff(np.append(begins, count))
+    # By time: the first row's, which is the play's own.
+    order = np.argsort(place[by_play[begins]], kind="stable")
+    begins, sizes = begins[order], sizes[order]
+    renumbered = np.empty(int(numbers.max()) + 1, np.int64)
+    renumbered[numbers[by_play[begins]]] = np.arange(len(begins))
+    play_of = renumbered[numbers]
+    asked = _Asked(rows, by_play, begins, sizes)
+    columns = {name: asked.best(name) for name in _BEST}
+    columns |= {name: asked.best(name, exported=True) for name in _EXPORTED}
+    columns |= {
+        "played_at": taken(rows.table["time"], asked.first),
+        "ended_at": asked.ended(),
+        "sources": asked.sources(play_of),
+        "evidence": asked.evidence(play_of),
+        "flags": _flags({flag: play_of[own] for flag, own in flagged.items()}, len(begins)),
+    }
+    columns |= _told(columns, rows, asked)
+    columns["time_zone"], columns["local_time"] = local(
+        columns["played_at"], columns["country"], zone
+    )
+    schema = SCHEMAS["plays"]
+    table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+    return table, play_of
+
+
+class _Asked:
+    """The rows of each play in the order in which they are asked for what it is."""
+
+    def __init__(self, rows: Rows, by_play: Array, begins: Array, sizes: Array) -> None:
+        self._rows, self._by_play, self._begins, self._sizes = rows, by_play, begins, sizes
+        self.first = by_play[begins]
+        # Where a capture is asked first, an export is behind all of its readings.
+        captured = rows.source[by_play] == 0
+        ahead = np.concatenate(([0], np.cumsum(captured)))
+        own = ahead[begins + sizes] - ahead[begins]
+        self.exported = by_play[begins + np.where(own < sizes, own, 0)]
+
+    def best(self, name: str, *, exported: bool = False) -> Column:
+        """What the first row says that says anything."""
+        column = self._rows.table[name]
+        values = taken(column, self.exported if exported else self.first)
+        for turn in range(int(self._sizes.max(initial=1))):
+            missing = _missing(values) & (self._sizes > max(turn, 1))
+            if not missing.any():
+                break
+            filled = taken(column, self._by_play[self._begins[missing] + turn])
+            values = _put(values, missing, filled)
+        return values
+
+    def ended(self) -> Column:
+        """The end that the extended export tells, else account data's."""
+        rows = self.exported
+        end = np.isin(self._rows.source[rows], [SOURCES.index(EXTENDED), SOURCES.index(ACCOUNT)])
+        return taken(self._rows.table["time"], rows, ~end)
+
+    def sources(self, play_of: Array) -> Column:
+        """The names of a play's sources, in order."""
+        names = self._rows.source_names
+        ordered = sorted(names, key=lambda place: names[place])
+        bit = np.zeros(max(names, default=0) + 1, np.int64)
+        bit[ordered] = 1 << np.arange(len(ordered))
+        masks = np.zeros(len(self._begins), np.int64)
+        np.bitwise_or.at(masks, play_of, bit[self._rows.source])
+        lists: Column = pa.array(masks).dictionary_encode()
+        told: Column = pa.array(
+            [
+                [names[place] for turn, place in enumerate(ordered) if mask >> turn & 1]
+                for mask in lists.dictionary.to_pylist()
+            ],
+            pa.list_(pa.string()),
+        )
+        return told.take(lists.indices)
+
+    def evidence(self, play_of: Array) -> Column:
+        """The keys of all rows of a play, each once, in order."""
+        lists = whole(self._rows.table["raw_keys"])
+        offsets = lists.offsets.to_numpy()
+        places, keys = codes(lists.values)
+        owner = np.repeat(play_of, np.diff(offsets))
+        pairs = np.sort(owner * (len(keys) + 1) + places[offsets[0] : offsets[-1]])
+        once = np.ones(len(pairs), bool)
+        once[1:] = pairs[1:] != pairs[:-1]
+        owner, code = np.divmod(pairs[once], len(keys) + 1)
+        counts = np.bincount(owner, minlength=len(self._begins))
+        ends: Column = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
+        return pa.ListArray.from_arrays(ends, taken(keys, code))
+
+
+def _missing(values: Column) -> Array:
+    """Where a value is null, or a list that is empty."""
+    null: Column = pc.is_null(values)
+    if pa.types.is_list(values.type):
+        null = pc.list_value_length(values).fill_null(0)
+        null = pc.equal(null, pa.scalar(0))
+    return null.to_numpy(zero_copy_only=False)
+
+
+def _put(values: Column, where: Array, filled: Column) -> Column:
+    """The values, with others in the places where they were missing, if these say something."""
+    better = ~_missing(filled)
+    places = np.arange(len(values))
+    places[np.flatnonzero(where)[better]] = len(values) + np.flatnonzero(better)
+    return taken(pa.concat_arrays([values, filled]), places)
+
+
+def _flags(plays: dict[str, Array], count: int) -> Column:
+    """The names of the flags of each play, in order."""
+    lists: list[list[str]] = [[]]
+    which = np.zeros(count, np.int64)
+    for place, flag in enumerate(sorted(plays)):
+        flagged = np.zeros(count, bool)
+        flagged[plays[flag]] = True
+        which += np.where(flagged, 1 << place, 0)
+        lists += [[*each, flag] for each in lists]
+    return taken(pa.array(lists, pa.list_(pa.string())), which)
+
+
+def _told(columns: dict[str, Column], rows: Rows, asked: _Asked) -> dict[str, Column]:
+    """What follows from a play's other columns."""
+    uri, ms, duration = columns["uri"], columns["ms_played"], columns["duration_ms"]
+    listed: Column = pa.array(rows.source[asked.first] == SOURCES.index(CAPTURED))
+    # Spotify lists what was heard for 30 seconds; of others' plays nobody knows.
+    unsaid = pc.if_else(listed, pa.scalar(True), pa.scalar(None, pa.bool_()))
+    reason = columns["reason_end"]
+    unknown = pc.is_in(reason, pa.array(["", "unknown"]))
+    # To press play on something else (`endplay`) is no end of a track.
+    done: Column = pc.equal(reason, pa.scalar("trackdone"))
+    code = rows.name[asked.first]
+    return {
+        "track_id": _track_ids(uri),
+        "counts_30s": pc.if_else(pc.is_null(ms), unsaid, _least(ms, 30_000)),
+        "counts_to_end": pc.if_else(unknown, pa.scalar(None, pa.bool_()), done),
+        "counts_half": pc.or_kleene(
+            _least(ms, 240_000), pc.greater_equal(pc.multiply(ms, _number(2)), duration)
+        ),
+        "name_key": pc.if_else(
+            pc.is_null(uri), taken(rows.names, code, code < 0), pa.scalar(None, pa.string())
+        ),
+    }
+
+
+def _track_ids(uri: Column) -> Column:
+    """The ids in `spotify:track:<id>`; null for local files, episodes and anything else."""
+    prefix = "spotify:track:"
+    own = pc.and_(
+        pc.starts_with(uri, prefix),
+        pc.greater(pc.binary_length(uri), pa.scalar(len(prefix), pa.int32())),
+    )
+    return pc.if_else(own, pc.utf8_slice_codeunits(uri, len(prefix)), pa.scalar(None, pa.string()))
+
+
+def _least(ms: Column, number: int) -> Column:
+    return pc.greater_equal(ms, _number(number))
+
+
+def _number(number: int) -> Any:
+    return pa.scalar(number, pa.int64())

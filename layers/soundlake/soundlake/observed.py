@@ -1,0 +1,221 @@
+"""Observations as they are compared: rows as arrays, and what each source alone tells."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soundlake import plays
+from soundlake.names import name_keys
+
+Array = Any  # of numpy
+Column = Any  # of Arrow
+
+CAPTURED = plays.SOURCE
+EXTENDED = "spotify_extended"
+ACCOUNT = "spotify_account"
+# A play takes what it is from the first of these that knows it.
+SOURCES = (CAPTURED, EXTENDED, ACCOUNT, "koito", "maloja", "listenbrainz", "lastfm")
+
+
+def whole(column: Column) -> Column:
+    """A column in one piece."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def taken(column: Column, rows: Array, missing: Array | None = None) -> Column:
+    """These rows of a column; null where they are said to be missing."""
+    places: Column = pa.array(rows, mask=missing)
+    return whole(column).take(places)
+
+
+def numbers(column: Column, null: int = -1) -> Array:
+    """A column of whole numbers, and a number for null."""
+    found = whole(column)
+    if found.null_count:
+        found = pc.fill_null(found, null)
+    return found.to_numpy(zero_copy_only=False)
+
+
+def codes(column: Column) -> tuple[Array, Column]:
+    """The place of each value among all values in order (-1 for null), and these values."""
+    encoded = whole(column)
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    place = np.empty(len(order) + 1, np.int64)
+    place[order] = np.arange(len(order))
+    place[-1] = -1
+    return place[numbers(encoded.indices)], encoded.dictionary.take(pa.array(order))
+
+
+def firsts(column: Column) -> Column:
+    """The first value of each list; null where there is none."""
+    lists = whole(column)
+    offsets = lists.offsets.to_numpy()
+    starts, filled = offsets[:-1], offsets[1:] > offsets[:-1]
+    if lists.null_count:
+        filled = filled & lists.is_valid().to_numpy(zero_copy_only=False)
+    return lists.values.take(pa.array(starts, mask=~filled))
+
+
+def _both(places: Any, count: int) -> Any:
+    """These places and each one's next, in order."""
+    either = np.zeros(count + 1, bool)
+    either[places] = True
+    either[places + 1] = True
+    return np.flatnonzero(either[:count])
+
+
+def _ranks(*keys: Any) -> Any:
+    """The place of each row among the rows sorted by these keys, the first one first."""
+    return np.lexsort(keys[::-1])
+
+
+class Rows:
+    """What is compared of observations, as arrays, and their order: by time, then by all else."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self.time = numbers(table["time"].cast(pa.int64()), 0)
+        source, names = codes(table["source"])
+        known = {name: place for place, name in enumerate(SOURCES)}
+        places = [known.get(name, len(SOURCES) + i) for i, name in enumerate(names.to_pylist())]
+        self.source = np.array([*places, -1])[source]
+        self.source_names = {place: name.as_py() for place, name in zip(places, names, strict=True)}
+        precision, words = codes(table["time_precision"])
+        self.coarse = np.array([word == "min" for word in words.to_pylist()] + [False])[precision]
+        self.seconds = np.array([word == "s" for word in words.to_pylist()] + [False])[precision]
+        self.ms = numbers(table["ms_played"])
+        self.duration = numbers(table["duration_ms"])
+        self.account, _ = codes(table["account"])
+        self.uri, _ = codes(table["uri"])
+        self.name, self.names = _named(table)
+        self.track = _tracks(self.uri, self.name, self.account)
+        self.order = self._ordered()
+
+    def _ordered(self) -> Any:
+        order = np.argsort(self.time, kind="stable")
+        times = self.time[order]
+        same = np.flatnonzero(times[1:] == times[:-1])
+        tied = _both(same, len(order))
+        rows = order[tied]
+        keys, _ = codes(firsts(taken(self.table["raw_keys"], rows)))
+        lines = numbers(firsts(taken(self.table["raw_rows"], rows)))
+        within = _ranks(
+            self.time[rows],
+            self.account[rows],
+            self.uri[rows],
+            self.name[rows],
+            self.ms[rows],
+            self.source[rows],
+            keys,
+            lines,
+        )
+        order[tied] = rows[within]
+        return order
+
+
+def _named(table: pa.Table) -> tuple[Any, Any]:
+    """A code for each row's artist and title as they are compared, and what each code means."""
+    artists = firsts(table["artist_names"]).dictionary_encode()
+    titles = whole(table["track_name"]).dictionary_encode()
+    many = len(titles.dictionary) + 1
+    pairs = numbers(artists.indices) * many + numbers(titles.indices) + 1
+    encoded = pa.array(pairs).dictionary_encode()
+    artist, title = np.divmod(encoded.dictionary.to_numpy(), many)
+    title = title - 1
+    keys = name_keys(
+        artists.dictionary.take(pa.array(artist, mask=artist < 0)),
+        titles.dictionary.take(pa.array(title, mask=title < 0)),
+    )
+    places, values = codes(keys)
+    return places[encoded.indices.to_numpy()], values
+
+
+def _tracks(uri: Any, name: Any, account: Any) -> Any:
+    """One number for rows that URIs or names may join: what to look through, and no verdict."""
+    many = int(name.max(initial=-1)) + 2
+    encoded = pa.array((uri + 1) * many + name + 1).dictionary_encode()
+    uris, names = np.divmod(encoded.dictionary.to_numpy(), many)
+    label = np.arange(len(uris))
+    while True:
+        before = label
+        for one in (uris, names):
+            least = np.full(int(one.max(initial=0)) + 1, len(label))
+            np.minimum.at(least, one, label)
+            label = np.where(one > 0, np.minimum(label, least[one]), label)
+        if np.array_equal(label, before):
+            break
+    accounts = int(account.max(initial=0)) + 1
+    return label[encoded.indices.to_numpy()] * accounts + account
+
+
+class Units:
+    """What each source alone tells: rows of one source that say the same, as one. By time."""
+
+    def __init__(self, rows: Rows) -> None:
+        first = self._leaders(rows)  # for each row, the row that it repeats: itself mostly
+        leading = rows.order[first[rows.order] == rows.order]
+        place = np.empty(len(first), np.int64)
+        place[leading] = np.arange(len(leading))
+        self.of = place[first]
+        self.rows = leading
+        self.time, self.source = rows.time[leading], rows.source[leading]
+        self.ms, self.duration = rows.ms[leading], rows.duration[leading]
+        self.uri, self.name = rows.uri[leading], rows.name[leading]
+        self.track, self.coarse = rows.track[leading], rows.coarse[leading]
+
+    def _leaders(self, rows: Rows) -> Any:
+        first = np.arange(len(rows.time))
+        captured = rows.source == 0
+        self._read_again(rows, first, rows.order[captured[rows.order]])
+        self._told_again(rows, first, rows.order[~captured[rows.order]])
+        return first
+
+    def _told_again(self, rows: Rows, first: Any, exported: Any) -> None:
+        """Rows of one export that agree in time, track and how long it was heard are one."""
+        # Rows of one time stand together already; only among them there can be such.
+        time = rows.time[exported]
+        same = np.flatnonzero(time[1:] == time[:-1])
+        some = exported[_both(same, len(exported))]
+        named = np.where(rows.uri[some] >= 0, -1, rows.name[some])
+        keys = [rows.time, rows.source, rows.account, rows.uri, rows.ms]
+        told = [key[some] for key in keys] + [named]
+        place = np.empty(len(first), np.int64)
+        place[rows.order] = np.arange(len(first))
+        order = _ranks(*told, place[some])
+        again = np.ones(len(some), bool)
+        again[:1] = False
+        for key in told:
+            again[1:] &= key[order][1:] == key[order][:-1]
+        # Without a URI and without names nothing says that it is the same.
+        nothing = (rows.uri[some] < 0) & (rows.name[some] < 0)
+        again &= ~nothing[order]
+        begins = np.maximum.accumulate(np.where(again, 0, np.arange(len(some))))
+        first[some[order]] = some[order][begins]
+
+    def _read_again(self, rows: Rows, first: Any, captured: Any) -> None:
+        """Captured rows of one URI less than 30 s apart are one play, read again."""
+        captured = captured[rows.uri[captured] >= 0]
+        track = rows.uri[captured] * (int(rows.account.max(initial=0)) + 1) + rows.account[captured]
+        order = np.argsort(track, kind="stable")
+        some, track = captured[order], track[order]
+        time = rows.time[some]
+        shortest = int(plays.SHORTEST.total_seconds() * 1000)
+        near = (track[1:] == track[:-1]) & (time[1:] - time[:-1] < shortest + 1000)
+        for at in (np.flatnonzero(near) + 1).tolist():
+            here, before = int(some[at]), int(first[some[at - 1]])
+            if _one_play(rows, before, here, shortest):
+                first[here] = before
+
+
+def _one_play(rows: Rows, before: int, here: int, shortest: int) -> bool:
+    """As `plays.same_play` says it of rows."""
+    times = [int(rows.time[before]), int(rows.time[here])]
+    if rows.seconds[before] or rows.seconds[here]:
+        times = [time // 1000 * 1000 for time in times]
+    return times[1] - times[0] < shortest

@@ -1,0 +1,1 @@
+"""How often names find their track: a real day's names, distorted as sources distort them."""
