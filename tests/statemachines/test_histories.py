@@ -10,7 +10,7 @@ import pytest
 from tests.statemachines.asl import definition, invoked, payload, states
 from tests.statemachines.scenarios import NAMES, PACKAGE, story
 from tests.statemachines.world import ACCOUNT, UPLOADS, Story
-from tests.unit.histories import ADDRESS
+from tests.unit.exported_rows import ADDRESS
 
 TO_READ = ["Import", "CheckImport", "ReadFiles", "CheckRead"]
 TO_MERGE = [*TO_READ, "Group", "MergeMonths", "CheckMerge"]
