@@ -12,8 +12,8 @@ from soundlake.importing import beginning, groups
 from soundlake.store import uploads as store_uploads
 
 from tests.interruptions import When, interrupted
-from tests.unit.helpers import ACCOUNT, BUCKET, NOW, Row, Zones, invoke, keep_page, played
 from tests.unit.exported_rows import ADDRESS, evening, file_of, heard, zip_of
+from tests.unit.helpers import ACCOUNT, BUCKET, NOW, Row, Zones, invoke, keep_page, played
 from tests.unit.import_steps import AT, UPLOADS, Dropped, asked, ran, run, steps, undone
 
 PACKAGE = "my_spotify_data.zip"
