@@ -161,7 +161,7 @@ def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) 
             package,
             account=owner(access.accounts_table(), asked, head.key, sha256, now),
             asked=asked,
-            about={"sha256": sha256, "bytes": head.size, "name": name},
+            about={"sha256": sha256, "bytes": head.size, "name": package.name},
             start_time=start_time,
         )
     except (ChartFileError, HistoryError, TooLargeError) as error:

@@ -50,10 +50,12 @@ class MemoryLake:
         """A copy of the rows, as reading gives it."""
         return list(self.tables.get(table, {}).get(month, ()))
 
-    def read(self, table: str, keys: Iterable[str]) -> pa.Table:
-        """The rows of a table's objects."""
-        rows = [row for key in keys for row in self.tables[table][month_of_key(key)]]
-        return encode_rows(rows, SCHEMAS[table], table)
+    def read(self, table: str, keys: Iterable[str], columns: list[str] | None = None) -> pa.Table:
+        """The rows of a table's objects, of those that there are; some columns or all."""
+        tables = self.tables.get(table, {})
+        rows = [row for key in keys for row in tables.get(month_of_key(key), ())]
+        found = encode_rows(rows, SCHEMAS[table], table)
+        return found if columns is None else found.select(columns)
 
     def replace(
         self, table: str, month: str, name: str, change: Callable[[list[Row]], Iterable[Row]]

@@ -34,9 +34,10 @@ from tests.unit.conftest import (
     NOT_SET,
     forget_clients,
     forget_values,
+    make_table,
     make_tables,
 )
-from tests.unit.helpers import ACCOUNT, BUCKET, PREFIX, REGION, Row, Zones, invoke
+from tests.unit.helpers import ACCOUNT, ACCOUNTS_TABLE, BUCKET, PREFIX, REGION, Row, Zones, invoke
 
 NO_PAGE = {"empty_body", "html", "error_inside"}  # kept, and no page
 WAITS = 1  # how often a run that cannot reach Spotify waits and asks again
@@ -191,6 +192,7 @@ def _aws(world: World, control: Control) -> Iterator[Zones]:
                 (f"{PREFIX}/accounts/{ACCOUNT}/token", token),
             ):
                 ssm.put_parameter(Name=name, Value=json.dumps(value), Type="SecureString")
+            make_table(ACCOUNTS_TABLE, "account")
             make_tables()
             yield Zones(s3)
         forget_clients()

@@ -7,12 +7,13 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundlake.enriching.queue import MUSIC
 from soundlake.entities import entity_rows
 from soundlake.publishing.entities import IDS, adding
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.answers import NAMES, Answers
 from soundlake.store.lake import Lake, Replaced, Row, month_of_key
-from soundlake.store.names import MUSIC, TABLE, LakeNames
+from soundlake.store.names import TABLE, LakeNames
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
 from soundlake.track_matching import LAKE, SEARCH, Candidate, Match, Name, match
