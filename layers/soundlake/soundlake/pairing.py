@@ -25,7 +25,7 @@ UNTIL = 1 << 42  # ms, of a track's part in a sorted key: 139 years
 SINCE = -(1 << 40)  # ms: 1935
 HOUR, DAY = 3_600_000, 86_400_000
 WITNESSES = 3  # pairs that tell what a time means, before they are believed
-AGREED = 0.9  # of them
+AGREED = 0.8  # of them
 UNKNOWN = -1
 DOUBTED = 2 * ALONE  # what a pair costs that is no better than two rows alone
 
