@@ -10,7 +10,10 @@ from typing import Any, Final
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "capture": ("Select", "CaptureAccounts"),
     "daily": ("Plan", "Probe", "ProcessCharts", "Enrich", "Verify", "WithdrawCharts", "Publish"),
-    "import": ("Import", "Transform", "Load", "Verify", "Publish", "Forget"),
+    "import": (
+        *("Import", "Transform", "Load", "Verify", "Publish", "Forget"),
+        *("ReadFiles", "Group", "MergeMonths", "PlayMonths", "Conclude"),
+    ),
 }
 _RECORDS: Final[Mapping[str, str]] = {
     "RecordSuccess": "loaded",

@@ -84,7 +84,7 @@ def _history(path: Path, given: tuple[Path, ...], package: Package, left_out: in
     size = path.stat().st_size
     if size > LARGEST_HISTORY:
         raise HistoryError(
-            f"{TooLargeError(size, '', LARGEST_HISTORY)} Import some of its files at a time."
+            f"{TooLargeError(size, LARGEST_HISTORY)} Import some of its files at a time."
         )
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

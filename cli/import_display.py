@@ -43,9 +43,8 @@ class Lines:
 
     def uploaded(self, done: int, size: int) -> None:
         """Say that it is uploaded, once."""
-        if done < size or self._stage:
-            return
-        self._say(UPLOADING, megabytes(size))
+        if done == size:
+            self._say(UPLOADING, megabytes(size))
 
     def seen(self, seen: Seen) -> None:
         """Say the stage, where it is another one, and what is known as it begins."""

@@ -22,10 +22,10 @@ LOOKING, READING, MERGING, DERIVING, ADDING = (
 # A stage begins where the machine enters a state, and is this share of the whole, as measured.
 _STAGES: Final[Mapping[str, tuple[str, float]]] = {
     "Import": (LOOKING, 0.02),
-    "ReadFiles": (READING, 0.23),
+    "ReadFiles": (READING, 0.22),
     "MergeMonths": (MERGING, 0.23),
-    "PlayMonths": (DERIVING, 0.35),
-    "Conclude": (ADDING, 0.17),
+    "PlayMonths": (DERIVING, 0.29),
+    "Conclude": (ADDING, 0.24),
 }
 _TOO_SOON: Final = 0.03  # of the whole, before which nobody can tell how long it takes
 # What the machine's steps do, for people.

@@ -95,6 +95,12 @@ def history(*seconds: int, **more: Any) -> bytes:
     return json.dumps([row(second, **more) for second in seconds]).encode()
 
 
+def long(shift: int) -> bytes:
+    """A file that is longer than its head, which may end within a character."""
+    rows = [row(1), row(2, master_metadata_track_name=" " * shift + "é" * 70_000)]
+    return json.dumps(rows, ensure_ascii=False).encode()
+
+
 def as_zip(path: Path, **files: bytes) -> Path:
     with ZipFile(path, "w") as archive:
         for name, body in files.items():
@@ -144,10 +150,11 @@ def uploaded(target: Target) -> list[str]:
 
 
 def packed(target: Target) -> dict[str, bytes]:
-    """The files of the only upload, which is a zip."""
+    """The files of the only upload, which is a zip that does not tell when it was made."""
     (key,) = uploaded(target)
     body = target.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
     with ZipFile(io.BytesIO(body)) as archive:
+        assert {info.date_time[0] for info in archive.infolist()} == {1980}
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -190,7 +197,9 @@ def test_of_a_folder_only_history_is_sent_always_the_same(
     folder = tmp_path / "Spotify data"
     for at, (name, body) in enumerate(
         {
-            f"b/{SECOND}": history(2) + b" " * 70_000,  # more than its head
+            f"b/{SECOND}": history(2),
+            "d/9.json": long(0),
+            "d/8.json": long(1),
             f"b/{FIRST}": history(1),
             "StreamingHistory_music_0.json": b"[{",  # called like one: said when it is read
             "Userdata.json": b'{"email": "a@b.c"}',
@@ -207,8 +216,10 @@ def test_of_a_folder_only_history_is_sent_always_the_same(
 
     assert code == 0
     assert "3 other files are no listening history, and were left out." in out
-    assert list(packed(target)) == ["StreamingHistory_music_0.json", f"b/{FIRST}", f"b/{SECOND}"]
-    assert packed(target)[f"b/{SECOND}"] == (folder / f"b/{SECOND}").read_bytes()
+    assert list(packed(target)) == [
+        *("StreamingHistory_music_0.json", f"b/{FIRST}", f"b/{SECOND}", "d/8.json", "d/9.json"),
+    ]
+    assert packed(target)["d/9.json"] == (folder / "d/9.json").read_bytes()
     before = uploaded(target)
     assert before[0].endswith("/Spotify data.zip")
     os.utime(folder / f"b/{FIRST}", (99, 99))
@@ -273,7 +284,9 @@ def test_an_import_that_still_runs_is_followed(
     states.ends, states.events = [DONE], events(*STEPS)
     code, out, _ = command("import", str(path), "--json")
 
-    assert (code, json.loads(out)[0]["execution"]) == (0, other)
+    (found,) = json.loads(out)
+    assert (code, found["execution"]) == (0, other)
+    assert found["seconds"] == 4  # the execution's
     assert len(states.given) == 1
 
 
@@ -538,21 +551,31 @@ def test_what_was_imported_before_adds_nothing(
 def test_a_file_that_could_not_be_read_is_named_after_what_was_imported(
     command: Command, target: Target, states: FakeStates, tmp_path: Path
 ) -> None:
-    problem = f"{SECOND!r} is cut off."
-    states.ends = [f"my_spotify_data.zip: imported, but {problem}"]
+    problems = [f"{SECOND!r} is cut off.", "'x.json' is damaged."]
+    states.ends = [f"my_spotify_data.zip: imported, but {'; '.join(problems)}"]
     states.events = events(
         *STEPS[:4],
-        ("Read", {"status": "read", "files": [], "problems": [problem]}),
+        ("Read", {"status": "read", "files": [], "problems": problems}),
         *STEPS[5:-1],
-        ("Conclude", {"counts": COUNTS | {"invalid": 0}, "problems": [problem]}),
+        ("Conclude", {"counts": COUNTS | {"invalid": 0}, "problems": problems}),
     )
     path = as_zip(tmp_path / "my_spotify_data.zip", endsong_0=history(1))
 
     code, out, _ = command("import", str(path))
 
     assert code == 1
-    assert out.splitlines()[-5].startswith("! my_spotify_data.zip: Spotify's extended history, 2")
-    assert out.splitlines()[-1] == f"  ✗ {problem}"
+    assert out.splitlines()[-6].startswith("! my_spotify_data.zip: Spotify's extended history, 2")
+    assert out.splitlines()[-2:] == [f"  ✗ {problem}" for problem in problems]
+
+
+def test_what_is_left_to_do_after_an_import_is_told(
+    imported: Callable[[], list[str]], target: Target, states: FakeStates
+) -> None:
+    states.ends = ["my_spotify_data.zip: imported, but Forget: RuntimeError: x"]
+
+    lines = imported()
+
+    assert any(line == "  ✗ Forget: RuntimeError: x" for line in lines)
 
 
 AGAIN = "What was done is kept: the same command goes on from there, and ./soundlake logs import"
@@ -676,7 +699,7 @@ def test_while_it_is_read_files_rows_rate_and_time_left_are_told() -> None:
     (task,) = bar.progress.tasks
     assert task.description == "reading"
     # 8 of 10 kB are read, and so a fifth of the work is done, in two seconds.
-    assert seen.share == pytest.approx(0.02 + 0.23 * 0.8)
+    assert seen.share == pytest.approx(0.02 + 0.22 * 0.8)
     assert task.fields["said"] == "1 of 2 files, 25,000 rows, 12,500 rows/s, 8 s left"
 
 

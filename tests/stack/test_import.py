@@ -83,11 +83,13 @@ def test_a_file_that_is_dropped_is_imported_and_deleted(stack: Stack) -> None:
     assert output["raw_key"] in stack.objects("raw/charts/files/")
 
 
-def test_a_file_that_is_no_chart_is_refused_and_deleted(stack: Stack) -> None:
+def test_a_file_that_is_nothing_to_import_is_refused_and_deleted(stack: Stack) -> None:
     run = drop(stack, "history.json", b"[]")
 
     assert (run["status"], run["error"]) == ("FAILED", "NotImported")
-    assert run["cause"].startswith("history.json: Import refused: This is no chart. Expected is ")
+    assert run["cause"].startswith(
+        "history.json: Import refused: 'history.json' is an empty list: there is no play in it. "
+    )
     assert uploads(stack) == []
 
 
