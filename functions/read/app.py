@@ -1,21 +1,14 @@
 """Read: some files of an upload of listening history, into kept rows."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import pyarrow.compute as pc
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
-from soundlake.deriving.importing import Import, read_entries, told
-from soundlake.deriving.plays import months_of
-from soundlake.importing.columns import array
-from soundlake.importing.covering import span_of
+from soundlake.deriving.importing import Import, keep_file
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.packages import Member
-from soundlake.importing.reading import keep
 from soundlake.observability import function
-from soundlake.store.kept import Kept, KeptFile
+from soundlake.store.kept import Kept
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.uploads import UploadGoneError, UploadHead, Uploads
 
@@ -40,16 +33,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         with Uploads(upload["bucket"]).open(head) as source:
             for each in event["files"]:
                 member = Member(**each)
-                found = kept.read(member.number)
-                if found is None:
-                    try:
-                        rows = keep(source, member)
-                    except HistoryError as error:
-                        problems.append(access.small(str(error)))
-                        continue
-                    key = kept.write(member.number, member.name, member.kind, rows)
-                    found = KeptFile(key, member.name, member.kind, rows)
-                files.append(_told(member, found, import_))
+                try:
+                    files.append(keep_file(kept, import_, source, member))
+                except HistoryError as error:
+                    problems.append(access.small(str(error)))
     except (UploadGoneError, CorruptObjectError) as error:
         return access.failure(error)
     return {
@@ -57,25 +44,4 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         "files": files,
         "problems": problems,
         "counts": {"rows": sum(file["rows"] for file in files), "problems": len(problems)},
-    }
-
-
-def _told(member: Member, file: KeptFile, import_: Import) -> Mapping[str, Any]:
-    rows, left_out = read_entries(file, import_)
-    plays = rows.filter(pc.is_null(rows.column("problem")))
-    inside = rows.filter(array(np.asarray(pc.is_null(rows.column("problem"))) & ~left_out))
-    months, counts = np.unique(months_of(inside.column("time")), return_counts=True)
-    times: Any = pc.min_max(plays.column("time"))
-    span = span_of(rows, member.kind, member.name)
-    return {
-        "number": member.number,
-        "name": member.name,
-        "kind": member.kind,
-        "rows": rows.num_rows,
-        "invalid": rows.num_rows - plays.num_rows,
-        "outside": plays.num_rows - inside.num_rows,
-        "months": dict(zip(months.astype(str).tolist(), counts.tolist(), strict=True)),
-        "first": told(times["min"].as_py()) if plays.num_rows else None,
-        "last": told(times["max"].as_py()) if plays.num_rows else None,
-        "ordered": span.ordered if span else None,
     }

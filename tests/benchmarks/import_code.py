@@ -27,7 +27,6 @@ import pyarrow.compute as pc
 from soundlake.deriving import importing
 from soundlake.deriving.plays import months_of
 from soundlake.importing import groups, merging
-from soundlake.importing.covering import span_of
 from soundlake.importing.packages import Member, recognise
 from soundlake.importing.reading import keep
 from soundlake.store.kept import Kept, KeptFile
@@ -98,24 +97,7 @@ def read(root: Path, part: list[tuple[Path, Member]]) -> list[dict[str, Any]]:
     told = []
     for path, member in part:
         with path.open("rb") as file:
-            rows = keep(file, member)
-        key = kept.write(member.number, member.name, member.kind, rows)
-        found, _ = importing.read_entries(KeptFile(key, member.name, member.kind, rows), IMPORT)
-        plays = found.filter(pc.is_null(found.column("problem")))
-        months, counts = np.unique(months_of(plays.column("time")), return_counts=True)
-        span = span_of(found, member.kind, member.name)
-        told.append(
-            {
-                "number": member.number,
-                "rows": found.num_rows,
-                "invalid": found.num_rows - plays.num_rows,
-                "outside": 0,
-                "months": dict(zip(months.astype(str).tolist(), counts.tolist(), strict=True)),
-                "first": importing.told(span.first) if span else None,
-                "last": importing.told(span.last) if span else None,
-                "span": importing.told_span(span),
-            }
-        )
+            told.append(importing.keep_file(kept, IMPORT, file, member))
     return told
 
 
@@ -209,7 +191,7 @@ def main() -> None:
         reads = pool.map(
             read, [root] * len(parts), [[by_number[number] for number in part] for part in parts]
         )
-        told = importing.grouped([{"files": each, "problems": []} for each in reads])
+        told = importing.grouped(IMPORT, [{"files": each, "problems": []} for each in reads])
         step("read")
         months = told["groups"]
         list(pool.map(merge, [root] * len(months), months))

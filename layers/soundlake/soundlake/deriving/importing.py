@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +20,9 @@ from soundlake.deriving.coverage import months_between, publish_coverage
 from soundlake.deriving.plays import months_of, observations_around, plays_of
 from soundlake.importing import groups, ledger, merging
 from soundlake.importing.columns import array
-from soundlake.importing.covering import FileSpan, covered
-from soundlake.importing.reading import entries
+from soundlake.importing.covering import FileSpan, covered, span_of
+from soundlake.importing.packages import Member
+from soundlake.importing.reading import entries, keep
 from soundlake.listening import derive_plays
 from soundlake.store.imports import kept_key
 from soundlake.store.kept import Kept, KeptFile
@@ -95,6 +96,36 @@ def read_entries(kept: KeptFile, import_: Import) -> tuple[pa.Table, Any]:
     """A kept file's entries, and which of them are outside the span."""
     found = entries(kept.rows, kept.kind, kept.name, now=import_.at)
     return found, outside(found, import_)
+
+
+def keep_file(kept: Kept, import_: Import, source: BinaryIO, member: Member) -> dict[str, Any]:
+    """Keep the rows of a file of an upload, unless they are; what there is to tell of them.
+
+    Raises HistoryError where the file cannot be read, CorruptObjectError where what is kept is not
+    whole.
+    """
+    file = kept.read(member.number)
+    if file is None:
+        kept_rows = keep(source, member)
+        key = kept.write(member.number, member.name, member.kind, kept_rows)
+        file = KeptFile(key, member.name, member.kind, kept_rows)
+    rows, left_out = read_entries(file, import_)
+    is_play = np.asarray(pc.is_null(rows.column("problem")))
+    times = np.asarray(rows.column("time"), "datetime64[ms]")
+    months, counts = np.unique(months_of(times[is_play & ~left_out]), return_counts=True)
+    span = span_of(rows, member.kind, member.name)
+    return {
+        "number": member.number,
+        "name": member.name,
+        "kind": member.kind,
+        "rows": rows.num_rows,
+        "invalid": int(np.sum(~is_play)),
+        "outside": int(np.sum(is_play & left_out)),
+        "months": dict(zip(months.astype(str).tolist(), counts.tolist(), strict=True)),
+        "first": told(times[is_play].min().item()) if is_play.any() else None,
+        "last": told(times[is_play].max().item()) if is_play.any() else None,
+        "ordered": span.ordered if span else None,
+    }
 
 
 def grouped(import_: Import, reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
