@@ -1155,6 +1155,18 @@ def history_imported_after_a_capture(world: World) -> None:
 
 
 @scenario
+def history_of_names_alone(world: World) -> None:
+    """The daily machine looks the name up; Publish fails that run, and the next makes up for it."""
+    said = {"artistName": "Somebody", "trackName": "Something", "msPlayed": 180_000}
+    rows = [said | {"endTime": f"{DAY} 10:00"}]
+    world.run("import", world.upload("StreamingHistory_music_0.json", file_of(rows)))
+    world.before("Publish", raising(RuntimeError("made up"), times=3))
+    for _ in range(3):
+        world.begin_anew()
+        world.run("daily", ONE)
+
+
+@scenario
 def history_imported_twice(world: World) -> None:
     world.run("import", world.upload(PACKAGE, HISTORY))
     world.run("import", world.upload(PACKAGE, HISTORY))

@@ -90,6 +90,15 @@ def test_what_was_captured_and_what_is_imported_is_one_play() -> None:
     assert [row["sources"] for row in both] == [["spotify_extended", "spotify_recently_played"]]
 
 
+def test_a_name_that_a_history_has_is_looked_up_once() -> None:
+    told = story("history_of_names_alone")
+    imported, *days = told.runs
+    assert (imported.output["kind"], imported.requests) == ("spotify_account", [])
+    assert [run.requests.count("search") for run in days] == [1, 0, 0]
+    assert [run.status for run in days] == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+    assert len(told.rows("track_names")) == 1
+
+
 def test_the_same_history_twice_is_known() -> None:
     told = story("history_imported_twice")
     first, second = told.runs
