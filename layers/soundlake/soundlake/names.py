@@ -80,6 +80,7 @@ _AND = re.compile(r"\s*&\s*|\s\+\s")
 _ACRONYM = re.compile(r"\b([^\W\d])\.(?=[^\W\d]\b)")
 _INSIDE = re.compile(r"(?<=[^\W\d])!(?=[^\W\d])")
 _SPACES = re.compile(r"\s+")
+_OTHER = re.compile(r"[^\w ]|_")  # what is neither a letter nor a digit
 # What stands between artists' names, and says nothing of who they are.
 GLUE = frozenset(
     {"feat", "featuring", "ft", "f", "w", "with", "con", "and", "x", "vs", "y", "e", "et", "und"}
@@ -201,7 +202,7 @@ def _words(text: str) -> str:
         return _NO_LETTER.sub(" ", text).strip()
     text = unicodedata.normalize("NFD", text.translate(_LETTERS))
     text = unicodedata.normalize("NFC", _POINTS.sub("", _ACCENTS.sub("", text)))
-    return " ".join("".join(map(_letter, text)).split())
+    return " ".join(_OTHER.sub(_letter, text).split())
 
 
 def _signs(text: str) -> str | None:
@@ -209,8 +210,10 @@ def _signs(text: str) -> str | None:
     return text.replace(" ", "") or None
 
 
-def _letter(sign: str) -> str:
-    return sign if sign.isalnum() or sign in _KEPT or unicodedata.category(sign)[0] == "M" else " "
+def _letter(found: re.Match[str]) -> str:
+    """A sign that is no letter or digit, where it is part of one or tells names apart."""
+    sign = found[0]
+    return sign if sign in _KEPT or unicodedata.category(sign)[0] == "M" else " "
 
 
 def _whole(array: Any) -> Any:

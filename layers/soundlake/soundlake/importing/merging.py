@@ -86,18 +86,16 @@ def givers(observations: pa.Table) -> tuple[Column, Column, Column]:
     """Every kept row that observations name: the observation's index, the raw key, the row."""
     keys = whole(observations.column("raw_keys"))
     rows = whole(observations.column("raw_rows"))
+    of: Column = pc.list_parent_indices(keys)
+    flat: Column = pc.list_flatten(keys)
+    numbers: Column = pc.list_flatten(rows)
     if rows.null_count:
-        # Captured observations have no rows: their first page alone.
-        indices = array(np.arange(observations.num_rows))
-        filled = array(
-            [
-                row if row is not None else [0] * len(key or [])
-                for row, key in zip(rows.to_pylist(), keys.to_pylist(), strict=True)
-            ],
-            rows.type,
-        )
-        return indices.take(pc.list_parent_indices(keys)), pc.list_flatten(keys), filled.flatten()
-    return pc.list_parent_indices(keys), pc.list_flatten(keys), pc.list_flatten(rows)
+        # A captured observation has no row: its first page alone.
+        told = np.asarray(pc.is_valid(rows))[np.asarray(of)]
+        filled = np.zeros(len(flat), np.int32)
+        filled[told] = np.asarray(numbers)
+        numbers = array(filled)
+    return of, flat, numbers
 
 
 def _tied(rows: pa.Table) -> Any:
