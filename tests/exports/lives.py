@@ -32,6 +32,8 @@ _ENDS = ("trackdone", "fwdbtn", "backbtn", "endplay", "logout", "unexpected-exit
 _STARTS = ("trackdone", "clickrow", "fwdbtn", "appload", "playbtn", "")
 _COUNTRIES = ("NO", "NO", "NO", "NO", "SE", "US", "JP", "ZZ")
 _SYLLABLES = ("ka", "lo", "mi", "ro", "ta", "ve", "sø", "né", "雨", "жу", "💿", "O'", "-", "ing")
+_PLAIN = 6  # of these; most names have no others
+_ODD = 0.3  # of the names have others too, as on a day of the world's charts
 _LETTERS = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
 
 
@@ -156,6 +158,7 @@ def _form(offline: float, plain: bool) -> str:
 def _items(count: int, rng: np.random.Generator, quirks: bool) -> list[Item]:
     ids = iter(_ids(count * 4, rng))
     syllables = rng.integers(0, len(_SYLLABLES), (count, 8))
+    syllables = np.where(rng.random((count, 1)) < _ODD, syllables, syllables % _PLAIN)
     kinds = rng.random(count)
     length = rng.integers(90_000, 420_000, count)
     items = []

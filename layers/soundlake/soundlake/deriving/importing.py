@@ -26,12 +26,13 @@ from soundlake.importing.reading import entries, keep
 from soundlake.listening import derive_plays
 from soundlake.store.imports import kept_key
 from soundlake.store.kept import Kept, KeptFile
-from soundlake.store.lake import READERS, Lake, Opened, Row, month_of_key
+from soundlake.store.lake import Lake, Opened, Row, month_of_key
 from soundlake.store.objects import ConflictError
 from soundlake.times import format_time, month_of, naive_ms, parse_time
 
 OBSERVATIONS, PLAYS, IMPORTS, ROWS = "observations", "plays", "imports", "import_rows"
 BOUNDS = ("since", "until")
+AT_ONCE = 4  # months read or written at once: more cost more than they wait for
 OTHERS = "others"  # the part of the ledger that tells of what is no play, or was not asked for
 
 
@@ -184,7 +185,7 @@ def merge_months(lake: Lake, kept: Kept, import_: Import, group: Mapping[str, An
 
         return lake.replace_table(OBSERVATIONS, months[month], import_.account, change).written
 
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return sum(pool.map(merge, months))
 
 
@@ -258,7 +259,7 @@ def play_months(
 
 
 def _each[T](function: Any, *given: Iterable[Any]) -> list[T]:
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(function, *given))
 
 
