@@ -16,7 +16,7 @@ from soundlake.plays import CapturedPage, failed_capture_row
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.spotify.models import PlayedItem
 from soundlake.store.captures import CaptureKey
-from soundlake.store.lake import encode_rows, month_of_key
+from soundlake.store.lake import Opened, encode_rows, month_of_key
 from soundlake.store.schemas import SCHEMAS
 from soundlake.times import month_of, naive_ms, shift_month
 
@@ -49,6 +49,11 @@ class MemoryLake:
     def owned(self, table: str, month: str, name: str) -> list[Row]:
         """A copy of the rows, as reading gives it."""
         return list(self.tables.get(table, {}).get(month, ()))
+
+    def open(self, table: str, month: str, name: str, columns: list[str] | None = None) -> Opened:
+        """The rows of a month; some columns or all."""
+        found = encode_rows(self.owned(table, month, name), SCHEMAS[table], table)
+        return Opened(month, found if columns is None else found.select(columns), None)
 
     def read(self, table: str, keys: Iterable[str], columns: list[str] | None = None) -> pa.Table:
         """The rows of a table's objects, of those that there are; some columns or all."""

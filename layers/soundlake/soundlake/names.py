@@ -79,6 +79,9 @@ _TOPIC = " - topic"  # so a video service names its artists' channels
 _AND = re.compile(r"\s*&\s*|\s\+\s")
 _ACRONYM = re.compile(r"\b([^\W\d])\.(?=[^\W\d]\b)")
 _INSIDE = re.compile(r"(?<=[^\W\d])!(?=[^\W\d])")
+# In small letters of a plain name, what may part it: for Arrow's own patterns.
+_MAYBE_PARTS = r" f(ea)?t"
+_MAYBE_NEXT = r" (x|vs|and|y|with|con|feat|featuring|ft) "
 _SPACES = re.compile(r"\s+")
 _OTHER = re.compile(r"[^\w ]|_")  # what is neither a letter nor a digit
 # What stands between artists' names, and says nothing of who they are.
@@ -94,10 +97,9 @@ def name_keys(
 
     `artists` are strings, or lists of strings of which the first counts.
     """
-    first = _each(_first(_whole(artists)), first_artist)
-    keys: pa.Array[Any] = pc.binary_join_element_wise(
-        first, _each(_whole(titles), bare_title), BETWEEN
-    )
+    first = _each(_first(_whole(artists)), first_artist, _MAYBE_NEXT, "the ")
+    bare = _each(_whole(titles), bare_title, _MAYBE_PARTS)
+    keys: pa.Array[Any] = pc.binary_join_element_wise(first, bare, BETWEEN)
     return keys
 
 
@@ -229,9 +231,26 @@ def _first(artists: Any) -> Any:
     return artists.values.take(pc.if_else(some, starts, pa.scalar(None, pa.int64())))
 
 
-def _each(names: Any, normal: Callable[[str], str | None]) -> Any:
-    """What is made of each name, each made once."""
+def _each(
+    names: Any, normal: Callable[[str], str | None], more: str, without: str | None = None
+) -> Any:
+    """What is made of each name, each made once.
+
+    Of a plain name that has nothing of `more`, that are its small letters, without what it may
+    begin with: most names are such ones, and made at once.
+    """
     if not pa.types.is_dictionary(names.type):
         names = names.cast(pa.string()).dictionary_encode()
-    made = [normal(each) if each else None for each in names.dictionary.to_pylist()]
-    return pa.array(made, pa.string()).take(names.indices)
+    given: Any = names.dictionary
+    small: Any = pc.replace_substring_regex(pc.ascii_lower(given), " +", " ")
+    small = pc.ascii_trim_whitespace(small)
+    plain: Any = pc.and_not(
+        pc.match_substring_regex(given, "^[A-Za-z0-9 ]*[A-Za-z0-9][A-Za-z0-9 ]*$"),
+        pc.match_substring_regex(small, more),
+    )
+    if without is not None:
+        small = pc.replace_substring_regex(small, f"^{without}", "")
+    others: Any = pc.if_else(plain, pa.scalar(None, pa.string()), given)
+    made = [normal(each) if each else None for each in others.to_pylist()]
+    told: Any = pc.if_else(plain, small, pa.array(made, pa.string()))
+    return told.take(names.indices)

@@ -1,6 +1,7 @@
 """Gaps and days of one account, derived from its attempts. Derive alone writes these tables."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -16,11 +17,12 @@ from soundlake.coverage import (
     uncertain_spans,
     united,
 )
-from soundlake.store.lake import Lake, Row, month_of_key, object_key
+from soundlake.store.lake import Lake, Row, month_of_key
 from soundlake.times import month_of, shift_month
 
 GAPS, DAYS = "gaps", "account_days"
 DAY = timedelta(days=1)
+AT_ONCE = 4  # months
 WAITED = UNSETTLED + 7 * DAY  # a day is looked at until no late play is waited for, and a while on
 
 
@@ -68,22 +70,28 @@ def publish_coverage(
     touched = [gap["from_time"] for gap in found] + [begin for _, (begin, _) in spans]
     earliest = min([start, month_of(now - WAITED), *map(month_of, touched)])
     touched_months = sorted({*months(earliest, end), *also})
+    before = [each for each in _months_with(lake, GAPS, account) if each < start]
     known = [
-        gap for each in touched_months if each < start for gap in lake.owned(GAPS, each, account)
+        gap for each in before if each in touched_months for gap in lake.owned(GAPS, each, account)
     ]
-    for month in touched_months:
+    settles = settling(captures)
+
+    def publish(month: str) -> None:
         change = _days(
             account,
             _day_counts(lake, account, month),
             days=_of_month(month, first, now, covered),
             now=now,
-            settles=settling(captures),
+            settles=settles,
             gaps=known + found,
             spans=spans,
             exports=covered,
             told=date.fromisoformat(f"{start}-01") + DAY,
         )
         lake.replace(DAYS, month, account, change)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # an import touches all months of a life
+        list(pool.map(publish, touched_months))
 
 
 def exported(lake: Lake, account: str) -> list[tuple[str, Span]]:
@@ -145,7 +153,7 @@ def _days(
 
 
 def _day_counts(lake: Lake, account: str, month: str) -> Mapping[date, int]:
-    rows = lake.read("plays", [object_key("plays", month, account)], ["played_at"])
+    rows = lake.open("plays", month, account, ["played_at"]).rows
     days = np.asarray(rows.column("played_at"), "datetime64[D]")
     found, counts = np.unique(days, return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))

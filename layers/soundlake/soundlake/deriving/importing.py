@@ -19,7 +19,7 @@ from soundlake.coverage import Span
 from soundlake.deriving.coverage import months_between, publish_coverage
 from soundlake.deriving.plays import months_of, observations_around, plays_of
 from soundlake.importing import groups, ledger, merging
-from soundlake.importing.columns import array
+from soundlake.importing.columns import ordered, where
 from soundlake.importing.covering import FileSpan, covered, span_of
 from soundlake.importing.packages import Member
 from soundlake.importing.reading import entries, keep
@@ -194,7 +194,7 @@ def _observations(kept: Kept, import_: Import, files: Iterable[int]) -> list[pa.
     for number in files:
         file = kept.need(number)
         rows, left_out = read_entries(file, import_)
-        inside = rows.filter(array(~left_out))
+        inside = where(rows, ~left_out)
         found.append(merging.observations_of(inside, import_.account, file.key))
     return found
 
@@ -203,11 +203,11 @@ def _by_month(rows: pa.Table, times: Any) -> dict[Any, pa.Table]:
     """Rows in their months, in the order that they have."""
     months = months_of(times)
     order = np.argsort(months, kind="stable")
-    ordered = rows.take(array(order))
+    in_order = ordered(rows, order)
     distinct, starts = np.unique(months[order], return_index=True)
     ends = np.append(starts[1:], len(order))[: len(starts)]
     return {
-        month: ordered.slice(start, end - start).combine_chunks()
+        month: in_order.slice(start, end - start)
         for month, start, end in zip(distinct, starts, ends, strict=True)
     }
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 Column = Any  # an Arrow array, in chunks or in one
@@ -20,3 +21,21 @@ def whole(column: Column) -> Column:
 def repeated(value: str, times: int) -> Column:
     """A text so many times."""
     return pa.repeat(pa.scalar(value, pa.string()), times)
+
+
+def where(table: pa.Table, mask: Any) -> pa.Table:
+    """The rows of a table that a mask of numpy's has; the table itself where that is all."""
+    return table if mask.all() else table.filter(array(mask))
+
+
+def ordered(table: pa.Table, order: Any) -> pa.Table:
+    """The rows of a table in an order of numpy's; the table itself where they are in it."""
+    if len(order) == table.num_rows and np.all(order[1:] == order[:-1] + 1):
+        return whole_table(table)
+    return whole_table(table.take(array(order)))
+
+
+def whole_table(table: pa.Table) -> pa.Table:
+    """A table with each column in one piece."""
+    pieces = (column.num_chunks for column in table.columns)
+    return table if all(number == 1 for number in pieces) else table.combine_chunks()

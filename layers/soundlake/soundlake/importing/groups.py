@@ -1,27 +1,37 @@
 """How an import's work is divided: files into parts, months into groups. Nothing here asks AWS."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from soundlake.times import shift_month
 
 PART_BYTES = 80_000_000  # of files that are read together: 100,000 rows of Spotify's or so
-GROUP_ROWS = 200_000  # of months that are merged and derived together
-GROUP_MONTHS = 24  # where their rows were not counted
+GROUP_ROWS = 150_000  # of months that are merged and derived together
+GROUP_MONTHS = 8  # where their rows were not counted
 
 Group = dict[str, Any]
 
 
-def parts(files: Iterable[tuple[int, int]]) -> list[list[int]]:
+def parts(files: Sequence[tuple[int, int]]) -> list[list[int]]:
     """The numbers of files (number, bytes) in parts of about `PART_BYTES`, in their order."""
-    found: list[list[int]] = []
-    filled = PART_BYTES
-    for number, size in files:
-        if filled + size > PART_BYTES and filled:
+    return _divided(files, PART_BYTES)
+
+
+def _divided[T](things: Sequence[tuple[T, int]], most: int) -> list[list[T]]:
+    """Things in their order, in groups of about as much each, `most` or so.
+
+    The groups are an even number, where they are more than one: two are worked on at once.
+    """
+    total = sum(size for _, size in things)
+    count = 1 if total <= most else 2 * ceil(total / most / 2)
+    found: list[list[T]] = []
+    done = 0
+    for thing, size in things:
+        if not found or done >= len(found) * total / count:
             found.append([])
-            filled = 0
-        found[-1].append(number)
-        filled += size
+        found[-1].append(thing)
+        done += size
     return found
 
 
@@ -36,14 +46,7 @@ def groups(rows_by_file: Mapping[int, Mapping[str, int]]) -> list[Group]:
     for rows in rows_by_file.values():
         for month, count in rows.items():
             months[month] = months.get(month, 0) + count
-    found: list[list[str]] = []
-    filled = GROUP_ROWS
-    for month in sorted(months):
-        if filled + months[month] > GROUP_ROWS:
-            found.append([])
-            filled = 0
-        found[-1].append(month)
-        filled += months[month]
+    found = _divided(sorted(months.items()), GROUP_ROWS)
     return _numbered(
         found,
         lambda wanted: [number for number, rows in rows_by_file.items() if wanted & rows.keys()],

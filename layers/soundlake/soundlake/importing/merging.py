@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundlake.importing.columns import Column, array, repeated, whole
+from soundlake.importing.columns import Column, array, ordered, repeated, where, whole
 from soundlake.store.schemas import SCHEMAS
 
 SCHEMA = SCHEMAS["observations"]
@@ -24,7 +24,7 @@ _NOTHING = "\x00"
 
 def observations_of(entries: pa.Table, account: str, raw_key: str) -> pa.Table:
     """The observations of a kept file's entries that are plays, in the file's order."""
-    plays = entries.filter(pc.is_null(entries.column("problem")))
+    plays = where(entries, np.asarray(pc.is_null(entries.column("problem"))))
     one: Column = array(np.ones(plays.num_rows, np.int32))
     columns: dict[str, Column] = {
         "account": repeated(account, plays.num_rows),
@@ -49,7 +49,7 @@ def added(known: pa.Table, seen: pa.Table) -> pa.Table:
     """
     rows = pa.concat_tables([known, seen]).combine_chunks()
     order = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in _ORDER])
-    rows = rows.take(order).combine_chunks()
+    rows = ordered(rows, np.asarray(order, np.int64))
     tied = _tied(rows)
     if not tied.any():
         return rows
@@ -57,8 +57,8 @@ def added(known: pa.Table, seen: pa.Table) -> pa.Table:
     single = rows.filter(array(~tied))
     merged, places = _merged(rows.filter(array(tied)), place[tied])
     every = pa.concat_tables([single, merged]).combine_chunks()
-    where = np.concatenate([place[~tied], places])
-    return every.take(array(np.argsort(where, kind="stable"))).combine_chunks()
+    at = np.concatenate([place[~tied], places])
+    return every.take(array(np.argsort(at, kind="stable"))).combine_chunks()
 
 
 def without(known: pa.Table, raw_prefix: str) -> pa.Table:

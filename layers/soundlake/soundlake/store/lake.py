@@ -112,13 +112,17 @@ class Lake:
 
         return until_unchanged(object_key(table, month, name), attempt, self._sleep)
 
-    def open(self, table: str, month: str, name: str) -> Opened:
-        """An object's rows as they are, to be replaced; raises as `replace_table` does."""
+    def open(self, table: str, month: str, name: str, columns: list[str] | None = None) -> Opened:
+        """An object's rows as they are, to be replaced; raises as `replace_table` does.
+
+        With `columns` it has these alone, and is only to be read.
+        """
         key, schema = object_key(table, month, name), SCHEMAS[table]
         stored = self._bucket.get(key)
         if stored is None:
-            return Opened(key, schema.empty_table(), None)
-        return Opened(key, decode(stored.body, schema, key), stored.etag)
+            empty = schema.empty_table()
+            return Opened(key, empty.select(columns) if columns else empty, None)
+        return Opened(key, decode(stored.body, schema, key, columns), stored.etag)
 
     def close(self, opened: Opened, after: pa.Table) -> Replaced:
         """Write an object's new rows, where they differ; ConflictError where others wrote."""
