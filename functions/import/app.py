@@ -3,7 +3,7 @@
 A chart is kept here; of a history is told what there is to read.
 """
 
-from typing import Any
+from typing import Any, BinaryIO
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -29,7 +29,13 @@ from soundlake.importing.beginning import (
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.packages import HEAD, recognise
 from soundlake.observability import function
-from soundlake.store.uploads import TooLargeError, UploadGoneError, UploadHead, Uploads
+from soundlake.store.uploads import (
+    LARGEST,
+    TooLargeError,
+    UploadGoneError,
+    UploadHead,
+    Uploads,
+)
 from soundlake.texts import shortened
 from soundlake.times import parse_time
 
@@ -144,7 +150,7 @@ def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) 
         with fetched(Uploads(bucket), head) as (file, sha256):
             if _is_chart(given, name, file.read(HEAD)):
                 file.seek(0)
-                kept = _keep_chart(given, name, head, file.read(), start_time)
+                kept = _keep_chart(given, name, head, file, start_time)
                 return {"status": "kept", **kept, "counts": {"kept": 1}}
             file.seek(0)
             package = recognise(file, name)
@@ -190,12 +196,15 @@ def _refused(error: Exception) -> dict[str, Any]:
 
 
 def _keep_chart(
-    given: ImportInput, name: str, head: UploadHead, body: bytes, start_time: str
+    given: ImportInput, name: str, head: UploadHead, upload: BinaryIO, start_time: str
 ) -> dict[str, Any]:
     """Read an upload as a chart file and keep it: what the steps after it need to know.
 
     Nothing is kept that could not be read: it may be anything, also something personal.
     """
+    if head.size > LARGEST:
+        raise TooLargeError(head.size, LARGEST)
+    body = upload.read()
     file = read_chart_file(body)
     of = name_of(name, given.chart, given.date)
     check(file, of, parse_time(start_time).date())

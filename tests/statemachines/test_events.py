@@ -8,7 +8,7 @@ from tests.statemachines.asl import MACHINES, payload, tasks
 from tests.statemachines.scenarios import CHART, SUMMER, story
 from tests.statemachines.world import BY_HAND, VERBS, World, event
 from tests.template.translated import REPO
-from tests.unit.histories import file_of
+from tests.unit.exported_rows import file_of
 
 # The order in which one run's events follow each other, and the status of a good result.
 PIPELINE = {

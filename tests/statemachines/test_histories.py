@@ -1,16 +1,19 @@
 """The import machine, run on histories: which way, what is kept and derived, what is left."""
 
+import json
 from collections import Counter
 from io import BytesIO
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from soundlake.importing.beginning import MOST_FILES
 
 from tests.statemachines.asl import definition, invoked, payload, states
+from tests.statemachines.engine import MAX_PAYLOAD
 from tests.statemachines.scenarios import NAMES, PACKAGE, story
 from tests.statemachines.world import ACCOUNT, UPLOADS, Story
-from tests.unit.histories import ADDRESS
+from tests.unit.exported_rows import ADDRESS
 
 TO_READ = ["Import", "CheckImport", "ReadFiles", "CheckRead"]
 TO_MERGE = [*TO_READ, "Group", "MergeMonths", "CheckMerge"]
@@ -21,7 +24,6 @@ REFUSED = ["Forget", "CheckOutcome", "NotImported"]
 TAKEN_BACK = ["Import", "CheckImport", *TO_CONCLUDE[5:], "RecordHistory"]
 QUOTED = r'RuntimeError: {"errorMessage":"it broke: \"{a} $b\"","errorType":"RuntimeError"'
 OUTCOMES = {"imported": 9, "duplicate": 1, "merged": 0, "outside": 0, "invalid": 1}
-TABLES = ("observations", "plays", "import_rows", "gaps", "account_days")
 
 
 def listening(told: Story) -> dict[str, Any]:
@@ -334,16 +336,11 @@ def test_every_step_gets_the_keys_that_its_state_says(scenario: str) -> None:
 
 
 def test_no_state_carries_more_than_it_may() -> None:
-    """Ten million rows in files as Spotify cuts them, which follow each other in time."""
-    files = 600
-    one = {
-        "number": files,
-        "path": f"Spotify Extended Streaming History/{NAMES[0]}",
-        "name": NAMES[0],
-        "bytes": 12_500_000,
-        "kind": "spotify_extended",
-    }
-    told = story("history_imported").run.invoked("Read")[0].result["files"][0]
-    read = told | {"months": dict.fromkeys(("2024-01", "2024-02", "2024-03"), 16_000)}
-    for value in (one, read):
-        assert len(repr(value)) * files < 250_000
+    """Of as many files as are imported at once, cut as Spotify cuts them: one after the other."""
+    run = story("history_imported").run
+    (member, *_) = run.invoked("Import")[0].result["parts"][0]
+    (read, *_) = run.invoked("Read")[0].result["files"]
+    member |= {"number": MOST_FILES, "bytes": 12_500_000}
+    read |= {"number": MOST_FILES, "rows": 16_000, "months": {"2024-01": 9_000, "2024-02": 7_000}}
+    for told in (member, read):
+        assert len(json.dumps(told)) * MOST_FILES < 0.9 * MAX_PAYLOAD

@@ -97,7 +97,7 @@ def test_an_upload_that_is_told_of_twice_is_imported_once() -> None:
         (
             "file_that_is_no_chart",
             ["Import", "CheckImport", *END],
-            "history.json: Import refused: 'history.json' is empty: it has no rows",
+            "history.json: Import refused: 'history.json' is an empty list: there is no play in",
         ),
         (
             "file_with_a_row_that_cannot_be_read",

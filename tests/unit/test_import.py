@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from soundlake.store import uploads as store_uploads
 from soundlake.store.objects import unpack
-from soundlake.store.uploads import Uploads
 
 from tests.unit.chart_csv import NAME, chart_csv, file_row, top
-from tests.unit.helpers import ACCOUNT, REGION, Row, Zones, invoke, keep_file
+from tests.unit.helpers import ACCOUNT, REGION, Row, Zones, invoke, keep_file, load_app
 
 UPLOADS = "soundlake-test-uploads"
 NOW = "2026-11-21T09:18:00Z"
@@ -156,7 +154,7 @@ def test_s3s_whole_event_is_taken(dropped: Dropped) -> None:
     ("key", "body", "sentence"),
     [
         (NAME, b"PK\x03\x04 a zip \xff", "This is no chart. Expected is a chart as charts."),
-        ("Streaming_History.json", b"[]", "This is no chart. Expected is a chart as charts."),
+        ("Streaming_History.json", b"[]", "'Streaming_History.json' is an empty list: there is"),
         (NAME, chart_csv([]), "The chart has no rows; download it again."),
         (NAME, chart_csv([file_row(1, uri="?")]), "The chart cannot be read: row 2: uri is '?'"),
         (NAME, chart_csv(top(3), "weekly"), "It is said to be daily-NO of 2026-11-20, but its "),
@@ -192,13 +190,13 @@ def test_a_refusal_is_whole_and_no_endless_one(dropped: Dropped) -> None:
     assert len(imported()["error"]) <= 1000
 
 
-def test_what_is_too_large_is_refused_unread(
+def test_a_chart_that_is_too_large_is_refused(
     dropped: Dropped, zones: Zones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_uploads, "LARGEST", len(BODY))
+    monkeypatch.setattr(load_app("import"), "LARGEST", len(BODY))
     etag = dropped.put(NAME, BODY)
     assert imported()["status"] == "kept"
-    monkeypatch.setattr(store_uploads, "LARGEST", len(BODY) - 1)
+    monkeypatch.setattr(load_app("import"), "LARGEST", len(BODY) - 1)
 
     result = imported()
     assert (result["status"], result["etag"]) == ("refused", etag)
@@ -221,7 +219,6 @@ def test_a_damaged_file_in_the_raw_zone_is_named(dropped: Dropped, zones: Zones)
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({}, "detail"),
         ({"detail": {"bucket": {"name": UPLOADS}}}, "detail.object"),
         ({"detail": {"bucket": {"name": UPLOADS}, "object": {"key": ""}}}, "detail.object.key"),
         ({"detail": {"bucket": {}, "object": {"key": "x"}}}, "detail.bucket.name"),
@@ -233,6 +230,15 @@ def test_an_input_that_is_none_says_what_is_wrong(given: Any, field: str, droppe
 
     assert result["status"] == "failed"
     assert result["error"].startswith(f"The input's {field!r} is wrong (")
+
+
+def test_an_input_without_upload_and_undo_says_so(dropped: Dropped) -> None:
+    result = invoke("import", {"input": {}, "start_time": NOW})
+
+    assert result == {
+        "status": "failed",
+        "error": "The input has neither an upload ('detail') nor an import to 'undo'.",
+    }
 
 
 def test_another_bucket_fails_as_it_does_in_aws(dropped: Dropped) -> None:
@@ -306,10 +312,8 @@ def test_deleting_again_is_no_error_and_another_error_is_one(
     for operation in ("head_object", "get_object"):
         with monkeypatch.context() as patched:
             patched.setattr(zones.s3, operation, deny)
-            uploads = Uploads(UPLOADS)
-            ask = uploads.etag if operation == "head_object" else uploads.get
             with pytest.raises(ClientError, match="AccessDenied"):
-                ask(NAME)
+                imported()
 
 
 def test_an_events_account_is_awss_and_not_the_listeners(dropped: Dropped, tables: object) -> None:

@@ -65,6 +65,7 @@ LOADS = {
     "Derive": {"boto3", "pydantic"} | TABLES,
     "Select": {"boto3", "pydantic"},
     "Import": {"boto3", "pydantic"},
+    "Read": {"boto3", "pydantic"} | TABLES,
     "Plan": {"aws_lambda_powertools.utilities.parameters", "boto3", "pydantic"} | TABLES,
     "Probe": {"boto3"} | ASKS,
     "Extract": {"boto3"} | ASKS,

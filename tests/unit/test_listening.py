@@ -315,6 +315,18 @@ def test_a_play_that_spotify_would_not_list_was_not_captured() -> None:
     assert len(heard([captured(0), exported(0, heard=30)])) == 1
 
 
+@pytest.mark.parametrize(("second", "plays"), [(15, 1), (14.9, 2)])
+def test_who_hardly_heard_a_play_scrobbled_none(second: float, plays: int) -> None:
+    assert len(heard([scrobbled(-second), exported(0, heard=second)])) == plays
+
+
+def test_of_two_plays_that_end_together_neither_is_believed() -> None:
+    plays = heard([*around(), captured(0), exported(0), exported(5, heard=90)])
+
+    assert sorted(joined(play) for play in plays) == [["extended"], ["extended"], ["played"]]
+    assert all("ambiguous" in play["flags"] for play in plays)
+
+
 @pytest.mark.parametrize(("apart", "plays"), [(LENGTH + 59, 1), (LENGTH + 61, 2)])
 def test_times_further_apart_than_the_track_and_a_minute_are_of_two_plays(
     apart: float, plays: int

@@ -1,5 +1,6 @@
 """Names as they are compared: what meets, what stays apart, and that columns do as single names."""
 
+import re
 import unicodedata
 
 import pyarrow as pa
@@ -115,17 +116,34 @@ PARTS = (
 NAMES = st.text(max_size=30) | st.lists(st.sampled_from(PARTS.split()), max_size=8).map(" ".join)
 
 
+def shown(text: str) -> str:
+    """What is to be seen of a text."""
+    return re.sub("[\u00ad\u200b\ufeff]", "", text).strip()
+
+
 @given(NAMES, NAMES)
 @example("/ /", "/ /")
+@example("A", "\u00ad")
 def test_a_key_is_of_one_artist_and_one_title(artist: str, title: str) -> None:
     key = name_key(artist, title)
 
-    assert (key is None) == (not artist.strip() or not title.strip())
+    assert (key is None) == (not shown(artist) or not shown(title))
     if key is not None:
         first, between, bare = key.partition(BETWEEN)
         assert all((first, between, bare))
         assert name_key(artist, "x") == f"{first}{BETWEEN}x"
         assert name_key("x", title) == f"x{BETWEEN}{bare}"
+
+
+PLAIN = "A b9 The the and ft feat x y with Remaster 2011"
+
+
+@given(st.lists(st.sampled_from(PLAIN.split()), min_size=1))
+def test_plain_names_are_read_as_others_are(names: list[str]) -> None:
+    text = " ".join(names)
+
+    assert name_key(text, "x") == name_key(text + "!", "x")
+    assert name_key("x", text) == name_key("x", text + "!")
 
 
 @given(NAMES, NAMES)

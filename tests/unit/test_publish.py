@@ -773,7 +773,7 @@ def test_killed_before_any_write_the_month_of_a_track_that_is_known_later_is_der
     }
     zones.lake.replace("plays", "2026-08", ACCOUNT, lambda _: [play])
     publish()
-    monkeypatch.setattr("soundlake.publishing.activity._newer", lambda *_: [])
+    monkeypatch.setattr("soundlake.publishing.activity.newer_plays", lambda *_: [])
     asking.found(Ability.AUDIO_FEATURES, allowed=False, evidence="made up")
     asking.found(Ability.AUDIO_ANALYSIS, allowed=False, evidence="made up")
     chart = outcome("daily-NO", "unchanged")

@@ -9,6 +9,7 @@ from soundlake import asking
 from soundlake.abilities import Ability
 from soundlake.names import name_key
 from soundlake.spotify.errors import BadAnswerError
+from soundlake.store.names import LakeNames
 from soundlake.store.queue import QueueStore
 from soundlake.track_names import search_rows
 
@@ -356,7 +357,11 @@ def test_a_query_that_spotify_does_not_take_stops_no_other(
 
     assert (enriched["status"], published["status"]) == ("failed", "published")
     assert "No search query" in enriched["error"]
-    assert table(zones).keys() == {"artist 2 / track 2"}
+    found = {key: (row["track_id"], row["asked"] != []) for key, row in table(zones).items()}
+    assert found == {
+        "artist 1 / track 1": (None, False),
+        "artist 2 / track 2": (track_id(2), True),
+    }
 
 
 def test_a_damaged_answer_is_named_until_the_name_is_known(
@@ -385,6 +390,51 @@ def test_a_lake_without_names_has_no_such_kind(zones: Zones, spotify: FakeSpotif
     (day,) = QueueStore(zones.bucket).read().days
     assert "track_names" not in day.left
     assert zones.keys("lake/track_names/") == []
+
+
+def test_a_name_that_waits_has_a_row_and_finds_what_the_lake_learns(
+    zones: Zones, spotify: FakeSpotify
+) -> None:
+    hear(zones, said(["Artist 1"], "Track 1"))
+    publish()
+    waiting = table(zones)["artist 1 / track 1"]
+
+    load(zones, [track(1)])
+    publish()
+    enrich()
+
+    assert (told(waiting), waiting["asked"], waiting["ask_again"]) == (
+        (None, None, None, 0),
+        [],
+        None,
+    )
+    assert told(table(zones)["artist 1 / track 1"])[:2] == (track_id(1), "lake")
+    assert spotify.searched == []
+
+
+def test_plays_are_not_read_again_where_nothing_is_open(
+    zones: Zones, spotify: FakeSpotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(zones, [track(1)])
+    hear(zones, said(["Artist 1"], "Track 1"))
+    hear(zones, said(["Artist 1"], "Track 1"), month="2020-02")
+    publish()
+    publish()
+    looked: list[Any] = []
+    usual = LakeNames.names
+
+    def names(self: LakeNames, *args: Any, **parts: Any) -> Any:
+        looked.append(parts.get("parts"))
+        return usual(self, *args, **parts)
+
+    monkeypatch.setattr(LakeNames, "names", names)
+    monkeypatch.setattr("soundlake.publishing.names.newer_plays", lambda *_: [MONTH])
+
+    publish()
+    assert looked == [[f"lake/plays/month={MONTH}/{ACCOUNT}.parquet"]]
+    hear(zones, said(["Artist 2"], "Track 2"))
+    publish()
+    assert looked[2:] == [None]
 
 
 def test_nothing_new_writes_nothing(zones: Zones, spotify: FakeSpotify) -> None:

@@ -1,6 +1,6 @@
 """Which observations are the same listening: plays, made of all that any source said of them.
 
-`matching` pairs the rows of two sources; here sources are taken one after the other, and a play is
+`pairing` pairs the rows of two sources; here sources are taken one after the other, and a play is
 given the best of its rows. Everything is a pure function of the set of observations.
 """
 
@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from soundlake.alignment import END, START
 from soundlake.best_of import plays_of
-from soundlake.matching import UNKNOWN, Side, match, overlapping
 from soundlake.observed import ACCOUNT, CAPTURED, EXTENDED, SOURCES, Array, Rows, Units
+from soundlake.pairing import UNKNOWN, Side, match, overlapping
 from soundlake.store.schemas import SCHEMAS
 
 AMBIGUOUS = "ambiguous"  # it may be the same listening as another play of the track

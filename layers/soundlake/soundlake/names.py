@@ -43,6 +43,7 @@ _LETTERS = str.maketrans(
 _ACCENTS = re.compile("(?<=[a-z\u00df-\u024f\u0370-\u03ff])[\u0300-\u036f]+")
 _POINTS = re.compile("[\u0591-\u05bd\u05bf-\u05c7\u064b-\u0652]|(?<=\u0435)\u0308")
 _KEPT = frozenset("+=\u00d7\u00f7\u00b1\u221e")
+_PLAIN = re.compile("[A-Za-z0-9 ]+")
 _NO_LETTER = re.compile("[^a-z0-9+=]+")  # of ASCII's
 
 _FEATURED = r"(?:feat(?:uring|\.)?|ft\.?|f\.|w/)"
@@ -108,6 +109,9 @@ def name_key(artist: str | None, title: str | None) -> str | None:
 @lru_cache(maxsize=_REMEMBERED)
 def first_artist(name: str) -> str | None:
     """The first of the artists that a credit names, without a leading "The"; null where none."""
+    plain = _plain(name)
+    if plain and not _NEXT_ARTIST.search(plain):
+        return plain.removeprefix("the ")
     folded = _folded(name)
     return _words(_alone(folded)).removeprefix("the ") or _words(folded) or _signs(folded)
 
@@ -115,6 +119,9 @@ def first_artist(name: str) -> str | None:
 @lru_cache(maxsize=_REMEMBERED)
 def bare_title(title: str) -> str | None:
     """A title without guests and editions; null where it is empty."""
+    plain = _plain(title)
+    if plain and not _PARTS.search(plain):
+        return plain
     folded = _folded(title)
     return _words(_bare(folded)) or _words(folded) or _signs(folded)
 
@@ -144,6 +151,11 @@ def guests(title: str) -> frozenset[str]:
     folded = _folded(title)
     found = [*_GUESTS.findall(folded), *_OPEN_GUESTS.findall(_GUESTS.sub(" ", folded))]
     return frozenset(_words(" ".join(found)).split()) - GLUE
+
+
+def _plain(text: str) -> str:
+    """The small letters of a text that has nothing else to it, as most have; else nothing."""
+    return " ".join(text.lower().split()) if _PLAIN.fullmatch(text) else ""
 
 
 def _alone(folded: str) -> str:

@@ -23,6 +23,7 @@ from soundlake.importing.columns import array
 from soundlake.importing.covering import FileSpan, covered
 from soundlake.importing.reading import entries
 from soundlake.listening import derive_plays
+from soundlake.store.imports import kept_key
 from soundlake.store.kept import Kept, KeptFile
 from soundlake.store.lake import READERS, Lake, Opened, Row, month_of_key
 from soundlake.store.objects import ConflictError
@@ -212,10 +213,7 @@ def play_months(
     own = np.isin(
         months_of(rows.column("time")), [np.datetime64(each, "M") for each in group["months"]]
     )
-    files = {}
-    for number in group["files"]:
-        file = kept.need(number)
-        files[file.key] = file.name
+    files = {kept_key(kept.prefix, number): kept.name(number) for number in group["files"]}
     found = ledger.rows_of_plays(
         rows,
         derived.plays,

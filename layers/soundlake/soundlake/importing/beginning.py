@@ -80,7 +80,7 @@ def _midnight(day: date | None) -> str | None:
 def fetched(uploads: Uploads, head: UploadHead) -> Iterator[tuple[BinaryIO, str]]:
     """An upload as a file here, with its SHA-256; raises TooLargeError unread."""
     if head.size > LARGEST_HISTORY:
-        raise TooLargeError(head.size, head.etag, LARGEST_HISTORY)
+        raise TooLargeError(head.size, LARGEST_HISTORY)
     digest = hashlib.sha256()
     with TemporaryFile() as file, uploads.open(head) as source:
         while piece := source.read(_PIECE):

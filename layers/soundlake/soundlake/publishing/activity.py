@@ -9,9 +9,9 @@ from soundlake.activity import activity_rows
 from soundlake.publishing.answers import PendingAnswers
 from soundlake.publishing.entities import NewTracks
 from soundlake.publishing.names import PendingNames
+from soundlake.publishing.newer import ACTIVITY, newer_plays
 from soundlake.store.lake import Lake, Replaced, Row, month_of_key, object_key
 
-TABLE = "music_activity"
 MOST = 1_000_000  # plays a run derives of months that nothing new touches: a minute or two
 
 
@@ -24,8 +24,10 @@ def publish_activity(
     names what track they mean. Of months that are only newer, as an import leaves them, a run
     derives the latest ones, of so many plays; the next runs do the others.
     """
-    touched = {*_touched(lake, account, new.ids | answers.track_ids), *names.months(account)}
-    later = sorted({*_newer(lake, account)} - touched, reverse=True)
+    newer = {*newer_plays(lake, account)}
+    touched = {*_touched(lake, account, new.ids | answers.track_ids)}
+    touched |= {*names.months(account)} - newer  # these know the names whenever they are derived
+    later = sorted(newer - touched, reverse=True)
     known = _Known(lake)
     done: dict[str, Replaced] = {}
     for month in [*sorted(touched), *later]:
@@ -35,22 +37,13 @@ def publish_activity(
     return done
 
 
-def _newer(lake: Lake, account: str) -> Iterable[str]:
-    """The months whose plays were written after their activity (or within the same second)."""
-    plays, activity = (
-        {month_of_key(key): at for key, at in lake.written(table, account).items()}
-        for table in ("plays", TABLE)
-    )
-    return [month for month, at in plays.items() if month not in activity or activity[month] <= at]
-
-
 def _touched(lake: Lake, account: str, new_ids: set[str]) -> Iterable[str]:
     """The months with a play of a track of which something new is known."""
     if not new_ids:
         return
     values = pa.array(sorted(new_ids), pa.string())
-    for key in lake.written(TABLE, account):
-        ids = lake.read(TABLE, [key], ["track_id"]).column("track_id")
+    for key in lake.written(ACTIVITY, account):
+        ids = lake.read(ACTIVITY, [key], ["track_id"]).column("track_id")
         if pc.any(pc.is_in(ids, value_set=values)).as_py():
             yield month_of_key(key)
 
@@ -78,7 +71,7 @@ def _publish(
             answers.sections | known.by_id("track_sections", "track_id", track_ids),
         )
 
-    return lake.replace(TABLE, month, account, change)
+    return lake.replace(ACTIVITY, month, account, change)
 
 
 class _Known:

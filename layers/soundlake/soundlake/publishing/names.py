@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 from soundlake.enriching.queue import MUSIC
 from soundlake.entities import entity_rows
 from soundlake.publishing.entities import IDS, adding
+from soundlake.publishing.newer import newer_plays
 from soundlake.spotify.errors import BadAnswerError
 from soundlake.store.answers import NAMES, Answers
-from soundlake.store.lake import Lake, Replaced, Row, month_of_key
+from soundlake.store.lake import Lake, Replaced, Row, month_of_key, object_key
 from soundlake.store.names import TABLE, LakeNames
 from soundlake.store.objects import CorruptObjectError
 from soundlake.store.raw import Raw
@@ -47,8 +48,25 @@ class PendingNames:
         track_id: str | None = self._before[key]["track_id"] if key in self._before else None
         return track_id
 
+    def _anything(self) -> bool:
+        """Whether there may be anything to decide: then all plays are looked at.
+
+        Something was answered, some name's track is not known, or plays that are newer than what
+        was derived from them have names, or spellings, that no row has.
+        """
+        if self._found or any(row["track_id"] is None for row in self._before.values()):
+            return True
+        for account in self._lake.owners("plays"):
+            for month in newer_plays(self._lake, account):
+                keys = [object_key("plays", month, account)]
+                for key, name in self._names.names(parts=keys).items():
+                    row = self._before.get(key)
+                    if row is None or not {*spelled(name)} <= {*row["spellings"]}:
+                        return True
+        return False
+
     def _decided(self) -> Iterable[Row]:
-        names = self._names.names()
+        names = self._names.names() if self._anything() else {}
         open_ = {
             key: name
             for key, name in names.items()
@@ -63,10 +81,11 @@ class PendingNames:
             found = _matched(name, candidates.get(key, ()), [], LAKE)
             respelled = before is not None and before["spellings"] != spelled(name)
             if found.track_id is None:
-                if not new and not (asked and respelled):
+                if asked and not new and not respelled:
                     continue
                 answers = [*self._earlier(asked), *new]
-                found = _matched(name, candidates.get(key, ()), answers, SEARCH)
+                if answers:
+                    found = _matched(name, candidates.get(key, ()), answers, SEARCH)
             asked_at = (new[-1] if new else before or {"asked_at": None})["asked_at"]
             asked += [each["raw_key"] for each in new]
             yield decided(key, name, found, asked=asked, asked_at=asked_at)

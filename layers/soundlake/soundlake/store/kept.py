@@ -44,12 +44,19 @@ class Kept:
 
     def read(self, number: int) -> KeptFile | None:
         """A file's kept rows; None where there are none. Raises CorruptObjectError."""
+        return self._read(number, None)
+
+    def name(self, number: int) -> str:
+        """What a file was called; raises as `need` does."""
+        return self._there(self._read(number, []), number).name
+
+    def _read(self, number: int, columns: list[str] | None) -> KeptFile | None:
         key = kept_key(self.prefix, number)
         stored = self._bucket.get(key)
         if stored is None:
             return None
         try:
-            rows = pq.ParquetFile(BytesIO(stored.body)).read()
+            rows = pq.ParquetFile(BytesIO(stored.body)).read(columns)
         except (pa.ArrowInvalid, OSError) as error:
             raise CorruptObjectError(
                 f"{key} is not a whole Parquet file; restore its previous version."
@@ -59,7 +66,9 @@ class Kept:
 
     def need(self, number: int) -> KeptFile:
         """A file's kept rows; raises CorruptObjectError where they are missing or damaged."""
-        found = self.read(number)
+        return self._there(self.read(number), number)
+
+    def _there(self, found: KeptFile | None, number: int) -> KeptFile:
         if found is None:
             raise CorruptObjectError(f"{kept_key(self.prefix, number)} is missing.")
         return found

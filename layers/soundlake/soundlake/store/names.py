@@ -59,13 +59,18 @@ class LakeNames:
                 found.setdefault(month, set()).add(key)
         return found
 
-    def names(self, keys: Collection[str] | None = None) -> dict[str, Name]:
-        """The names that plays have in the place of a track: these, or all of them."""
+    def names(
+        self, keys: Collection[str] | None = None, parts: Collection[str] | None = None
+    ) -> dict[str, Name]:
+        """The names that plays have in the place of a track: these, or all of them.
+
+        `parts` are the objects of plays to look at, where not all of them.
+        """
         wanted = None if keys is None else _strings(keys)
         spelled: dict[str, Counter[Spelling]] = defaultdict(Counter)
         albums: dict[str, set[str]] = defaultdict(set)
-        parts: list[str] = []  # of observations, which have the same names as plays
-        for key, table in self._objects("plays", _SAID):
+        heard: list[str] = []  # the observations of these plays
+        for key, table in self._objects("plays", _SAID, parts):
             music = pc.coalesce(table.column("kind"), pa.scalar(MUSIC))
             named = table.filter(
                 pc.and_(table.column("name_key").is_valid(), pc.equal(music, pa.scalar(MUSIC)))
@@ -73,13 +78,13 @@ class LakeNames:
             if wanted is not None:
                 named = named.filter(pc.is_in(named.column("name_key"), value_set=wanted))
             if named.num_rows:
-                parts.append(key.replace("lake/plays/", "lake/observations/"))
+                heard.append(key.replace("lake/plays/", "lake/observations/"))
             for row in named.to_pylist():
                 artists = tuple(each for each in row["artist_names"] or () if each)
                 spelled[row["name_key"]][Spelling(artists, row["track_name"])] += 1
                 if row["album_name"]:
                     albums[row["name_key"]].add(row["album_name"])
-        isrcs = self._isrcs(parts, _strings(spelled))
+        isrcs = self._isrcs(heard, _strings(spelled))
         return {
             key: Name(
                 key,

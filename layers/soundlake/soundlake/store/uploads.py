@@ -26,18 +26,8 @@ _OTHER = {"PreconditionFailed", "412"}
 class TooLargeError(Exception):
     """An upload that is larger than anything that is imported; the text says how large."""
 
-    def __init__(self, size: int, etag: str, largest: int = LARGEST) -> None:
+    def __init__(self, size: int, largest: int) -> None:
         super().__init__(f"It has {size:,} bytes; the most are {largest:,}.")
-        self.etag = etag
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """An upload's bytes, its ETag, and when it came (S3's clock, UTC)."""
-
-    body: bytes
-    etag: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +94,6 @@ class Uploads:
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
         self._s3 = s3_client()
-
-    def get(self, key: str) -> Upload | None:
-        """An upload, or None where there is none (any more). Raises TooLargeError unread."""
-        try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _NOT_THERE:
-                return None
-            raise
-        with answer["Body"] as body:
-            if answer["ContentLength"] > LARGEST:
-                raise TooLargeError(answer["ContentLength"], answer["ETag"])
-            return Upload(body.read(), answer["ETag"], answer["LastModified"])
 
     def head(self, key: str) -> UploadHead | None:
         """An upload's size, ETag and time, or None where there is none (any more)."""
