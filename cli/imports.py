@@ -181,7 +181,7 @@ def import_history(
     took = max(time.monotonic() - began, seen.seconds(machines.now()))
     result["seconds"] = round(took, 1)
     result["rows_per_second"] = round(result.get("rows", 0) / max(result["seconds"], 0.1))
-    result["left_out"] = history.left_out + len(history.package.others)
+    result["left_out"] = history.left_out
     import_report.furnish(target, result)
     first, *others = map(str, history.given)
     return {"file": first, **({"with": others} if others else {}), **result}

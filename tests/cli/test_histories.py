@@ -708,7 +708,7 @@ def test_the_time_that_is_left_counts_down_until_more_is_known() -> None:
     assert seen.moved == T0 + timedelta(seconds=0.4)
     seen.moved = T0 + timedelta(seconds=2)
 
-    left = [seen.left(T0 + timedelta(seconds=at)) for at in (2, 5, 9, 12)]
+    left = [seen.left(T0 + timedelta(seconds=at)) for at in (2, 5, 9.5, 12)]
 
     whole = 2 / seen.share
     assert left == [pytest.approx(whole - 2), pytest.approx(whole - 5), None, None]

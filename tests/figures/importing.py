@@ -18,10 +18,10 @@ from cli import import_report, imports
 from cli.histories import History
 from cli.home import ROOT
 from cli.import_display import Bar
-from cli.import_run import Seen
+from cli.import_run import LOOKING, READING, Seen
 from cli.target import choose
 
-_WIDTH = 116
+_WIDTH = 128
 _FIGURE = ROOT / "docs" / "import.svg"
 
 
@@ -62,8 +62,9 @@ def main() -> None:
         assert isinstance(history, History), history
         moments = Moments(console)
         result = imports.import_history(choose(None, None, None), history, {}, moments)
-    for shown in moments.kept.values():
-        console.print(shown[len(shown) // 2])
+    for stage, shown in moments.kept.items():
+        if stage != LOOKING:
+            console.print(shown[-1 if stage == READING else len(shown) // 2])
     for line in import_report.lines(result):
         console.print(line, highlight=False, soft_wrap=False)
     # A page must not fetch a font from anywhere.
