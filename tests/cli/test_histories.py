@@ -371,6 +371,22 @@ def test_what_is_refused_is_not_sent(
     assert uploaded(target) == []
 
 
+def test_a_file_that_is_too_large_is_not_sent(
+    command: Command, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.histories.LARGEST_HISTORY", 100)
+    path = as_zip(tmp_path / "a.zip", endsong_0=history(1))
+
+    code, out, _ = command("import", str(path))
+
+    size = path.stat().st_size
+    assert (code, out) == (
+        1,
+        f"✗ a.zip: It has {size:,} bytes; the most are 100. Import some of its files at a time.\n",
+    )
+    assert uploaded(target) == []
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
