@@ -13,7 +13,6 @@ from soundlake.sources.charts import SOURCES, ordered, source_of
 from soundlake.store.budget import Budget
 
 from tests.unit.helpers import (
-    BUCKET,
     CLIENT_ID,
     NORWAY,
     NORWAY_CHART,
@@ -549,21 +548,7 @@ def test_a_past_day_is_not_made_of_what_is_shown_now(
         "that day is unavailable."
     )
     assert zones.keys("raw/charts/") == []
-    assert shown.asked == []
-
-
-def test_a_past_day_costs_no_request_though_its_robots_txt_is_kept(
-    shown: FakeKworb, spotify: FakeSpotify, zones: Zones
-) -> None:
-    """In a process that has not heard of the site's clock."""
-    extract()
-    zones.s3.delete_object(Bucket=BUCKET, Key=KEPT)
-    asked = list(shown.asked)
-    asking._keyless.cache_clear()
-    spotify.pass_time(days=1)
-
-    assert extract()["status"] == "unavailable"
-    assert shown.asked == asked
+    assert shown.asked == ["/robots.txt"]  # its answer told the time
 
 
 def test_its_own_clock_counts_and_not_this_machines(

@@ -78,8 +78,7 @@ class Kworb(ChartSource):
             return None
         site = clients.site(SITE, settings().kworb_url, SPACING_S, settings().contact)
         path = _path(wanted.chart)
-        # Before its first answer this machine's clock saves a request that could not be kept.
-        _same_day(site.api.heard_at() or site.api.machine_time().date(), wanted.day)
+        _same_day(site.api.heard_at(), wanted.day)
         if why := site.forbids(path, wanted.day):
             raise NotServedError(why)
         _same_day(site.api.heard_at(), wanted.day)
