@@ -672,22 +672,6 @@ def test_a_wait_of_a_source_is_seen_by_who_has_turns_left(
     assert len(reccobeats.batches) == 4
 
 
-def test_a_short_wait_of_a_source_is_seen_by_others_too(
-    reccobeats: FakeReccoBeats, spotify: FakeSpotify
-) -> None:
-    reccobeats.reply(429, {}, {"Retry-After": "200"})
-    with pytest.raises(RateLimitedError):
-        asking.keyless("ReccoBeats", RECCOBEATS, 1.0).get("audio-features", {"ids": "a"})
-    asking._keyless.cache_clear()  # another process
-    asking.budgets.cache_clear()
-    spotify.pass_time(seconds=5)
-
-    with pytest.raises(RateLimitedError, match="ReccoBeats's rate limit: wait 195 s"):
-        asking.keyless("ReccoBeats", RECCOBEATS, 1.0).get("audio-features", {"ids": "b"})
-
-    assert reccobeats.batches == [["a"]]
-
-
 def test_where_nothing_is_spaced_no_turns_are_taken_and_waits_are_seen_all_the_same(
     reccobeats: FakeReccoBeats, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

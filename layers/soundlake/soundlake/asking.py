@@ -236,8 +236,8 @@ def keyless(
 ) -> KeylessApi:
     """A source without keys, its request count at zero.
 
-    All processes together keep to every wait that it asks for, and ask once in so many seconds at
-    most: where its next turn is further away than may be slept, it raises RateLimitedError.
+    It keeps to long waits as Spotify does, and all processes together ask once in so many seconds
+    at most: where its next turn is further away than may be slept, it raises RateLimitedError.
     """
     client = _keyless(source, base, _scaled(spacing_s), contact, limited_by)
     client.begin()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from soundlake.sources.web import (
+    LONG_WAIT_S,
     TOO_MANY,
     USER_AGENT,
     Answer,
@@ -51,10 +52,10 @@ class KeylessApi:
     """A site or API that needs no key, asked at most once in `spacing_s` seconds.
 
     `contact` is where its operators can reach us: it stands in the User-Agent. `requests` counts
-    what was sent, by source and endpoint. `told` is called with every wait that it asks for: until
-    when (UTC, by `clock`). With `limits`, all processes together ask no more often; without, this
-    one. It sleeps until its turn, which is never far. `limited_by` is the status that it limits by,
-    as well as 429.
+    what was sent, by source and endpoint. `told` is called with every long wait that it asks for:
+    until when (UTC, by `clock`). With `limits`, all processes together ask no more often; without,
+    this one. It sleeps until its turn, which is never far. `limited_by` is the status that it
+    limits by, as well as 429.
     """
 
     def __init__(
@@ -150,9 +151,9 @@ class KeylessApi:
                 return response
             case status if status in {TOO_MANY, self._limited_by}:
                 wait = retry_after(response)
-                # However short: whoever asked meanwhile would be refused as well.
-                self._blocked_until = self._sent_at + timedelta(seconds=wait)
-                self._told(self._blocked_until)
+                if wait > LONG_WAIT_S:
+                    self._blocked_until = self._sent_at + timedelta(seconds=wait)
+                    self._told(self._blocked_until)
                 raise RateLimitedError(wait, self._source)
             case 401 | 403 as status:
                 raise RefusedError(f"{self._source} refused {endpoint} with {status}.")
