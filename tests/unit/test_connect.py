@@ -13,7 +13,7 @@ import pytest
 from soundlake import access
 from soundlake.accounts import ACCOUNT as NAME
 from soundlake.accounts import WHAT_TO_DO, Account, State, connected
-from soundlake.store import secrets
+from soundlake.store import objects, secrets
 from soundlake.store.secrets import UserTokens
 
 from cli import accounts as cli_accounts
@@ -440,10 +440,15 @@ def test_two_consents_at_once_of_which_one_is_killed_make_one_account(
 @pytest.fixture
 def target(spotify: FakeSpotify) -> Target:
     """The stack as the command line has it."""
+    uploads = "soundlake-test-uploads"
+    objects.s3_client().create_bucket(
+        Bucket=uploads, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
     stack = Target(boto3.Session("testing", "testing", region_name=REGION), "soundlake-test")
     stack.__dict__["outputs"] = {
         "AccountsTable": access.accounts_table().name,
         "DataBucket": BUCKET,
+        "UploadsBucket": uploads,
         "ParameterPrefix": PREFIX,
     }
     return stack

@@ -90,6 +90,10 @@ def publish_coverage(
         )
         lake.replace(DAYS, month, account, change)
 
+    if len(touched_months) <= AT_ONCE:
+        for month in touched_months:
+            publish(month)
+        return
     with ThreadPoolExecutor(AT_ONCE) as pool:  # an import touches all months of a life
         list(pool.map(publish, touched_months))
 
