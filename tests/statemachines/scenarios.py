@@ -1198,6 +1198,13 @@ def history_with_a_file_that_cannot_be_read(world: World) -> None:
 
 
 @scenario
+def history_with_a_file_that_cannot_be_read_twice(world: World) -> None:
+    package = zip_of({NAMES[0]: file_of(WINTER), NAMES[1]: TORN})
+    world.run("import", world.upload(PACKAGE, package))
+    world.run("import", world.upload(PACKAGE, package))
+
+
+@scenario
 def history_that_cannot_be_read(world: World) -> None:
     world.run("import", world.upload(NAMES[1], TORN))
 

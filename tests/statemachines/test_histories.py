@@ -155,6 +155,17 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_imported() -> No
     assert told.uploads == []
 
 
+def test_a_file_that_cannot_be_read_is_named_each_time_and_adds_nothing_twice() -> None:
+    told = story("history_with_a_file_that_cannot_be_read_twice")
+    first, second = told.runs
+    assert (second.status, second.path) == ("FAILED", [*TO_CONCLUDE, *REFUSED])
+    assert second.cause == first.cause
+    (row,) = told.rows("imports")
+    assert (row["rows"], row["imported"], row["duplicate"]) == (5, 5, 0)
+    assert len(told.rows("plays")) == 5
+    assert told.uploads == []
+
+
 def test_a_history_of_which_nothing_can_be_read_is_refused() -> None:
     told = story("history_that_cannot_be_read")
     assert (told.run.status, told.run.path) == ("FAILED", [*TO_READ, *REFUSED])
