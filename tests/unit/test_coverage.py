@@ -11,9 +11,11 @@ from soundlake.coverage import (
     OBSERVED,
     PROVISIONAL,
     certainty,
+    days_within,
     gaps,
     settling,
     uncertain_spans,
+    united,
 )
 from soundlake.plays import capture_row, failed_capture_row, merge, read_page
 
@@ -519,3 +521,25 @@ def test_a_gap_of_failures_alone_stays_beside_one_that_closes(account: Account) 
         (-1, 200, "missed", "raw/0003"),
         (210, None, "unreachable", None),
     ]
+
+
+def test_days_within_spans_are_whole_ones() -> None:
+    noon, day = NOON, timedelta(days=1)
+    midnight = NOON - timedelta(hours=12)
+
+    assert days_within([(noon, noon + day)]) == set()
+    assert days_within([(midnight, midnight + day)]) == {NOON.date()}
+    assert days_within([(noon, midnight + 3 * day - MINUTE)]) == {(NOON + day).date()}
+    assert days_within([(midnight, midnight + day), (noon, noon + 2 * day)]) == {
+        NOON.date(),
+        (NOON + day).date(),
+    }
+
+
+def test_spans_that_meet_are_one() -> None:
+    hour = timedelta(hours=1)
+    first, second = (NOON, NOON + hour), (NOON + hour, NOON + 2 * hour)
+    within, apart = (NOON, NOON + hour / 2), (NOON + 3 * hour, NOON + 4 * hour)
+
+    assert united([second, apart, within, first]) == [(NOON, NOON + 2 * hour), apart]
+    assert united([]) == []

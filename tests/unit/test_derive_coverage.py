@@ -210,6 +210,15 @@ def test_what_an_export_confirmed_no_later_page_takes_back(captures: Captures) -
     assert captures.days()[date(2026, 9, 13)] == "gap"
 
 
+def test_an_export_that_was_withdrawn_confirms_nothing(captures: Captures) -> None:
+    covered = {"from_time": datetime(2026, 9, 12), "to_time": datetime(2026, 9, 13)}  # noqa: DTZ001
+    row = {"account": ACCOUNT, "status": "withdrawn", "raw_prefix": "raw/x/", "covered": [covered]}
+    captures.zones.lake.replace("imports", "2026-09", ACCOUNT, lambda _: [row])
+    overlapping(captures, START, 4)
+
+    assert "confirmed" not in captures.days().values()
+
+
 def test_months_of_nothing_but_failures_are_looked_past(captures: Captures) -> None:
     """Neither the latest play known nor the first page stands in them."""
     captures.failure(START - 35 * DAY)

@@ -20,14 +20,16 @@ from soundlake.store.schemas import SCHEMAS
 from soundlake.times import shift_month
 
 START = datetime(2024, 3, 1, 20)  # noqa: DTZ001 - as tables keep times
-MINE, THEIRS = "raw/imports/me/b/", "raw/imports/me/a/"
+MINE = "raw/imports/me/b/"
+# Others say it first, wherever their names stand.
+THEIRS = ("raw/imports/me/a/0001.parquet", "raw/imports/me/c/0001.parquet")
 PAGE = "raw/recently-played/me/x.json.gz"
 FILES = {f"{MINE}0001.parquet": "first.json", f"{MINE}0002.parquet": "second.json"}
 EXTENDED, CAPTURED, LASTFM = "spotify_extended", "spotify_recently_played", "lastfm"
 
 # An observation: its play, its source, and who gave it.
 GIVER = st.tuples(
-    st.sampled_from([f"{THEIRS}0001.parquet", *FILES]),
+    st.sampled_from([*THEIRS, *FILES]),
     st.integers(1, 3),
 )
 OBSERVATION = st.tuples(

@@ -144,6 +144,8 @@ def test_plain_names_are_read_as_others_are(names: list[str]) -> None:
 
     assert name_key(text, "x") == name_key(text + "!", "x")
     assert name_key("x", text) == name_key("x", text + "!")
+    keys = [name_key(text, "x"), name_key("x", text)]
+    assert name_keys(pa.array([text, "x"]), pa.array(["x", text])).to_pylist() == keys
 
 
 @given(NAMES, NAMES)
