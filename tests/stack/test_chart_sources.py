@@ -43,11 +43,13 @@ def shown(stack: Stack) -> date:
 
 
 def test_tables_fill_from_kworb_and_say_so(stack: Stack, kworb: Trial) -> None:
+    # A made-up day has fewer tracks than a page has places.
+    places = min(PLACES, len({row["spotify_id"] for row in stack.rows if row["spotify_id"]}))
     run = kworb.run("daily")
 
     assert run["status"] == "SUCCEEDED", run["cause"]
     entries = kworb.rows("chart_entries")
-    assert len(entries) == CHARTS * PLACES
+    assert len(entries) == CHARTS * places
     assert {row["chart"] for row in entries} == set(names(kworb))
     same = {(row["provider"], row["date_basis"], row["chart_date"]) for row in entries}
     assert same == {("kworb", "stated", shown(stack))}
@@ -56,7 +58,7 @@ def test_tables_fill_from_kworb_and_say_so(stack: Stack, kworb: Trial) -> None:
     assert {(row["chart"], row["chart_date"]) for row in profiles} == {
         (chart, shown(stack)) for chart in names(kworb)
     }
-    assert all(0 < row["tracks_with_features"] < row["tracks"] == PLACES for row in profiles)
+    assert all(0 < row["tracks_with_features"] < row["tracks"] == places for row in profiles)
     assert {
         (str(row["chart_date"]), row["status"], row["shown_date"])
         for row in kworb.rows("chart_days")

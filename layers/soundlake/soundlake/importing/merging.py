@@ -62,7 +62,10 @@ def added(known: pa.Table, seen: pa.Table) -> pa.Table:
 
 
 def without(known: pa.Table, raw_prefix: str) -> pa.Table:
-    """The observations without the kept rows under a prefix; what nothing else says is gone."""
+    """The observations without the kept rows under a prefix; what nothing else says is gone.
+
+    They are in a month's order, as if those rows had never been.
+    """
     keys = whole(known.column("raw_keys"))
     parents: Column = pc.list_parent_indices(keys)
     own = pc.starts_with(pc.list_flatten(keys), raw_prefix)
@@ -79,7 +82,8 @@ def without(known: pa.Table, raw_prefix: str) -> pa.Table:
         pairs = [pair for pair in pairs if not pair[0].startswith(raw_prefix)]
         kept[index], numbers[index] = _unpaired(pairs)
         stays[index] = bool(pairs)
-    return _with_givers(known, kept, numbers).filter(array(stays)).combine_chunks()
+    # Which of a tie comes first may have been told by a row that is gone.
+    return added(SCHEMA.empty_table(), where(_with_givers(known, kept, numbers), stays))
 
 
 def givers(observations: pa.Table) -> tuple[Column, Column, Column]:
