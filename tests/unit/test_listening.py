@@ -301,6 +301,57 @@ def test_a_row_with_a_uri_and_no_names_is_known_by_its_uri() -> None:
     assert play["track_name"] == "Title 1"
 
 
+SPOKEN = {"kind": "episode", "artist_names": None, "album_name": "Show"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SPOKEN,
+        {"kind": "chapter", "artist_names": ["Author"], "album_name": "Show"},
+        # As account data had podcasts once.
+        {"kind": "track", "artist_names": ["Show"]},
+    ],
+)
+def test_an_episode_or_a_chapter_is_known_by_its_show_or_book(other: Row) -> None:
+    """The extended export names no artist of them."""
+    (play,) = plays_of([exported(10, **SPOKEN), told(10, **other)])
+
+    assert joined(play) == ["account", "extended"]
+    assert len(plays_of([exported(10, **SPOKEN), told(10, **(other | ANOTHER))])) == 2
+
+
+ANOTHER = {"track_name": "Another"}
+NAMELESS = {"track_name": None, "artist_names": None}
+
+
+def test_a_row_without_names_has_those_of_account_data_in_its_minute() -> None:
+    """A scrobble and another id of the recording are known by them too."""
+    export = exported(10, heard=198.765, **NAMELESS)
+    rows = [export, captured(10, uri="spotify:track:other"), scrobbled(-188)]
+
+    (play,) = plays_of([*rows, told(10, heard=198.765)])
+
+    assert joined(play) == ["account", "extended", "lastfm", "played"]
+    assert len(plays_of([*rows, told(10, heard=198.764)])) == 2
+    assert len(plays_of([*rows, told(70, heard=198.765)])) == 2
+    assert len(plays_of([*rows, told(10, heard=198.765, account="another")])) == 3
+
+
+def test_of_two_names_in_a_minute_a_row_without_any_has_the_one_that_is_left() -> None:
+    rows = [exported(10, heard=1, **NAMELESS), exported(12, 2, heard=1)]
+    rows += [told(10, heard=1), told(12, 2, heard=1)]
+
+    assert [joined(play) for play in plays_of(rows)] == [["account", "extended"]] * 2
+
+
+def test_names_that_may_be_of_two_rows_are_given_to_neither() -> None:
+    rows = [exported(10, heard=1, **NAMELESS), exported(12, 2, heard=1, **NAMELESS)]
+
+    assert len(plays_of([*rows, told(10, heard=1)])) == 3
+    assert len(plays_of([rows[0], told(10, heard=1), told(10, 2, heard=1)])) == 3
+
+
 def test_what_a_third_row_would_link_is_no_link_of_two() -> None:
     """Else a pair would depend on what was heard in another year."""
     one = captured(0, track_name="One name", uri="spotify:track:a")

@@ -17,6 +17,9 @@ EXTENDED = "spotify_extended"
 ACCOUNT = "spotify_account"
 # A play takes what it is from the first of these that knows it.
 SOURCES = (CAPTURED, EXTENDED, ACCOUNT, "koito", "maloja", "listenbrainz", "lastfm")
+_SPOKEN = ("episode", "chapter")  # known by their show or book, and not by an artist
+_MINUTE = 60_000  # ms
+_BITS = 27  # of a length in ms, or of a time in minutes
 
 
 def whole(column: Column) -> Column:
@@ -93,9 +96,40 @@ class Rows:
         self.duration = numbers(table["duration_ms"])
         self.account, _ = codes(table["account"])
         self.uri, _ = codes(table["uri"])
+        meaning, words = codes(table["time_meaning"])
+        self.untold = np.array([word == "unknown" for word in words.to_pylist()] + [False])[meaning]
         self.name, self.names = _named(table)
+        self.name = self._lent()
         self.track = _tracks(self.uri, self.name, self.account)
         self.order = self._ordered()
+
+    def _lent(self) -> Any:
+        """The names, those of account data for rows of the extended export that have none.
+
+        Both exports tell the minute of an end, and the same milliseconds heard: so such a row has
+        the one name that account data has there and the extended export has not.
+        """
+        exported, other = (self.source == SOURCES.index(each) for each in (EXTENDED, ACCOUNT))
+        nameless = np.flatnonzero(exported & (self.name < 0) & (self.uri >= 0) & (self.ms >= 0))
+        named = np.flatnonzero((exported | other) & (self.name >= 0) & (self.ms >= 0))
+        if not len(nameless) or not other.any():
+            return self.name
+        key = ((self.account << _BITS) + self.time // _MINUTE << _BITS) + self.ms
+        told, place = np.unique(key[nameless], return_inverse=True)
+        at = np.minimum(np.searchsorted(told, key[named]), len(told) - 1)
+        there = told[at] == key[named]
+        named, at = named[there], at[there]
+        said = at * len(self.names) + self.name[named]
+        free = np.setdiff1d(said[other[named]], said[exported[named]])
+        place_of, name = np.divmod(free, len(self.names))
+        uris = np.unique(place * (int(self.uri.max()) + 1) + self.uri[nameless])
+        uris_at = np.bincount(uris // (int(self.uri.max()) + 1), minlength=len(told))
+        one = (np.bincount(place_of, minlength=len(told)) == 1) & (uris_at == 1)
+        lent = np.full(len(told), -1)
+        lent[place_of] = name
+        names = self.name.copy()
+        names[nameless] = np.where(one, lent, -1)[place]
+        return names
 
     def _ordered(self) -> Any:
         order = np.argsort(self.time, kind="stable")
@@ -120,8 +154,15 @@ class Rows:
 
 
 def _named(table: pa.Table) -> tuple[Any, Any]:
-    """A code for each row's artist and title as they are compared, and what each code means."""
-    artists = firsts(table["artist_names"]).dictionary_encode()
+    """A code for each row's artist and title as they are compared, and what each code means.
+
+    Of what is spoken the show or the book stands for the artist, whom not every export names.
+    """
+    artists = firsts(table["artist_names"])
+    spoken = pc.is_in(whole(table["kind"]), pa.array(_SPOKEN))
+    if pc.any(spoken).as_py():
+        artists = pc.if_else(spoken, pc.coalesce(whole(table["album_name"]), artists), artists)
+    artists = artists.dictionary_encode()
     titles = whole(table["track_name"]).dictionary_encode()
     many = len(titles.dictionary) + 1
     pairs = numbers(artists.indices) * many + numbers(titles.indices) + 1
@@ -168,6 +209,7 @@ class Units:
         self.ms, self.duration = rows.ms[leading], rows.duration[leading]
         self.uri, self.name = rows.uri[leading], rows.name[leading]
         self.track, self.coarse = rows.track[leading], rows.coarse[leading]
+        self.untold = rows.untold[leading]
 
     def _leaders(self, rows: Rows) -> Any:
         first = np.arange(len(rows.time))
