@@ -11,7 +11,6 @@ from soundlake.times import shift_month
 
 from tests.accuracy.lives import CLASSES, Noise, life
 
-CAPTURED = "spotify_recently_played"
 BOUND = 1e-4  # of the unflagged pairs, joined wrongly, and missed
 FLAGGED = 0.01  # of the pairs; where repeats have lost a side more may be
 UNTOLD = "three times in a row, one side missing"
@@ -19,7 +18,8 @@ UNTOLD = "three times in a row, one side missing"
 
 @dataclass(slots=True)
 class Counted:
-    """Sums over lives. A pair is a captured row and another source's of the same listening.
+    """Sums over lives. A pair is a captured row and another source's of the same listening; where
+    nothing is captured, a row of the first source and another's.
 
     Of those whose times agree: `flagged` were left open, of the rest some were `missed`. `false`
     are rows of two listenings in one play, `false_flagged` in one with a flag. `plays` are all
@@ -67,13 +67,13 @@ def count(seed: int, plays: int, noise: Noise) -> Counted:
     """Derive a life's plays and compare them with the truth."""
     lived = life(seed, plays, noise)
     play_of, flags = _derived(lived.observations, by_month=noise.edges)
-    source = np.array(lived.observations["source"].to_pylist())
+    source = lived.told_by
     truth = lived.listening
     # Rows of more than one listening in a play, each beyond the first.
     both = np.unique(np.stack([play_of, truth]), axis=1)
     mixed = (np.bincount(both[0]) - 1).clip(0)
     size = len(lived.repeated)
-    mine = _play(play_of, truth, source == CAPTURED, size)
+    mine = _play(play_of, truth, source == lived.first, size)
     open_play = np.zeros(len(mixed), bool)
     open_play[flags] = True
     flagged = np.zeros(size, bool)

@@ -17,6 +17,9 @@ TRACKS, ARTISTS = 4000, 900
 BEGIN = 1_388_534_400_000  # 2014-01-01, in ms
 MONTH = 2_629_800_000  # ms, about
 LISTED = 30_000  # ms heard, before Spotify lists a play
+CAPTURED, EXTENDED, ACCOUNT = "spotify_recently_played", "spotify_extended", "spotify_account"
+# What ListenBrainz has of the extended export, and what it reads as captures do.
+TAKEN, READ = "listenbrainz_of_files", "listenbrainz_of_spotify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,10 @@ class Noise:
     thrice: float = 0.0  # plays that are heard three times in a row
     edges: bool = False  # all is heard around the ends of months
     others: tuple[str, ...] = ()  # sources beside the capture and the extended export
+    captured: bool = True
     extended: bool = True
+    nameless: float = 0.0  # rows of the extended export that have no names
+    spoken: float = 0.0  # of what is heard, episodes
 
 
 CLASSES: dict[str, Noise] = {
@@ -59,6 +65,33 @@ CLASSES: dict[str, Noise] = {
     "account data": Noise(extended=False, others=("spotify_account",), alternates=0.11),
     "scrobbles": Noise(extended=False, others=("lastfm",)),
     "all sources": Noise(others=("spotify_account", "listenbrainz", "lastfm"), alternates=0.11),
+    "Spotify's two exports": Noise(
+        captured=False,
+        others=(ACCOUNT,),
+        alternates=0.11,
+        wrong=0.08,
+        missing=0.05,
+        thrice=0.01,
+        nameless=0.02,
+        spoken=0.04,
+    ),
+    "ListenBrainz, of Spotify's files": Noise(
+        others=(TAKEN, "listenbrainz"), meaning="session", pauses=0.1, drift=5000, alternates=0.11
+    ),
+    "ListenBrainz, of what Spotify lists": Noise(
+        captured=False,
+        others=(READ, TAKEN, "listenbrainz"),
+        meaning="session",
+        pauses=0.1,
+        drift=5000,
+        alternates=0.11,
+    ),
+    "ListenBrainz alone, of Spotify's files": Noise(
+        extended=False, others=(TAKEN,), pauses=0.1, drift=5000, alternates=0.11
+    ),
+    "ListenBrainz alone, of Spotify's files, and starts": Noise(
+        extended=False, others=(TAKEN,), pauses=0.1, drift=5000, alternates=0.11, meaning="start"
+    ),
     "everything": Noise(
         meaning="session",
         pauses=0.1,
@@ -79,8 +112,10 @@ class Life:
 
     observations: pa.Table
     listening: Array
+    told_by: Array  # of each observation
+    first: str  # who tells of it, beside whom the others' rows are looked at
     repeated: Array  # of each listening: whether the one before or after is of the same track
-    agree: dict[str, Array]  # by source: of each listening, whether its and the captured time do
+    agree: dict[str, Array]  # by source: of each listening, whether its time and the first's do
 
 
 def life(seed: int, count: int, noise: Noise) -> Life:
@@ -107,39 +142,62 @@ def life(seed: int, count: int, noise: Noise) -> Life:
     means_start = _means_start(some, begin, noise)
     rows: list[tuple[str, Array, Array]] = []
     drift = some.integers(-noise.drift, noise.drift + 1, count) if noise.drift else 0
-    rows.append(("spotify_recently_played", captured, np.where(means_start, begin, end) + drift))
+    listed = np.where(means_start, begin, end) + drift
+    if noise.captured:
+        rows.append((CAPTURED, captured, listed))
     ts = end + _shifts(some, count, noise)
-    sources = (["spotify_extended"] if noise.extended else []) + list(noise.others)
+    sources = ([EXTENDED] if noise.extended else []) + list(noise.others)
     for source in sources:
-        if source == "spotify_extended":
+        if source == EXTENDED:
             rows.append((source, exported, ts // 1000 * 1000))
-        elif source == "spotify_account":
-            rows.append((source, exported, ts // 60_000 * 60_000))
+        elif source == ACCOUNT:
+            # Of two exports alone either may lack a play; beside a capture both lack the same.
+            known = exported if noise.captured else some.random(count) >= noise.missing
+            rows.append((source, known, ts // 60_000 * 60_000))
+        elif source == TAKEN:
+            # What is shorter it takes where it was heard to its end.
+            taken = exported & ((heard >= LISTED) | (heard >= length))
+            rows.append((source, taken, ts // 1000 * 1000))
+        elif source == READ:
+            rows.append((source, captured, listed // 1000 * 1000))
         else:
             told = (heard >= np.minimum(length // 2, 240_000)) & (some.random(count) >= 0.02)
             rows.append((source, told, begin // 1000 * 1000))
+    # Whether an item is spoken is its own, as its name is.
+    spoken = tracks.random(TRACKS) < noise.spoken
     tables = []
     listening = []
     for source, known, time in rows:
         which = np.flatnonzero(known)
         other = some.random(len(which)) < noise.alternates
-        told_by = _table(
-            source, which, time=time, track=track, length=length, heard=heard, other=other
+        table = _table(
+            source,
+            which,
+            time=time,
+            track=track,
+            length=length,
+            heard=heard,
+            other=other,
+            hidden=some.random(len(which)) < noise.nameless if noise.nameless else other & False,
+            spoken=spoken,
         )
-        tables.append(told_by)
+        tables.append(table)
         listening.append(which)
     agree = {row[0]: _agree(rows[0], row, ts, heard, length) for row in rows[1:]}
-    return Life(pa.concat_tables(tables), np.concatenate(listening), repeated, agree)
+    told_by = np.repeat([row[0] for row in rows], [len(each) for each in listening])
+    return Life(
+        pa.concat_tables(tables), np.concatenate(listening), told_by, rows[0][0], repeated, agree
+    )
 
 
-def _agree(captured: Any, other: Any, ts: Array, heard: Array, length: Array) -> Array:
+def _agree(first: Any, other: Any, ts: Array, heard: Array, length: Array) -> Array:
     """Whether both know a listening, at times within its length and a minute."""
     source, known, time = other
     # Account data cuts off the seconds of a time that is no worse.
-    time = ts if source == "spotify_account" else time
-    start = time - heard if source in {"spotify_extended", "spotify_account"} else time
-    apart = np.minimum(np.abs(captured[2] - time), np.abs(captured[2] - start))
-    return captured[1] & known & (apart <= length + 60_000)
+    time = ts if source == ACCOUNT else time
+    start = time - heard if source in {EXTENDED, ACCOUNT, TAKEN} else time
+    apart = np.minimum(np.abs(first[2] - time), np.abs(first[2] - start))
+    return first[1] & known & (apart <= length + 60_000)
 
 
 def _tracks(some: Any, count: int, noise: Noise) -> tuple[Array, Array]:
@@ -198,47 +256,57 @@ def _table(
     length: Array,
     heard: Array,
     other: Array,
+    hidden: Array,
+    spoken: Array,
 ) -> pa.Table:
     count = len(which)
     number = track[which]
-    captured = source == "spotify_recently_played"
-    exported = source in {"spotify_extended", "spotify_account"}
+    captured, extended, taken = (source == each for each in (CAPTURED, EXTENDED, TAKEN))
+    listed = captured or source == READ
+    exported = source in {EXTENDED, ACCOUNT}
     schema = SCHEMAS["observations"]
     names = pa.array([f"Title {each}" for each in range(TRACKS)])
-    artists = pa.array([[f"Artist {each % ARTISTS}"] for each in range(TRACKS)])
+    artists = pa.array(
+        [None if spoken[each] else [f"Artist {each % ARTISTS}"] for each in range(TRACKS)]
+    )
+    shows = pa.array(
+        [f"Show {each % ARTISTS}" if spoken[each] else None for each in range(TRACKS)], pa.string()
+    )
     texts = pa.array(
         [f"spotify:track:{each:022d}" for each in range(TRACKS)]
         + [f"spotify:track:x{each:021d}" for each in range(TRACKS)]
     )
     said: dict[str, Any] = {
         "account": pa.repeat(pa.scalar("listener"), count),
-        "source": pa.repeat(pa.scalar(source), count),
+        "source": pa.repeat(pa.scalar(source.partition("_of_")[0]), count),
         "time": pa.array(time[which]).cast(pa.timestamp("ms")),
         "time_meaning": pa.repeat(
-            pa.scalar("unknown" if captured else "end" if exported else "start"), count
+            pa.scalar("unknown" if listed or taken else "end" if exported else "start"), count
         ),
         "time_precision": pa.repeat(
-            pa.scalar("ms" if captured else "min" if source == "spotify_account" else "s"), count
+            pa.scalar("ms" if captured else "min" if source == ACCOUNT else "s"), count
         ),
-        "track_name": names.take(pa.array(number)),
-        "artist_names": artists.take(pa.array(number)),
+        "track_name": names.take(pa.array(number, mask=hidden & extended)),
+        "artist_names": artists.take(pa.array(number, mask=hidden & extended)),
+        "album_name": shows.take(pa.array(number, mask=hidden & extended)),
+        "kind": pa.array(np.where(spoken[number], "episode", "track")),
         "raw_keys": pa.array([f"raw/{source}/{turn // 50:08d}" for turn in range(count)]).cast(
             pa.string()
         ),
     }
     offsets = pa.array(np.arange(count + 1, dtype=np.int32))
     said["raw_keys"] = pa.ListArray.from_arrays(offsets, said["raw_keys"])
-    if captured:
+    if listed or taken:
         said["duration_ms"] = pa.array(length[which])
+    if captured:
         said["context_type"] = pa.repeat(pa.scalar("playlist"), count)
         said["context_uri"] = pa.repeat(pa.scalar("spotify:playlist:one"), count)
         said["explicit"] = pa.array(number % 3 == 0)
-    if source in {"spotify_recently_played", "spotify_extended"}:
+    if listed or extended or taken:
         said["uri"] = texts.take(pa.array(number + TRACKS * other))
-        said["kind"] = pa.repeat(pa.scalar("track"), count)
-    if exported:
+    if exported or taken:
         said["ms_played"] = pa.array(heard[which])
-    if source == "spotify_extended":
+    if extended:
         done = heard[which] >= length[which]
         said["reason_end"] = pa.array(np.where(done, "trackdone", "fwdbtn"))
         said["reason_start"] = pa.repeat(pa.scalar("trackdone"), count)

@@ -498,7 +498,7 @@ def test_a_row_of_minutes_that_is_no_date_is_invalid_by_itself() -> None:
     ]
 
 
-def test_what_listenbrainz_took_from_spotifys_files_may_be_ends() -> None:
+def test_what_listenbrainz_has_of_spotify_itself_may_be_ends() -> None:
     def meaning(**info: Any) -> Any:
         meta = {"track_name": "T", "additional_info": info}
         return read(listen(track_metadata=meta), "x", "listenbrainz")[0]["time_meaning"]
@@ -506,6 +506,13 @@ def test_what_listenbrainz_took_from_spotifys_files_may_be_ends() -> None:
     assert meaning(submission_client="Spotify Archive Importer", ms_played=5) == "unknown"
     assert meaning(submission_client="Maloja Archive Importer") == "start"
     assert meaning(submission_client="a player", ms_played=5) == "start"
+    spotify = {"music_service": "spotify.com"}
+    assert meaning(submission_client="an import script", **spotify) == "unknown"
+    assert meaning(submission_client="listenbrainz", **spotify) == "unknown"
+    assert meaning(submission_client="listenbrainz") == "start"
+    assert meaning(submission_client="a player", listening_from="spotify", **spotify) == "start"
+    assert meaning(listening_from="spotify") == "unknown"
+    assert meaning() == "start"
 
 
 def test_artists_of_listenbrainz_have_ids_only_if_each_has_one() -> None:

@@ -65,6 +65,18 @@ def scrobbled(second: float, track: int = 1, **other: Any) -> Row:
     return seen("lastfm", second, track, **({"uri": None} | other))
 
 
+def listened(second: float, track: int = 1, **other: Any) -> Row:
+    """A listen of ListenBrainz's own: the play's start."""
+    said = {"time_meaning": "start", "duration_ms": LENGTH * 1000}
+    return seen("listenbrainz", second, track, **(said | other))
+
+
+def taken(second: float, track: int = 1, heard: float = LENGTH, **other: Any) -> Row:
+    """A listen that ListenBrainz took from Spotify's files."""
+    said = {"time_meaning": "unknown", "ms_played": int(heard * 1000)}
+    return listened(second, track, **(said | other))
+
+
 def around(ends: bool = True, count: int = 6) -> list[Row]:
     """Plays of other tracks some hours before, by which it shows what captured times mean."""
     rows = []
@@ -395,6 +407,34 @@ def test_a_pause_makes_no_second_play() -> None:
 
 
 @pytest.mark.parametrize("ends", [True, False])
+def test_what_listenbrainz_has_of_spotify_itself_is_an_end_or_a_start_as_it_fits(
+    ends: bool,
+) -> None:
+    second = 0 if ends else -LENGTH
+    unknown = {"time_meaning": "unknown"}
+
+    (play,) = heard([exported(0), taken(second)])
+    assert joined(play) == ["extended", "listenbrainz"]
+    (play,) = heard([exported(0), listened(second, **unknown)])
+    assert joined(play) == ["extended", "listenbrainz"]
+    (play,) = heard([*around(ends=ends), captured(second), taken(0)])
+    assert joined(play) == ["listenbrainz", "played"]
+
+
+def test_what_listenbrainz_took_from_spotifys_files_is_one_play_with_what_it_had() -> None:
+    """Its own listen tells the start, what it took the end; the play was left before its end."""
+    (play,) = heard([listened(-100), taken(0, heard=100), scrobbled(-100)])
+
+    assert joined(play) == ["lastfm", "listenbrainz"]
+    assert len(heard([listened(-100), listened(0)])) == 2
+
+
+def test_what_a_file_of_spotifys_tells_was_heard_ever_so_short() -> None:
+    assert len(heard([exported(0, heard=14), taken(0, heard=14)])) == 1
+    assert len(heard([exported(0, heard=14), scrobbled(-14)])) == 2
+
+
+@pytest.mark.parametrize("ends", [True, False])
 def test_three_times_in_a_row_are_three_plays(ends: bool) -> None:
     rows = [exported(LENGTH * turn) for turn in (1, 2, 3)]
     rows += [captured(LENGTH * (turn if ends else turn - 1) + 0.5) for turn in (1, 2, 3)]
@@ -502,8 +542,8 @@ def test_the_order_of_rows_means_nothing(lived: Any, order: int) -> None:
 @given(lived=SOME, order=st.randoms())
 def test_an_import_that_is_taken_back_leaves_what_there_was(lived: Any, order: Any) -> None:
     rows = lived.observations
-    sources = sorted(set(rows["source"].to_pylist()))
-    source = np.array(rows["source"].to_pylist())
+    source = lived.told_by
+    sources = sorted(set(source.tolist()))
     parts = [rows.filter(pa.array(source == each)) for each in sources]
     taken = order.randrange(len(parts))
     before = SCHEMAS["observations"].empty_table()

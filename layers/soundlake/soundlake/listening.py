@@ -12,15 +12,30 @@ import pyarrow as pa
 from soundlake.alignment import END, START
 from soundlake.best_of import plays_of
 from soundlake.observed import ACCOUNT, CAPTURED, EXTENDED, SOURCES, Array, Rows, Units
-from soundlake.pairing import UNKNOWN, Side, match, overlapping
+from soundlake.pairing import HARDLY, SHORTEST, UNKNOWN, Side, match, overlapping
 from soundlake.store.schemas import SCHEMAS
 
 AMBIGUOUS = "ambiguous"  # it may be the same listening as another play of the track
 ODD_TIME = "odd_time"  # by its times two things were heard at once, for more than a minute
 OVERLAP = 60_000  # ms
+# ListenBrainz has listens of its own, others of Spotify's files, and others that it read as a
+# capture does. What their times mean differs, so these are three sources here.
+_TAKEN, _READ = "listenbrainz, of files", "listenbrainz, of Spotify's list"
 # Those that know a start and an end come first: the others' times are measured by them.
-_JOINED = (EXTENDED, ACCOUNT, CAPTURED, "koito", "maloja", "listenbrainz", "lastfm")
-_USUAL = {ACCOUNT: END, CAPTURED: UNKNOWN}  # what their times mean; the others' are starts
+_JOINED = (
+    EXTENDED,
+    ACCOUNT,
+    _TAKEN,
+    CAPTURED,
+    _READ,
+    "koito",
+    "maloja",
+    "listenbrainz",
+    "lastfm",
+)
+# What their times mean; the others' are starts.
+_USUAL = {ACCOUNT: END, _TAKEN: UNKNOWN, CAPTURED: UNKNOWN, _READ: UNKNOWN}
+_HEARD = {EXTENDED: 0, ACCOUNT: 0, _TAKEN: 0, CAPTURED: SHORTEST, _READ: SHORTEST}  # at least, ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +67,8 @@ def _joined(units: Units) -> tuple[Array, Array]:
     play = np.arange(len(units.time))
     flagged = np.zeros(len(units.time), bool)
     known: Side | None = None
-    there = [name for name in _JOINED if (units.source == SOURCES.index(name)).any()]
-    for name in there:
-        own = np.flatnonzero(units.source == SOURCES.index(name))
+    there = [(name, own) for name in _JOINED if len(own := _told_by(units, name))]
+    for name, own in there:
         side = Side.of(
             own,
             time=units.time[own],
@@ -64,7 +78,7 @@ def _joined(units: Units) -> tuple[Array, Array]:
             ms=units.ms[own],
             duration=units.duration[own],
             coarse=units.coarse[own],
-            listed=name == CAPTURED,
+            least=np.full(len(own), _HEARD.get(name, HARDLY)),
             spans=name in {EXTENDED, ACCOUNT},
         )
         if known is None:
@@ -74,9 +88,20 @@ def _joined(units: Units) -> tuple[Array, Array]:
         play[side.rows[found.right]] = play[known.rows[found.left]]
         flagged[known.rows[found.unsure_left]] = True
         flagged[side.rows[found.unsure_right]] = True
-        if name != there[-1]:
+        if name != there[-1][0]:
             known = known.joined(side, found)
     return play, flagged
+
+
+def _told_by(units: Units, name: str) -> Array:
+    """The units of a source; of files are those that say how long was heard."""
+    source = name.partition(",")[0]
+    own = units.source == SOURCES.index(source)
+    if source == "listenbrainz":
+        own &= units.untold == (name != source)
+        if name != source:
+            own &= (units.ms >= 0) == (name == _TAKEN)
+    return np.flatnonzero(own)
 
 
 def _odd_times(units: Units) -> Array:

@@ -55,7 +55,8 @@ class Side:
 
     `start` and `end` are the same where only one time is known, whichever it is; `guessed`, where
     the other one was made of the track's length. `length` is that, or how long it was heard;
-    `exact` is how far off the times may be. `odd` plays overlap others, `twin` plays end with
+    `exact` is how far off the times may be, `least` how long the source's plays were heard at
+    least. `odd` plays overlap others, `twin` plays end with
     another of the same track: one of the two times is wrong.
     """
 
@@ -70,7 +71,7 @@ class Side:
     name: Array
     other_uri: Array
     other_name: Array
-    listed: Array
+    least: Array
     guessed: Array
     odd: Array
     twin: Array
@@ -87,7 +88,7 @@ class Side:
         ms: Array,
         duration: Array,
         coarse: Array,
-        listed: bool,
+        least: Array,
         spans: bool,
     ) -> "Side":
         """The rows of one source, by time; `spans` where it tells ends and how long was heard."""
@@ -106,7 +107,7 @@ class Side:
             name=name,
             other_uri=uri,
             other_name=name,
-            listed=np.full(len(rows), listed),
+            least=least,
             guessed=np.zeros(len(rows), bool),
             odd=overlapping(start, end, allowed) if spans else np.zeros(len(rows), bool),
             twin=_twins(track, end, ms, coarse) if spans else np.zeros(len(rows), bool),
@@ -116,13 +117,13 @@ class Side:
         """Both sides' plays, each once: what a pair's left row tells of its times is kept."""
         length, ms = self.length.copy(), self.ms.copy()
         uri, name = self.other_uri.copy(), self.other_name.copy()
-        listed = self.listed.copy()
+        least = self.least.copy()
         left, right = found.left, found.right
         length[left] = np.maximum(length[left], other.length[right])
         ms[left] = np.where(ms[left] < 0, other.ms[right], ms[left])
         uri[left] = np.where(other.uri[right] >= 0, other.uri[right], uri[left])
         name[left] = np.where(other.name[right] >= 0, other.name[right], name[left])
-        listed[left] |= other.listed[right]
+        least[left] = np.maximum(least[left], other.least[right])
         start, end = self._corrected(other, found)
         mine = replace(
             self,
@@ -132,7 +133,7 @@ class Side:
             ms=ms,
             other_uri=uri,
             other_name=name,
-            listed=listed,
+            least=least,
         )
         alone = np.ones(len(other.rows), bool)
         alone[right] = False
@@ -161,13 +162,14 @@ class Side:
     def spread(self, meaning: Array) -> "Side":
         """With a start and an end by what one time means: an end where nothing tells it."""
         one = self.start == self.end
+        heard = np.where(self.ms >= 0, self.ms, self.length)
         starts = one & (meaning == START)
         ends = one & ~starts
         return replace(
             self,
-            start=np.where(ends, self.end - self.length, self.start),
-            end=np.where(starts, self.start + self.length, self.end),
-            guessed=one,
+            start=np.where(ends, self.end - heard, self.start),
+            end=np.where(starts, self.start + heard, self.end),
+            guessed=one & (self.ms < 0),
         )
 
     def taken(self, places: Array) -> "Side":
@@ -234,8 +236,7 @@ def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
 
 def _can(side: Side, other: Side) -> Array:
     """The plays that the other side can know: who tells one time tells it of what was heard."""
-    least = np.where(other.listed, SHORTEST, np.where(other.start == other.end, HARDLY, 0))
-    return np.flatnonzero((side.ms < 0) | (side.ms >= least.min(initial=SHORTEST)))
+    return np.flatnonzero((side.ms < 0) | (side.ms >= other.least.min(initial=SHORTEST)))
 
 
 def _keys(track: Array, time: Array) -> Array:

@@ -1,6 +1,7 @@
 """ListenBrainz: the listens of its export, an object in each line, or a list of them.
 
-`listened_at` is when a listen began, in seconds since 1970.
+`listened_at` is when a listen began, in seconds since 1970; what ListenBrainz has of Spotify itself
+has Spotify's time there, which may be an end.
 https://listenbrainz.readthedocs.io/en/latest/users/json.html names the keys.
 """
 
@@ -86,7 +87,7 @@ def _read(row: dict[str, Any]) -> Said:
         "source": SOURCE,
         "said": said,
         "time": instant(said) if isinstance(said, str) and "-" in said else epoch(said),
-        "time_meaning": "unknown" if played is not None and _imported(info) else "start",
+        "time_meaning": "unknown" if _of_spotify(info, played) else "start",
         "time_precision": "s",
         "uri": f"spotify:{link[0]}:{link[1]}" if link else None,
         "track_name": text(meta.get("track_name")),
@@ -101,9 +102,21 @@ def _read(row: dict[str, Any]) -> Said:
     }
 
 
-def _imported(info: dict[str, Any]) -> bool:
-    """Whether ListenBrainz has a listen from a file: of Spotify's it takes ends for starts."""
-    return "import" in (text(info.get("submission_client")) or "").lower()
+def _of_spotify(info: dict[str, Any], played: int | None) -> bool:
+    """Whether ListenBrainz has a listen of Spotify itself, and takes Spotify's time for a start.
+
+    Of the extended export it takes the end, of recently played tracks what `played_at` is.
+    """
+    client, service, place = (
+        (text(info.get(key)) or "").lower()
+        for key in ("submission_client", "music_service", "listening_from")
+    )
+    if "import" in client:  # by others' scripts too
+        return played is not None or service == "spotify.com"
+    # Before it named itself it named where it had read.
+    return (client, service) == ("listenbrainz", "spotify.com") or (
+        not client and place == "spotify"
+    )
 
 
 def _artists(links: Any, names: list[str] | None) -> list[str] | None:
