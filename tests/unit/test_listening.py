@@ -360,8 +360,8 @@ def test_of_two_names_in_a_minute_a_row_without_any_has_the_one_that_is_left() -
 def test_names_that_may_be_of_two_rows_are_given_to_neither() -> None:
     rows = [exported(10, heard=1, **NAMELESS), exported(12, 2, heard=1, **NAMELESS)]
 
-    assert len(plays_of([*rows, told(10, heard=1)])) == 3
-    assert len(plays_of([rows[0], told(10, heard=1), told(10, 2, heard=1)])) == 3
+    for some in ([*rows, told(10, heard=1)], [rows[0], told(10, heard=1), told(10, 2, heard=1)]):
+        assert [play["flags"] for play in plays_of(some)] == [[]] * 3
 
 
 def test_what_a_third_row_would_link_is_no_link_of_two() -> None:
@@ -427,6 +427,43 @@ def test_what_listenbrainz_took_from_spotifys_files_is_one_play_with_what_it_had
 
     assert joined(play) == ["lastfm", "listenbrainz"]
     assert len(heard([listened(-100), listened(0)])) == 2
+
+
+def test_what_listenbrainz_took_began_by_so_much_earlier_as_was_heard() -> None:
+    """The track was left in the middle, and begun again."""
+    rows = [taken(0, heard=100), taken(100, heard=100)]
+
+    plays = heard([*rows, scrobbled(-100), scrobbled(0)])
+
+    assert [joined(play) for play in plays] == [["lastfm", "listenbrainz"]] * 2
+    assert [play["played_at"] for play in plays] == [
+        AT,
+        AT + timedelta(seconds=100),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (taken, listened),
+        (taken, lambda second, track: listened(second, track, time_meaning="unknown")),
+        (lambda second, track: listened(second, track, time_meaning="unknown"), listened),
+    ],
+)
+def test_the_sorts_of_listens_in_listenbrainz_are_told_apart(one: Any, other: Any) -> None:
+    """The one tells ends, the other starts, of a track heard again at once too."""
+    tracks = [*range(1, 7), 7, 7]
+    rows = []
+    for turn, track in enumerate(tracks):
+        end = turn * LENGTH
+        rows += [exported(end, track), other(end - LENGTH, track)]
+        if turn < len(tracks) - 1:  # of the last play it knows nothing
+            rows.append(one(end, track))
+
+    plays = plays_of(rows)
+
+    assert [len(play["evidence"]) for play in plays] == [2] * len(tracks)
+    assert [play["flags"] for play in plays] == [[]] * len(tracks)
 
 
 def test_what_a_file_of_spotifys_tells_was_heard_ever_so_short() -> None:

@@ -117,13 +117,11 @@ class Side:
         """Both sides' plays, each once: what a pair's left row tells of its times is kept."""
         length, ms = self.length.copy(), self.ms.copy()
         uri, name = self.other_uri.copy(), self.other_name.copy()
-        least = self.least.copy()
         left, right = found.left, found.right
         length[left] = np.maximum(length[left], other.length[right])
         ms[left] = np.where(ms[left] < 0, other.ms[right], ms[left])
         uri[left] = np.where(other.uri[right] >= 0, other.uri[right], uri[left])
         name[left] = np.where(other.name[right] >= 0, other.name[right], name[left])
-        least[left] = np.maximum(least[left], other.least[right])
         start, end = self._corrected(other, found)
         mine = replace(
             self,
@@ -133,7 +131,6 @@ class Side:
             ms=ms,
             other_uri=uri,
             other_name=name,
-            least=least,
         )
         alone = np.ones(len(other.rows), bool)
         alone[right] = False
@@ -169,7 +166,7 @@ class Side:
             self,
             start=np.where(ends, self.end - heard, self.start),
             end=np.where(starts, self.start + heard, self.end),
-            guessed=one & (self.ms < 0),
+            guessed=one,
         )
 
     def taken(self, places: Array) -> "Side":
