@@ -451,7 +451,7 @@ def test_what_listenbrainz_took_began_by_so_much_earlier_as_was_heard() -> None:
     ],
 )
 def test_the_sorts_of_listens_in_listenbrainz_are_told_apart(one: Any, other: Any) -> None:
-    """The one tells ends, the other starts, of a track heard again at once too."""
+    """The one tells ends, the other starts: of a track heard twice in a row at the same time."""
     tracks = [*range(1, 7), 7, 7]
     rows = []
     for turn, track in enumerate(tracks):

@@ -219,13 +219,13 @@ class Units:
         return first
 
     def _told_again(self, rows: Rows, first: Any, exported: Any) -> None:
-        """Rows of one export that agree in time, track and how long it was heard are one."""
+        """Rows of one export that agree in time, what it means, track and ms heard are one."""
         # Rows of one time stand together already; only among them there can be such.
         time = rows.time[exported]
         same = np.flatnonzero(time[1:] == time[:-1])
         some = exported[_both(same, len(exported))]
         named = np.where(rows.uri[some] >= 0, -1, rows.name[some])
-        keys = [rows.time, rows.source, rows.account, rows.uri, rows.ms]
+        keys = [rows.time, rows.source, rows.account, rows.uri, rows.ms, rows.untold]
         told = [key[some] for key in keys] + [named]
         place = np.empty(len(first), np.int64)
         place[rows.order] = np.arange(len(first))
