@@ -1,7 +1,8 @@
 """Listening: rows of several sources that are the same become one play, and no others do."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,17 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from soundlake.importing.merging import added, without
+from soundlake.importing.formats import spotify_account as account
+from soundlake.importing.formats import spotify_extended
+from soundlake.importing.merging import added, observations_of, without
 from soundlake.listening import derive_plays
 from soundlake.store.lake import encode_rows
 from soundlake.store.schemas import SCHEMAS
 from soundlake.times import month_of, shift_month
 
 from tests.accuracy.lives import CLASSES, life
+from tests.exports import packages
+from tests.exports.lives import life as life_of_exports
 from tests.listened import plays_of
 
 Row = dict[str, Any]
@@ -429,6 +434,12 @@ def test_what_listenbrainz_took_from_spotifys_files_is_one_play_with_what_it_had
     assert len(heard([listened(-100), listened(0)])) == 2
 
 
+def test_two_trackers_alone_tell_starts() -> None:
+    (play,) = heard([listened(0), scrobbled(0)])
+
+    assert (joined(play), play["flags"]) == (["lastfm", "listenbrainz"], [])
+
+
 def test_what_listenbrainz_took_began_by_so_much_earlier_as_was_heard() -> None:
     """The track was left in the middle, and begun again."""
     rows = [taken(0, heard=100), taken(100, heard=100)]
@@ -547,6 +558,23 @@ def test_an_account_has_plays_of_its_own() -> None:
 
 def test_a_source_that_the_rule_does_not_know_is_joined_with_none() -> None:
     assert len(plays_of([captured(0), exported(0) | {"source": "another"}])) == 2
+
+
+def test_of_what_both_of_spotifys_exports_tell_there_is_one_play() -> None:
+    """Of podcasts, audiobooks, rows without names and what was hardly heard too."""
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    lived = list(life_of_exports(2_000, 4))
+    tables = []
+    for kind, reader in (("spotify_extended", spotify_extended), ("spotify_account", account)):
+        for path, body, _ in packages.files(kind, lived):
+            entries = reader.entries(reader.keep(BytesIO(body), path), path, now=now)
+            tables.append(observations_of(entries, "main", f"raw/{path}"))
+
+    plays = derive_plays(pa.concat_tables(tables)).plays
+
+    assert plays.num_rows == len(lived)
+    assert {len(sources) for sources in plays["sources"].to_pylist()} == {2}
+    assert set(plays["kind"].to_pylist()) == {"track", "episode", "chapter"}
 
 
 # Rules that hold for whatever was heard.

@@ -82,7 +82,7 @@ def _joined(units: Units) -> tuple[Array, Array]:
             spans=name in {EXTENDED, ACCOUNT},
         )
         if known is None:
-            known = side.spread(np.full(len(own), UNKNOWN))
+            known = side.spread(np.full(len(own), _USUAL.get(name, START)))
             continue
         found = match(known, side, _USUAL.get(name, START))
         play[side.rows[found.right]] = play[known.rows[found.left]]
