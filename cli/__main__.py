@@ -654,6 +654,8 @@ def import_files(
     with tempfile.TemporaryDirectory(prefix="soundlake-import-") as made:
         found = imports.sort_out(paths, chart, day, machines.now().date(), Path(made))
         imports.check_said(found, said)
+        if any(not isinstance(one, dict) for one in found):
+            imports.check_owner(_target(profile, region, stage), found, account)
         for one in found:
             if isinstance(one, dict):
                 result = one

@@ -23,12 +23,13 @@ from soundlake.chart_files import (
     name_of,
     read_chart_file,
 )
+from soundlake.importing.beginning import known_owner
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.heads import HEAD
 from soundlake.importing.packages import Package, recognise
 from soundlake.times import TimeError, parse_date
 
-from cli import import_report, import_run, machines
+from cli import accounts, import_report, import_run, machines
 from cli.errors import Misuse, Trouble
 from cli.histories import History, of_file, of_files, of_folder
 from cli.import_display import Display
@@ -94,6 +95,15 @@ def check_said(found: Iterable[object], said: Mapping[str, str]) -> None:
     """Raise Misuse where what is said of histories would be said of a chart."""
     if said and any(isinstance(one, Ready) for one in found):
         raise Misuse("--account, --from and --to are said of listening history, not of a chart.")
+
+
+def check_owner(target: Target, found: Iterable[object], account: str | None) -> None:
+    """Raise Misuse, as the machine would, where it cannot be told whose the histories are."""
+    if any(isinstance(one, History) for one in found):
+        try:
+            known_owner(accounts.names(target), account)
+        except HistoryError as error:
+            raise Misuse(str(error)) from error
 
 
 def sort_out(

@@ -12,18 +12,18 @@ from types import SimpleNamespace
 from typing import Any
 from zipfile import ZipFile
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from rich.console import Console
 
 from cli import __main__ as cli
-from cli import athena, import_display, import_report, import_run, machines
+from cli import accounts, athena, import_display, import_report, import_run, machines
 from cli.athena import Column, Result
 from cli.home import ROOT
 from cli.import_run import Seen, take
 from cli.target import Target
+from tests.cli.conftest import stack_of_tables
 from tests.cli.machine import BUCKET, MACHINE, T0, FakeStates, events
 from tests.unit.chart_csv import NAME, chart_csv, top
 
@@ -130,10 +130,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Result]:
 def target(states: FakeStates, monkeypatch: pytest.MonkeyPatch, asked: Any) -> Any:
     """A deployed stack with an uploads bucket, and a lake in which nothing is."""
     with mock_aws():
-        session = boto3.Session("testing", "testing", region_name="eu-north-1")
-        stack = Target(session, "soundlake-test")
         outputs = {"UploadsBucket": BUCKET, "DataBucket": DATA, "ImportStateMachineArn": MACHINE}
-        stack.__dict__["outputs"] = outputs
+        stack = stack_of_tables(outputs)
         stack.__dict__["states"] = states
         where: Any = {"LocationConstraint": "eu-north-1"}
         for bucket in (BUCKET, DATA):
@@ -158,11 +156,18 @@ def packed(target: Target) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.fixture
+def account(target: Target) -> str:
+    """An account of no listener."""
+    accounts.table(target).new_imported(T0, ACCOUNT)
+    return ACCOUNT
+
+
 #### WHAT IS SENT ##################################################################################
 
 
 def test_a_zip_is_sent_as_it_is_to_a_place_of_its_own(
-    command: Command, target: Target, states: FakeStates, tmp_path: Path
+    command: Command, target: Target, states: FakeStates, account: str, tmp_path: Path
 ) -> None:
     states.ends = [DONE]
     path = as_zip(tmp_path / "my_spotify_data.zip", endsong_0=history(1, 2))
@@ -405,6 +410,34 @@ def test_options_that_say_nothing_are_refused(
     assert code == 2
     assert err.startswith(sentence)
     assert uploaded(target) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "given", "sentence"),
+    [
+        ([ACCOUNT], ["nobody"], "There is no account 'nobody'; ./soundlake accounts lists those"),
+        (["b", "a"], [], "There are 2 accounts: say whose history it is, with --account or by a "),
+        ([], ["nobody"], "There is no account 'nobody', nor any other yet: without --account the"),
+    ],
+)
+def test_an_owner_that_cannot_be_told_is_refused_before_anything_is_sent(
+    known: list[str],
+    given: list[str],
+    sentence: str,
+    command: Command,
+    target: Target,
+    states: FakeStates,
+    tmp_path: Path,
+) -> None:
+    for name in known:
+        accounts.table(target).new_imported(T0, name)
+    path = as_zip(tmp_path / "a.zip", endsong_0=history(1))
+
+    code, _, err = command("import", str(path), *(["--account", *given] if given else []))
+
+    assert code == 2
+    assert err.startswith(sentence)
+    assert (uploaded(target), states.given) == ([], [])
 
 
 def test_a_chart_is_nobodys(command: Command, target: Target, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_what_a_person_says_wrongly_is_refused(
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
-        (f"nobody/{PACKAGE}", "There is no account 'nobody' (the first folder of nobody/"),
+        (f"nobody/{PACKAGE}", "There is no account of the name that the first folder of its key"),
         (f"{ACCOUNT}/{PACKAGE}", None),
         (f"command-line/1f/{PACKAGE}", None),
     ],
