@@ -86,6 +86,25 @@ def furnish(target: Target, found: Result) -> None:
                 found[name] = int(answer.rows[0][0] or 0) if answer else 0
 
 
+def in_own_names(found: Result, called: str, names: Mapping[str, str]) -> None:
+    """Call an import and its files as this person does: what is recorded has no names of theirs.
+
+    `called` is the import's name for them; `names` are its files', by those that are recorded.
+    """
+    found["name"] = called
+
+    def own(sentence: str) -> str:
+        for name, mine in names.items():
+            sentence = sentence.replace(repr(name), repr(mine))
+        return sentence
+
+    found["problems"] = [own(problem) for problem in found["problems"]]
+    if found.get("error"):
+        found["error"] = own(found["error"])
+    for one in found.get("reasons") or ():
+        one["file"] = names.get(one["file"], one["file"])
+
+
 def _start(target: Target, table: str, sql: str) -> athena.Query | None:
     return athena.Query.start(target, sql) if has_rows(target, table) else None
 

@@ -152,7 +152,7 @@ def _look(
         if said or is_chart_file(file.read(HEAD)):
             return read(path, chart, day, today)
         package = recognise(file, path.name)
-    alone = not package.files[0].path
+    alone = package.files[0].place is None
     return package if alone else of_file(path, package)
 
 
@@ -193,6 +193,7 @@ def import_history(
     result["rows_per_second"] = round(result.get("rows", 0) / max(result["seconds"], 0.1))
     result["left_out"] = history.left_out
     import_report.furnish(target, result)
+    import_report.in_own_names(result, history.called, history.own_names)
     first, *others = map(str, history.given)
     return {"file": first, **({"with": others} if others else {}), **result}
 

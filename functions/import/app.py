@@ -26,6 +26,7 @@ from soundlake.importing.beginning import (
     owner,
     withdraw,
 )
+from soundlake.importing.called import upload_called
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.packages import HEAD, recognise
 from soundlake.observability import function
@@ -130,7 +131,7 @@ def _forget(upload: dict[str, Any], concluded: str | None) -> dict[str, Any]:
 
 def _upload(given: ImportInput, detail: _Detail, start_time: str) -> dict[str, Any]:
     bucket, key = detail.bucket.name, detail.object.key
-    about = {"bucket": bucket, "key": key, "name": key.rpartition("/")[2]}
+    about = {"bucket": bucket, "key": key, "name": _called(key.rpartition("/")[2])}
     uploads = Uploads(bucket)
     head = uploads.head(key)
     if head is None:
@@ -144,16 +145,20 @@ def _upload(given: ImportInput, detail: _Detail, start_time: str) -> dict[str, A
         return about | access.failure(error)
 
 
+def _called(name: str) -> str:
+    """What an upload is called of which only its name is known: charts are nobody's."""
+    return name if is_named_as_chart(name) else upload_called(name)
+
+
 def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) -> dict[str, Any]:
     name = head.key.rpartition("/")[2]
     try:
         with fetched(Uploads(bucket), head) as (file, sha256):
             if _is_chart(given, name, file.read(HEAD)):
                 file.seek(0)
-                kept = _keep_chart(given, name, head, file, start_time)
-                return {"status": "kept", **kept, "counts": {"kept": 1}}
+                return {"name": name, **_chart(given, name, head, file, start_time)}
             file.seek(0)
-            package = recognise(file, name)
+            package = recognise(file, upload_called(name), redacted=True)
         asked = Asked.read(given.account, given.since, given.until)
         now = parse_time(start_time)
         told = begin(
@@ -164,10 +169,21 @@ def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) 
             about={"sha256": sha256, "bytes": head.size, "name": package.name},
             start_time=start_time,
         )
-    except (ChartFileError, HistoryError, TooLargeError) as error:
+    except (HistoryError, TooLargeError) as error:
         return _refused(error)
     upload = {"bucket": bucket, "key": head.key, "etag": head.etag, "size": head.size}
     return told | {"upload": upload, "counts": {told["status"]: 1}}
+
+
+def _chart(
+    given: ImportInput, name: str, head: UploadHead, file: BinaryIO, start_time: str
+) -> dict[str, Any]:
+    """A chart that is kept, or why not; it is nobody's, so it may be called by its name."""
+    try:
+        kept = _keep_chart(given, name, head, file, start_time)
+    except (ChartFileError, TooLargeError) as error:
+        return _refused(error)
+    return {"status": "kept", **kept, "counts": {"kept": 1}}
 
 
 def _is_chart(given: ImportInput, name: str, head: bytes) -> bool:

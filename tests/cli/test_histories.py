@@ -192,7 +192,7 @@ def test_a_single_file_is_sent_as_it_is(
 
     assert command("import", str(path), "--to", "2020-01-01")[0] == 0
     (key,) = uploaded(target)
-    assert key.endswith("/anything")
+    assert key.endswith("/spotify_extended")
     assert states.given[0]["until"] == "2020-01-01"
 
 
@@ -253,6 +253,31 @@ def test_files_of_one_kind_are_one_package_and_charts_go_their_way(
     with ZipFile(io.BytesIO(body)) as archive:
         assert archive.namelist() == [FIRST, SECOND]
     assert out.splitlines()[-1] == "3 of 3 files imported."
+
+
+def test_what_is_sent_is_called_by_nobodys_name_and_what_is_said_by_the_persons(
+    command: Command, target: Target, states: FakeStates, asked: dict[str, Result], tmp_path: Path
+) -> None:
+    path = as_zip(tmp_path / "anna31.zip", anna31=history(1), anna32=history(2))
+    target.s3.put_object(Bucket=DATA, Key=f"lake/import_rows/month=2026-11/{ACCOUNT}.x.parquet")
+    columns = [Column("file", "varchar"), Column("row", "integer"), Column("reason", "varchar")]
+    asked["import_rows"] = Result(columns, [["file 1.json", "1", "ms_played is -1."]])
+    told = TOLD | {"name": "spotify_extended.zip"}
+    problem = "'file 2.json' is cut off."
+    states.ends = [f"spotify_extended.zip: imported, but {problem}"]
+    states.events = events(
+        ("Import", {"import": {"import": told, "parts": [FILES]}}),
+        ("Conclude", {"counts": COUNTS | {"invalid": 1}, "problems": [problem]}),
+    )
+
+    code, out, _ = command("import", str(path))
+
+    (key,) = uploaded(target)
+    assert (code, key.rpartition("/")[2]) == (1, "spotify_extended.zip")
+    lines = out.splitlines()
+    assert any(line.startswith("! anna31.zip: Spotify's") for line in lines)
+    assert "  ✗ 'anna32.json' is cut off." in lines
+    assert "  ! anna31.json row 1: ms_played is -1." in lines
 
 
 def test_an_upload_that_is_there_is_not_sent_again_unless_it_was_cut_off(
@@ -421,6 +446,7 @@ def test_options_that_say_nothing_are_refused(
     ],
 )
 def test_an_owner_that_cannot_be_told_is_refused_before_anything_is_sent(
+    *,
     known: list[str],
     given: list[str],
     sentence: str,

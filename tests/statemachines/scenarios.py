@@ -1210,6 +1210,17 @@ def history_that_cannot_be_read(world: World) -> None:
 
 
 @scenario
+def history_of_two_people(world: World) -> None:
+    """Of which only the last rows tell."""
+    rows = evening(datetime(2024, 12, 1, tzinfo=UTC), range(300))
+    files = {
+        name: file_of([*rows[:-1], rows[-1] | {"username": who}])
+        for name, who in zip(NAMES, ("anna31", "bertil77"), strict=True)
+    }
+    world.run("import", world.upload(PACKAGE, zip_of(files)))
+
+
+@scenario
 def history_without_plays(world: World) -> None:
     world.run("import", world.upload(NAMES[0], file_of(ODD[:1])))
 

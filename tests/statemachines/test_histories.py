@@ -16,12 +16,13 @@ from tests.statemachines.world import ACCOUNT, UPLOADS, Story
 from tests.unit.exported_rows import ADDRESS
 
 TO_READ = ["Import", "CheckImport", "ReadFiles", "CheckRead"]
-TO_MERGE = [*TO_READ, "Group", "MergeMonths", "CheckMerge"]
+TO_GROUP = [*TO_READ, "Group", "CheckGroup"]
+TO_MERGE = [*TO_GROUP, "MergeMonths", "CheckMerge"]
 TO_PLAY = [*TO_MERGE, "PlayMonths", "CheckPlay"]
 TO_CONCLUDE = [*TO_PLAY, "Conclude", "CheckConclude"]
 DONE = ["Forget", "CheckOutcome", "RecordHistory"]
 REFUSED = ["Forget", "CheckOutcome", "NotImported"]
-TAKEN_BACK = ["Import", "CheckImport", *TO_CONCLUDE[5:], "RecordHistory"]
+TAKEN_BACK = ["Import", "CheckImport", *TO_CONCLUDE[len(TO_GROUP) :], "RecordHistory"]
 QUOTED = r'RuntimeError: {"errorMessage":"it broke: \"{a} $b\"","errorType":"RuntimeError"'
 OUTCOMES = {"imported": 9, "duplicate": 1, "merged": 0, "outside": 0, "invalid": 1}
 
@@ -175,6 +176,16 @@ def test_a_history_of_which_nothing_can_be_read_is_refused() -> None:
     assert told.keys("lake/") == told.uploads == []
 
 
+def test_a_history_of_two_people_is_refused_before_it_is_merged() -> None:
+    told = story("history_of_two_people")
+    assert (told.run.status, told.run.path) == ("FAILED", [*TO_GROUP, *REFUSED])
+    assert told.run.cause == (
+        f"{PACKAGE}: Group refused: '{NAMES[0]}' and '{NAMES[1]}' are the history of two people. "
+        "Import each one's files by themselves, with --account."
+    )
+    assert told.keys("lake/") == told.uploads == []
+
+
 def test_a_history_without_plays_has_its_ledger() -> None:
     told = story("history_without_plays")
     assert (told.run.status, told.run.path) == ("SUCCEEDED", [*TO_CONCLUDE, *DONE])
@@ -269,7 +280,7 @@ def test_what_was_cut_off_is_taken_up_by_the_next(scenario: str) -> None:
 def test_an_upload_that_goes_before_it_is_read_is_named() -> None:
     told = story("upload_goes_before_it_is_read")
     assert (told.run.status, told.run.path) == ("FAILED", [*TO_READ, "NotImported"])
-    assert told.run.cause == f"{PACKAGE}: Read failed: The upload {PACKAGE} is gone."
+    assert told.run.cause == f"{PACKAGE}: Read failed: The upload is gone."
     assert told.keys("lake/") == []
 
 

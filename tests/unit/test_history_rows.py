@@ -371,13 +371,11 @@ def test_a_byte_order_mark_and_space_around_are_no_matter() -> None:
         (b"[" * 100_000 + b"]" * 100_000, "'endsong_0.json' is nested deeper"),
         (
             text(row(username="anna31"), row(), row(username="bertil77")),
-            "'endsong_0.json' is the history of two people, and cannot be told apart. Import the "
-            "files as Spotify gave them.",
+            "'endsong_0.json' is the history of two people, and cannot be told apart.",
         ),
         (
             text(row(username="anna31", odd=1), row(), row(username="bertil77")),
-            "'endsong_0.json' is the history of two people, and cannot be told apart. Import the "
-            "files as Spotify gave them.",
+            "'endsong_0.json' is the history of two people, and cannot be told apart.",
         ),
     ],
 )
@@ -414,6 +412,17 @@ def test_the_place_is_that_of_the_whole_file_and_not_of_a_piece() -> None:
         ("koito", b'{"listens": 5}', "'x' is no list of plays: expected is one under 'listens'."),
         ("lastfm", b'a,b,c,"01 Jan', "'x' is no CSV (unexpected end of data) in or after row 1."),
         ("lastfm", b"a,b,c,01 Jan 2020 12:34\n\xe9,", "'x' is not in UTF-8 "),
+        (
+            "listenbrainz",
+            b'{"track_metadata": {}, "user_name": "Anna31"}\n{"user_name": "anna31"}\n'
+            b'{"user_name": "bo"}',
+            "'x' is the history of two people, and cannot be told apart.",
+        ),
+        (
+            "lastfm",
+            b'[{"track": [], "@attr": {"user": "anna31"}}, {"track": [], "@attr": {"user": "bo"}}]',
+            "'x' is the history of two people, and cannot be told apart.",
+        ),
         ("lastfm", b'{"recenttracks": {"track": ' + b"[" * 90_000, "'x' is nested deeper than any"),
     ],
 )

@@ -195,7 +195,7 @@ def begin(
 def _told(member: Member) -> dict[str, Any]:
     return {
         "number": member.number,
-        "path": member.path,
+        "place": member.place,
         "name": member.name,
         "bytes": member.bytes,
         "kind": member.kind,

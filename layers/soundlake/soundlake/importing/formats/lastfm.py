@@ -48,14 +48,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _FROM_MS = 100_000_000_000  # from here on an epoch is in ms: in seconds it is the year 5138
 
 
-def keep(stream: BinaryIO, name: str) -> pa.Table:
+def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
     """The rows of a file, redacted. Raises HistoryError."""
     start = stream.read(4096)
     stream.seek(0)
     begin = decode(start, whole=False, name=repr(name)).lstrip()
     if begin.startswith(("[", "{")):
-        return of_rows.keep_document(stream, name, KNOWN, _LISTS)
-    return of_rows.table(_csv(stream, name, delimiter_of(begin.partition("\n")[0])), KNOWN)
+        return of_rows.keep_document(stream, name, KNOWN, people, _LISTS)
+    found = _csv(stream, name, delimiter_of(begin.partition("\n")[0]))
+    return of_rows.table(found, KNOWN, people)
 
 
 rows = of_rows.rows
