@@ -50,7 +50,7 @@ def result(seen: Seen, name: str) -> Result:
 
 
 def furnish(target: Target, found: Result) -> None:
-    """Add to a result what the tables know: gaps closed, days confirmed, why rows are invalid.
+    """Add to a result what the tables know: gaps closed, why rows are invalid.
 
     What they cannot tell now is left out: the import is done all the same.
     """
@@ -60,12 +60,6 @@ def furnish(target: Target, found: Result) -> None:
     if found.get("kind") in _OF_SPOTIFY:
         closed = f"closed_by = '{found['raw_prefix']}'"
         asked["closed_gaps"] = _start(target, "gaps", f"SELECT count(*) FROM gaps WHERE {closed}")  # noqa: S608
-        confirmed = f"account = '{found['account']}' AND certainty = 'confirmed'"
-        asked["confirmed_days"] = _start(
-            target,
-            "account_days",
-            f"SELECT count(*) FROM account_days WHERE {confirmed}",  # noqa: S608
-        )
     if found.get("invalid"):
         own = (
             f"account = '{found['account']}' AND import_id = '{found['import_id']}' "
@@ -191,7 +185,7 @@ def _more(plays: int) -> str:
 def _covered(found: Mapping[str, Any]) -> str:
     said = []
     if found.get("confirmed_days"):
-        said.append(f"{_counted(found['confirmed_days'], 'day')} confirmed")
+        said.append(f"{_counted(found['confirmed_days'], 'day')} newly confirmed")
     if found.get("closed_gaps"):
         said.append(f"{_counted(found['closed_gaps'], 'gap')} closed")
     return f"; {', '.join(said)}" if said else ""

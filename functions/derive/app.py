@@ -105,13 +105,14 @@ def _import(event: dict[str, Any]) -> dict[str, Any]:
             found = importing.play_months(lake, kept, import_, event["play"], zone)
             return {"status": "played", **found}
         if import_.withdrawn:
-            at = parse_time(event["conclude"]["at"])
-            row = importing.take_back(lake, import_, at)
+            row = importing.take_back(lake, import_, parse_time(event["conclude"]["at"]))
+            told = {}
         else:
-            row = importing.conclude(lake, kept, import_, given, event["conclude"])
+            row, days = importing.conclude(lake, kept, import_, given, event["conclude"])
+            told = {"confirmed_days": days}
     except (*access.FORESEEN, SchemaError, importing.LedgerError) as error:
         return access.failure(error)
-    told = {name: row[name] for name in ("files", "rows", *OUTCOMES)} if row else {}
+    told |= {name: row[name] for name in ("files", "rows", *OUTCOMES)} if row else {}
     return {"status": "concluded", "ledger": told, "counts": {"imports": 1}}
 
 

@@ -528,14 +528,11 @@ def test_the_end_is_told_in_four_lines(
     asked: dict[str, Result],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    states.ends = [DONE | {"invalid": 0, "imported": 20_007}]
-    states.events = events(
-        *STEPS[:-1],
-        ("Conclude", {"counts": COUNTS | {"invalid": 0, "imported": 20_007}, "problems": []}),
-    )
-    for table, count in (("gaps", "3"), ("account_days", "4210")):
-        target.s3.put_object(Bucket=DATA, Key=f"lake/{table}/month=2015-06/{ACCOUNT}.parquet")
-        asked[table] = Result([Column("n", "bigint")], [[count]])
+    counts = COUNTS | {"invalid": 0, "imported": 20_007, "confirmed_days": 4_210}
+    states.ends = [DONE | counts]
+    states.events = events(*STEPS[:-1], ("Conclude", {"counts": counts, "problems": []}))
+    target.s3.put_object(Bucket=DATA, Key=f"lake/gaps/month=2015-06/{ACCOUNT}.parquet")
+    asked["gaps"] = Result([Column("n", "bigint")], [["3"]])
     ticks = iter([100.0, 112.34])
     monkeypatch.setattr("cli.imports.time.monotonic", lambda: next(ticks))
 
@@ -546,7 +543,7 @@ def test_the_end_is_told_in_four_lines(
         f"2013-02-11 to 2026-08-30, account {ACCOUNT}",
         "  Rows: 30,000 = 20,007 imported + 1,200 merged + 8,000 duplicate + "
         "793 outside + 0 invalid",
-        "  Plays: 20,010 more than before; 4,210 days confirmed, 3 gaps closed; "
+        "  Plays: 20,010 more than before; 4,210 days newly confirmed, 3 gaps closed; "
         "12.3 s, 2,439 rows/s",
         f"  Next: ./soundlake query --saved my-top-artists; undo: ./soundlake import --undo {ID}",
     ]
@@ -606,7 +603,6 @@ def test_json_says_all_of_it(
         "problems": [],
         "left_out": 0,
         "closed_gaps": 0,
-        "confirmed_days": 0,
         "reasons": [],
         "execution": f"{MACHINE}:run-1",
     }

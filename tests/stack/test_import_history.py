@@ -114,7 +114,7 @@ def test_a_history_is_imported_known_overlapped_and_taken_back(
         "  Rows: 200 = 200 imported + 0 merged + 0 duplicate + 0 outside + 0 invalid"
     )
     assert re.fullmatch(
-        r"  Plays: 200 more than before; [1-9]\d* days confirmed; [\d.,]+ s, [\d,]+ rows/s",
+        r"  Plays: 200 more than before; [1-9]\d* days newly confirmed; [\d.,]+ s, [\d,]+ rows/s",
         lines[-2],
     )
     assert ledger(stack, ident) == {"imported": 200}
@@ -145,7 +145,7 @@ def test_a_history_is_imported_known_overlapped_and_taken_back(
     code, lines = command("import", "--undo", found["import_id"])
     assert code == 0
     assert lines[-2] == (
-        "✓ newer.zip: taken back, all 200 rows of it. Plays: 100 fewer than before."
+        "✓ spotify_extended.zip: taken back, all 200 rows of it. Plays: 100 fewer than before."
     )
     assert listened(stack, account) == before
     listed = json.loads("\n".join(command("imports", "--json")[1]))

@@ -58,6 +58,7 @@ def test_a_history() -> None:
         "files": 2,
         "rows": 11,
         "plays": 9,
+        "confirmed_days": 185,
         **OUTCOMES,
     }
     assert {name: row[name] for name in OUTCOMES} == OUTCOMES

@@ -348,6 +348,7 @@ def test_every_row_stands_in_the_ledger(dropped: Dropped, zones: Zones) -> None:
     told = imported(dropped)
 
     assert told["Conclude"]["ledger"] == {
+        "confirmed_days": 2,
         "files": 2,
         "rows": 9,
         "imported": 7,
@@ -392,6 +393,11 @@ def test_an_overlapping_newer_export_adds_what_is_new(dropped: Dropped, zones: Z
 
     assert told["Conclude"]["ledger"]["imported"] == 1
     assert told["Conclude"]["ledger"]["duplicate"] == 5
+    # From October 1st to November 11th, of which two days were confirmed before.
+    assert told["Conclude"]["ledger"]["confirmed_days"] == 40
+    assert imported(dropped)["Import"]["status"] == "known"
+    run(undone(told["Import"]["import"]["import_id"]))
+    assert imported(dropped, newer)["Conclude"]["ledger"]["confirmed_days"] == 40
     assert len(owned(zones, "plays")) == 8
     assert [row["status"] for row in owned(zones, "imports")] == ["imported"] * 2
 
@@ -401,6 +407,7 @@ def test_a_span_is_imported_and_covers_no_more(dropped: Dropped, zones: Zones) -
 
     # Of nine rows, one was twice, one is of 2001, and three are of the day before.
     assert told["Conclude"]["ledger"] == {
+        "confirmed_days": 1,
         "files": 2,
         "rows": 9,
         "imported": 2,

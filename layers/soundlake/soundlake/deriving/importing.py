@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Any, BinaryIO
 
@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundlake.coverage import Span
-from soundlake.deriving.coverage import months_between, publish_coverage
+from soundlake.coverage import Span, days_within, united
+from soundlake.deriving.coverage import exported, months_between, publish_coverage
 from soundlake.deriving.plays import months_of, observations_around, plays_of
 from soundlake.importing import groups, ledger, merging
 from soundlake.importing.columns import ordered, where
@@ -303,8 +303,10 @@ def write_others(lake: Lake, kept: Kept, import_: Import, files: Iterable[int]) 
 
 def conclude(
     lake: Lake, kept: Kept, import_: Import, given: Mapping[str, Any], read: Mapping[str, Any]
-) -> Row:
-    """Write the import's own row and what it tells of gaps and days; the row.
+) -> tuple[Row, int]:
+    """Write the import's own row and what it tells of gaps and days.
+
+    Gives the row, and how many days are confirmed that no import had confirmed before.
 
     `given` is the import as the machine carries it; `read` has its `files` as Read tells of them,
     the `outcomes` of the ledger so far, and the `problems`. Raises LedgerError where the ledger
@@ -339,9 +341,10 @@ def conclude(
         "withdrawn_at": None,
     }
     _forget_ledger(lake, import_, len(read["outcomes"]))
+    before = _confirmed(lake, import_)
     _write_row(lake, import_, row)
     _cover(lake, import_, spans)
-    return row
+    return row, len(_confirmed(lake, import_) - before)
 
 
 def take_back(lake: Lake, import_: Import, at: datetime) -> Row | None:
@@ -367,6 +370,11 @@ def _write_row(lake: Lake, import_: Import, row: Row) -> None:
         return sorted(rows.values(), key=lambda one: (str(one["imported_at"]), one["import_id"]))
 
     lake.replace(IMPORTS, import_.month, import_.account, change)
+
+
+def _confirmed(lake: Lake, import_: Import) -> set[date]:
+    """The days that the exports which were imported so far cover."""
+    return days_within(united(span for _, span in exported(lake, import_.account)))
 
 
 def _cover(lake: Lake, import_: Import, spans: Iterable[Span]) -> None:
