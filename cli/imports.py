@@ -259,6 +259,25 @@ def undo(target: Target, ident: str, account: str | None, shown: Display) -> Res
     return {"import_id": ident, **import_report.result(seen, ident)}
 
 
+def derive_again(target: Target, account: str, shown: Display) -> str:
+    """Let the machine derive all plays of an account anew; what became of it, as a sentence ends.
+
+    Raises Trouble where it failed.
+    """
+    if not import_report.has_rows(target, "observations"):
+        return "its plays will have it."
+    given = {"derive": {"account": account}}
+    arn = import_run.begin(target, given)
+    seen = import_run.follow(target, arn, shown.seen, again="the same command does it again")
+    if seen.status != "SUCCEEDED":
+        raise Trouble(
+            "The time zone is set, and plays that are derived from now on have it; the others "
+            f"could not be derived anew. {import_run.why(seen, account)}"
+        )
+    months = seen.output["months"]
+    return f"its plays of {months:,} month{'' if months == 1 else 's'} have it."
+
+
 def _result(seen: Seen, name: str) -> Result:
     """What the execution of a chart came to."""
     if seen.status == "SUCCEEDED":

@@ -360,6 +360,29 @@ def test_ctrl_c_while_it_is_uploaded_says_that_nothing_is_imported(
     assert err == "\nStopped before all of it was uploaded; nothing of it is imported.\n"
 
 
+def test_a_time_zone_has_all_plays_derived_anew(
+    command: Command, target: Target, states: FakeStates, account: str
+) -> None:
+    zone = ("accounts", "--time-zone", "Europe/Oslo", account)
+    assert (
+        command(*zone)[1] == f"The time zone of {account} is Europe/Oslo: its plays will have it.\n"
+    )
+    assert states.given == []
+
+    target.s3.put_object(Bucket=DATA, Key=f"lake/observations/month=2015-06/{account}.parquet")
+    states.ends = [
+        {"account": account, "status": "derived", "error": "", "months": 120, "plays": 0},
+        f"{account}: Play failed: Sandbox.Timedout: too long",
+    ]
+    code, out, _ = command(*zone)
+    assert (code, states.given) == (0, [{"derive": {"account": account}}])
+    assert out == f"The time zone of {account} is Europe/Oslo: its plays of 120 months have it.\n"
+    code, _, err = command(*zone)
+    assert code == 1
+    assert err.startswith("The time zone is set, and plays that are derived from now on have it; ")
+    assert "It failed while deriving plays: Sandbox.Timedout" in err
+
+
 #### WHAT IS REFUSED HERE ##########################################################################
 
 

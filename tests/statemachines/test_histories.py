@@ -137,6 +137,26 @@ def test_a_history_that_was_taken_back_can_be_imported_again() -> None:
     assert listening(told) == listening(story("history_imported"))
 
 
+def test_plays_are_derived_anew_where_their_listener_lives_elsewhere() -> None:
+    told = story("plays_derived_anew")
+    _, anew, nobodys = told.runs
+    assert (anew.status, anew.path) == (
+        "SUCCEEDED",
+        ["Import", "CheckImport", "PlayMonths", "CheckPlay", "RecordDerived"],
+    )
+    assert anew.output == {
+        **{"account": ACCOUNT, "status": "derived", "error": "", "months": 3, "plays": 0}
+    }
+    assert {row["time_zone"] for row in told.rows("plays")} == {"America/Los_Angeles"}
+    assert len(told.rows("plays")) == 9
+    (row,) = told.rows("imports")
+    assert row["imported"] == 9  # nothing else is changed
+    assert nobodys.cause == (
+        "nobody: Import failed: There is no account 'nobody'; ./soundlake accounts lists those "
+        "there are."
+    )
+
+
 def test_there_is_nothing_to_take_back() -> None:
     told = story("nothing_to_take_back")
     assert (told.run.status, told.run.path) == ("FAILED", ["Import", "CheckImport", "NotImported"])
