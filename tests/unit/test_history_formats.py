@@ -31,6 +31,7 @@ EXPECTED: dict[str, Callable[[Play], dict[str, Any]]] = {
     "lastfmstats_json": expected.lastfm,
     "maloja": expected.maloja,
     "maloja_api": expected.maloja,
+    "maloja_lines": expected.maloja_lines,
     "koito": expected.koito,
 }
 CASES = [("spotify_extended", generation) for generation in spotify.GENERATIONS] + [
@@ -39,7 +40,9 @@ CASES = [("spotify_extended", generation) for generation in spotify.GENERATIONS]
 
 
 def source(kind: str) -> str:
-    return "lastfm" if kind.startswith("lastfm") else kind.removesuffix("_api")
+    return (
+        "lastfm" if kind.startswith("lastfm") else kind.removesuffix("_api").removesuffix("_lines")
+    )
 
 
 def parquet(table: pa.Table) -> bytes:

@@ -387,6 +387,15 @@ def test_a_wrong_checksum_is_told_when_the_file_is_read() -> None:
     assert str(caught.value).endswith("The zip is damaged: download it again.")
 
 
+def test_a_wrong_checksum_of_a_csv_is_told_too() -> None:
+    body = bytearray(upload({"a.csv": b"A,B,C,01 Jan 2020 12:34\n" * 9_000}).getvalue())
+    body[body.index(b"PK\1\2") + 16] ^= 0xFF
+    body[body.index(b"PK\3\4") + 14] ^= 0xFF
+    file = BytesIO(bytes(body))
+    with pytest.raises(HistoryError, match=r"^'file 1\.csv' cannot be unpacked \(Bad CRC-32\)"):
+        keep(file, recognise(file, "x").files[0])
+
+
 def test_a_zip_with_a_wrong_byte_is_refused_or_is_as_it_was() -> None:
     whole = of_many_rows()
     right = keep(BytesIO(whole), recognise(BytesIO(whole), "x").files[0])

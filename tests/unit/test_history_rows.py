@@ -407,6 +407,7 @@ def test_the_place_is_that_of_the_whole_file_and_not_of_a_piece() -> None:
         ),
         ("soundlake", b"{]\n", "'x' is no JSON in row 1"),
         ("maloja", b'{"scrobbles": [{"time": 1, ', "'x' is cut off before its end."),
+        ("maloja", b"1714588927\tA\tB\n\xe9", "'x' is not in UTF-8 (byte 16);"),
         ("maloja", b'{"scrobbles": [}', "'x' is no JSON at byte 16."),
         ("maloja", b'{"other": []}', "'x' is no list of plays: expected is one under 'scrobbles'"),
         ("koito", b'{"listens": 5}', "'x' is no list of plays: expected is one under 'listens'."),
@@ -495,6 +496,27 @@ def listen(**fields: Any) -> bytes:
 def test_why_a_row_of_another_format_is_no_play(kind: str, body: bytes, said: str | None) -> None:
     found = read(body, "x", kind)[0]["problem"]
     assert found is None if said is None else (found or "").startswith(said), found
+
+
+def test_what_lines_of_an_older_maloja_say() -> None:
+    lines = [
+        *("1714588927\tA␟B\tT #1\t-\t-\r", "", "1714588927\tA\tT", "1714588927\tA\tT\t\t12"),
+        *("soon\tA\tT", "1714588927\tA", "1714588927\tA\tT\tL\t12\tmore"),
+    ]
+    found = read("\n".join(lines).encode(), "2024_5.tsv", "maloja")
+    said = ("artist_names", "track_name", "album_name", "ms_played", "time_meaning")
+    assert [tuple(each[name] for name in said) for each in found[:3]] == [
+        (["A", "B"], "T #1", None, None, "start"),
+        (["A"], "T", None, None, "start"),
+        (["A"], "T", None, 12_000, "start"),
+    ]
+    assert {str(each["time"]) for each in found[:3]} == {"2024-05-01 18:42:07"}
+    assert [each["problem"] for each in found[:3]] == [None] * 3
+    assert [str(each["problem"]).split(",")[0] for each in found[3:]] == [
+        "time is 'soon'",
+        "track.title is null: what was played is not told",
+        "the row has more fields than it should",
+    ]
 
 
 def test_a_row_of_minutes_that_is_no_date_is_invalid_by_itself() -> None:

@@ -24,6 +24,9 @@ LONGEST = 16_777_216  # bytes in which a row must end: what has none is no JSON
 TOGETHER = 8_192  # rows of a text that are made at once
 BOM = b"\xef\xbb\xbf"
 
+# What reading a file of a damaged zip raises.
+DAMAGED = (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error)
+
 # What decoders raise for a text that is no JSON, or nested as no export is.
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -202,12 +205,14 @@ def read(stream: BinaryIO, size: int | None, shown: str) -> bytes:
                 break
             blocks.append(block)
             left = None if left is None else left - len(block)
-    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
-        raise HistoryError(
-            f"{shown} cannot be unpacked ({nameless(error)}). "
-            "The zip is damaged: download it again."
-        ) from error
+    except DAMAGED as error:
+        raise HistoryError(unpacked(shown, error)) from error
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+
+
+def unpacked(shown: str, error: Exception) -> str:
+    """Why a file of a damaged zip cannot be read."""
+    return f"{shown} cannot be unpacked ({nameless(error)}). The zip is damaged: download it again."
 
 
 def whole[T](text: bytes, decode: Callable[[bytes], T]) -> T:

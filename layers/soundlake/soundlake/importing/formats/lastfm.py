@@ -23,6 +23,7 @@ from soundlake.importing.errors import HistoryError
 from soundlake.importing.formats import rows as of_rows
 from soundlake.importing.formats.rows import Said, epoch, instant, milliseconds, text
 from soundlake.importing.heads import decode, delimiter_of, lastfm_fields, lastfm_header
+from soundlake.importing.json_rows import DAMAGED, unpacked
 
 SOURCE = "lastfm"
 KNOWN = frozenset(
@@ -81,6 +82,8 @@ def _csv(stream: BinaryIO, name: str, delimiter: str) -> Iterator[dict[str, Any]
                 number += 1
                 named: dict[str, Any] = dict(zip(names, row, strict=False))
                 yield named | ({_MORE: row[len(names) :]} if len(row) > len(names) else {})
+    except DAMAGED as error:
+        raise HistoryError(unpacked(repr(name), error)) from error
     except (csv.Error, UnicodeDecodeError) as error:
         what = "not in UTF-8" if isinstance(error, UnicodeDecodeError) else f"no CSV ({error})"
         raise HistoryError(
