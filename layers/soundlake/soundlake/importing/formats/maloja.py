@@ -31,7 +31,7 @@ def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
     """The rows of a file, redacted. Raises HistoryError."""
     start = stream.read(HEAD).removeprefix(BOM).lstrip()
     stream.seek(0)
-    if start[:1].isdigit():
+    if start[:1].isdigit() and b"\t" in start.partition(b"\n")[0]:
         return of_rows.table(_lines(stream, name), KNOWN, people)
     return of_rows.keep_document(stream, name, KNOWN, people, _LISTS)
 
