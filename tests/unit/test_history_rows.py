@@ -539,6 +539,13 @@ def test_what_listenbrainz_took_from_spotifys_files_may_be_ends() -> None:
     assert meaning(submission_client="a player", ms_played=5) == "start"
 
 
+def test_what_maloja_took_from_spotifys_files_may_be_ends() -> None:
+    scrobble = {"time": 1_714_588_927, "track": {"title": "T"}}
+    found = read(text(scrobble, scrobble | {"origin": "import:spotify"}), "x", "maloja")
+    found += read(b"1714588927\tA\tT", "spotifyimport.tsv", "maloja")
+    assert [each["time_meaning"] for each in found] == ["start", "unknown", "unknown"]
+
+
 def test_artists_of_listenbrainz_have_ids_only_if_each_has_one() -> None:
     def ids(*links: Any) -> Any:
         info = {"artist_names": ["A", "B"], "spotify_artist_ids": list(links)}

@@ -25,6 +25,8 @@ _LISTS = ("scrobbles", "list")
 _FIELDS = ("time", "artists", "title", "album", "duration")  # of a line
 _NOTHING = ("-", "")
 _BETWEEN = "␟"  # artists
+# What Maloja took from Spotify's files has their times, which may be ends.
+_IMPORTED, _IMPORTED_FILE = "import:spotify", "spotifyimport"
 
 
 def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
@@ -57,11 +59,17 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
 rows = of_rows.rows
 
 
-def entries(raw: pa.Table, _name: str, *, now: datetime) -> pa.Table:
+def entries(raw: pa.Table, name: str, *, now: datetime) -> pa.Table:
     """What the rows of a file that was kept say, in ENTRIES; `now` (aware) bounds times."""
+    imported = name.lower().startswith(_IMPORTED_FILE)
+
+    def read_row(row: dict[str, Any]) -> Said:
+        ends = imported or row.get("origin") == _IMPORTED
+        return _read(row) | ({"time_meaning": "unknown"} if ends else {})
+
     return of_rows.entries(
         raw,
-        _read,
+        read_row,
         field="time",
         expected="seconds since 1970",
         played=("duration", 1000),
