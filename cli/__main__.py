@@ -493,8 +493,15 @@ def connect(
     result = connecting.connect(target, open_page, port=port, account=account, extra=extra)
     click.echo(f"Connected {result['name']} as account {result['account']}.")
     if zone is not None:
-        accounts.move(target, result["account"], zone)
+        _move(target, str(result["account"]), zone)
     click.echo("Next: ./soundlake run capture, or ./soundlake accounts.")
+
+
+def _move(target: Target, name: str, zone: str) -> None:
+    accounts.move(target, name, zone)
+    with display(Console(stderr=True)) as shown:
+        said = imports.derive_again(target, name, shown)
+    click.echo(f"The time zone of {name} is {zone}: {said}")
 
 
 @main.command(name="accounts")
@@ -515,7 +522,7 @@ def show_accounts(
 
     With --time-zone, say where the listener of ACCOUNT lives; it may be left out where it is the
     only one. Plays that name no country are then shown on the clocks there, and those in a country
-    of several time zones, where it is one of them.
+    of several time zones, where it is one of them. All plays are derived anew for that.
     """
     if account is not None and time_zone is None:
         raise Misuse("An account is named to set its --time-zone; without, all are shown.")
@@ -523,8 +530,7 @@ def show_accounts(
     target = _target(profile, region, stage)
     if zone is not None:
         name = account or accounts.only(target)
-        accounts.move(target, name, zone)
-        click.echo(f"The time zone of {name} is {zone}: the months derived from now on have it.")
+        _move(target, name, zone)
         return
     accounts.show(target, _now(target), Console(), as_json=as_json)
 
@@ -654,6 +660,8 @@ def import_files(
     with tempfile.TemporaryDirectory(prefix="soundlake-import-") as made:
         found = imports.sort_out(paths, chart, day, machines.now().date(), Path(made))
         imports.check_said(found, said)
+        if any(not isinstance(one, dict) for one in found):
+            imports.check_owner(_target(profile, region, stage), found, account)
         for one in found:
             if isinstance(one, dict):
                 result = one

@@ -202,14 +202,19 @@ def known_zone(text: str) -> str:
         raise Misuse(str(error)) from error
 
 
+def names(target: Target) -> list[str]:
+    """Return the name of every account, in their order."""
+    found, broken = table(target).all()
+    return sorted([*(one.account for one in found), *(one.account for one in broken)])
+
+
 def only(target: Target) -> str:
     """Return the name of the only account; raise Misuse where there are none or several."""
-    found, broken = table(target).all()
-    names = sorted([*(one.account for one in found), *(one.account for one in broken)])
-    if len(names) == 1:
-        return names[0]
-    if names:
-        raise Misuse(f"Say which account is meant: {', '.join(names)}.")
+    known = names(target)
+    if len(known) == 1:
+        return known[0]
+    if known:
+        raise Misuse(f"Say which account is meant: {', '.join(known)}.")
     raise Misuse("There is no account yet; connect one with ./soundlake connect.")
 
 

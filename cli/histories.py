@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from soundlake.importing.called import base
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.heads import HEAD
 from soundlake.importing.packages import Package, recognise
@@ -28,8 +29,8 @@ _QUICK: Final = 1  # the level of compression
 class History:
     """A package that can be uploaded: `given` are the paths that a person named for it.
 
-    `left_out` counts the files of a folder that are no history; of a zip they are
-    `package.others`.
+    `called` is its name for this person, and `left_out` counts the files of a folder that are no
+    history; of a zip they are `package.others`.
     """
 
     path: Path
@@ -37,17 +38,31 @@ class History:
     sha256: str
     size: int
     package: Package
+    called: str
     left_out: int = 0
 
     @property
     def name(self) -> str:
-        """What it is called wherever it is recorded."""
+        """What it is called wherever it is recorded: its own name may be a person's."""
         return self.package.name
+
+    @property
+    def own_names(self) -> dict[str, str]:
+        """What its files are called for this person, by what they are called elsewhere."""
+        files = self.package.files
+        times = Counter(base(member.path) for member in files)
+        own = {
+            member.name: (
+                member.path if times[base(member.path)] > 1 else base(member.path) or self.called
+            )
+            for member in files
+        }
+        return {name: called for name, called in own.items() if name not in {called, base(called)}}
 
 
 def of_file(path: Path, package: Package) -> History:
     """Return a file that was looked at, as it will be uploaded; raises HistoryError."""
-    return _history(path, (path,), package)
+    return _history(path, (path,), package, path.name)
 
 
 def of_files(paths: Sequence[Path], made: Path) -> History:
@@ -60,7 +75,7 @@ def of_files(paths: Sequence[Path], made: Path) -> History:
         )
     more = len(paths) - 1
     name = f"{paths[0].stem} and {more} more.zip"
-    return _history(made, tuple(paths), _packed(files, made, name))
+    return _history(made, tuple(paths), _packed(files, made, name), name)
 
 
 def of_folder(folder: Path, made: Path) -> History:
@@ -77,10 +92,13 @@ def of_folder(folder: Path, made: Path) -> History:
             str(error).replace(" is a zip without ", " is a folder without ")
         ) from error
     files = [(path, inside) for path, inside in every if inside in wanted]
-    return _history(made, (folder,), _packed(files, made, name), len(every) - len(files))
+    package = _packed(files, made, name)
+    return _history(made, (folder,), package, name, len(every) - len(files))
 
 
-def _history(path: Path, given: tuple[Path, ...], package: Package, left_out: int = 0) -> History:
+def _history(
+    path: Path, given: tuple[Path, ...], package: Package, called: str, left_out: int = 0
+) -> History:
     size = path.stat().st_size
     if size > LARGEST_HISTORY:
         raise HistoryError(
@@ -88,7 +106,7 @@ def _history(path: Path, given: tuple[Path, ...], package: Package, left_out: in
         )
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return History(path, given, sha256, size, package, left_out)
+    return History(path, given, sha256, size, package, called, left_out)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -50,7 +50,7 @@ def result(seen: Seen, name: str) -> Result:
 
 
 def furnish(target: Target, found: Result) -> None:
-    """Add to a result what the tables know: gaps closed, days confirmed, why rows are invalid.
+    """Add to a result what the tables know: gaps closed, why rows are invalid.
 
     What they cannot tell now is left out: the import is done all the same.
     """
@@ -60,12 +60,6 @@ def furnish(target: Target, found: Result) -> None:
     if found.get("kind") in _OF_SPOTIFY:
         closed = f"closed_by = '{found['raw_prefix']}'"
         asked["closed_gaps"] = _start(target, "gaps", f"SELECT count(*) FROM gaps WHERE {closed}")  # noqa: S608
-        confirmed = f"account = '{found['account']}' AND certainty = 'confirmed'"
-        asked["confirmed_days"] = _start(
-            target,
-            "account_days",
-            f"SELECT count(*) FROM account_days WHERE {confirmed}",  # noqa: S608
-        )
     if found.get("invalid"):
         own = (
             f"account = '{found['account']}' AND import_id = '{found['import_id']}' "
@@ -84,6 +78,25 @@ def furnish(target: Target, found: Result) -> None:
                 found[name] = list(answer.records()) if answer else []
             else:
                 found[name] = int(answer.rows[0][0] or 0) if answer else 0
+
+
+def in_own_names(found: Result, called: str, names: Mapping[str, str]) -> None:
+    """Call an import and its files as this person does: what is recorded has no names of theirs.
+
+    `called` is the import's name for them; `names` are its files', by those that are recorded.
+    """
+    found["name"] = called
+
+    def own(sentence: str) -> str:
+        for name, mine in names.items():
+            sentence = sentence.replace(repr(name), repr(mine))
+        return sentence
+
+    found["problems"] = [own(problem) for problem in found["problems"]]
+    if found.get("error"):
+        found["error"] = own(found["error"])
+    for one in found.get("reasons") or ():
+        one["file"] = names.get(one["file"], one["file"])
 
 
 def _start(target: Target, table: str, sql: str) -> athena.Query | None:
@@ -172,7 +185,7 @@ def _more(plays: int) -> str:
 def _covered(found: Mapping[str, Any]) -> str:
     said = []
     if found.get("confirmed_days"):
-        said.append(f"{_counted(found['confirmed_days'], 'day')} confirmed")
+        said.append(f"{_counted(found['confirmed_days'], 'day')} newly confirmed")
     if found.get("closed_gaps"):
         said.append(f"{_counted(found['closed_gaps'], 'gap')} closed")
     return f"; {', '.join(said)}" if said else ""

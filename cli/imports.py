@@ -23,12 +23,13 @@ from soundlake.chart_files import (
     name_of,
     read_chart_file,
 )
+from soundlake.importing.beginning import known_owner
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.heads import HEAD
 from soundlake.importing.packages import Package, recognise
 from soundlake.times import TimeError, parse_date
 
-from cli import import_report, import_run, machines
+from cli import accounts, import_report, import_run, machines
 from cli.errors import Misuse, Trouble
 from cli.histories import History, of_file, of_files, of_folder
 from cli.import_display import Display
@@ -96,6 +97,15 @@ def check_said(found: Iterable[object], said: Mapping[str, str]) -> None:
         raise Misuse("--account, --from and --to are said of listening history, not of a chart.")
 
 
+def check_owner(target: Target, found: Iterable[object], account: str | None) -> None:
+    """Raise Misuse, as the machine would, where it cannot be told whose the histories are."""
+    if any(isinstance(one, History) for one in found):
+        try:
+            known_owner(accounts.names(target), account)
+        except HistoryError as error:
+            raise Misuse(str(error)) from error
+
+
 def sort_out(
     paths: Sequence[Path], chart: str | None, day: str | None, today: date, made: Path
 ) -> list[Ready | History | Result]:
@@ -142,7 +152,7 @@ def _look(
         if said or is_chart_file(file.read(HEAD)):
             return read(path, chart, day, today)
         package = recognise(file, path.name)
-    alone = not package.files[0].path
+    alone = package.files[0].place is None
     return package if alone else of_file(path, package)
 
 
@@ -183,6 +193,7 @@ def import_history(
     result["rows_per_second"] = round(result.get("rows", 0) / max(result["seconds"], 0.1))
     result["left_out"] = history.left_out
     import_report.furnish(target, result)
+    import_report.in_own_names(result, history.called, history.own_names)
     first, *others = map(str, history.given)
     return {"file": first, **({"with": others} if others else {}), **result}
 
@@ -246,6 +257,25 @@ def undo(target: Target, ident: str, account: str | None, shown: Display) -> Res
     given = {"undo": {"import_id": ident, **({"account": account} if account else {})}}
     seen = import_run.follow(target, import_run.begin(target, given), shown.seen, again=_AGAIN)
     return {"import_id": ident, **import_report.result(seen, ident)}
+
+
+def derive_again(target: Target, account: str, shown: Display) -> str:
+    """Let the machine derive all plays of an account anew; what became of it, as a sentence ends.
+
+    Raises Trouble where it failed.
+    """
+    if not import_report.has_rows(target, "observations"):
+        return "its plays will have it."
+    given = {"derive": {"account": account}}
+    arn = import_run.begin(target, given)
+    seen = import_run.follow(target, arn, shown.seen, again="the same command does it again")
+    if seen.status != "SUCCEEDED":
+        raise Trouble(
+            "The time zone is set, and plays that are derived from now on have it; the others "
+            f"could not be derived anew. {import_run.why(seen, account)}"
+        )
+    months = seen.output["months"]
+    return f"its plays of {months:,} month{'' if months == 1 else 's'} have it."
 
 
 def _result(seen: Seen, name: str) -> Result:

@@ -7,6 +7,7 @@ from soundlake import access
 from soundlake.deriving import importing
 from soundlake.deriving.coverage import captures_from, publish_coverage
 from soundlake.deriving.plays import plays_of
+from soundlake.importing.errors import HistoryError
 from soundlake.importing.ledger import OUTCOMES
 from soundlake.observability import function, logger
 from soundlake.plays import (
@@ -38,9 +39,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     `error`. An attempt without a page is recorded too, and one whose page cannot be read.
 
     Of an import it does one step: `{import, group: reads}` divides the months of what Read told,
-    to `{groups, read}`; `{import, merge: group}` makes observations, `{import, play: group}` plays
-    and ledger, `{import, conclude: {...}}` its own row; `withdrawn` beside them takes the import
-    back. `status` is `grouped`, `merged`, `played`, `concluded` or `failed`, with `error`.
+    to `{groups, read}`, or refuses files of two people; `{import, merge: group}` makes
+    observations, `{import, play: group}` plays and ledger, `{import, conclude: {...}}` its own row;
+    `withdrawn` beside them takes the import back. `status` is `grouped`, `refused`, `merged`,
+    `played`, `concluded` or `failed`, with `error`.
     """
     if "import" in event:
         return _import(event)
@@ -89,7 +91,10 @@ def _import(event: dict[str, Any]) -> dict[str, Any]:
     given = event["import"]
     import_ = importing.Import.told(given, withdrawn=event.get("withdrawn", False))
     if "group" in event:
-        return {"status": "grouped", **importing.grouped(import_, event["group"])}
+        try:
+            return {"status": "grouped", **importing.grouped(import_, event["group"])}
+        except HistoryError as error:
+            return {"status": "refused", "error": str(error), "counts": {"refused": 1}}
     lake, kept = Lake(access.bucket()), Kept(access.bucket(), import_.raw_prefix)
     try:
         if "merge" in event:
@@ -100,13 +105,14 @@ def _import(event: dict[str, Any]) -> dict[str, Any]:
             found = importing.play_months(lake, kept, import_, event["play"], zone)
             return {"status": "played", **found}
         if import_.withdrawn:
-            at = parse_time(event["conclude"]["at"])
-            row = importing.take_back(lake, import_, at)
+            row = importing.take_back(lake, import_, parse_time(event["conclude"]["at"]))
+            told = {}
         else:
-            row = importing.conclude(lake, kept, import_, given, event["conclude"])
+            row, days = importing.conclude(lake, kept, import_, given, event["conclude"])
+            told = {"confirmed_days": days}
     except (*access.FORESEEN, SchemaError, importing.LedgerError) as error:
         return access.failure(error)
-    told = {name: row[name] for name in ("files", "rows", *OUTCOMES)} if row else {}
+    told |= {name: row[name] for name in ("files", "rows", *OUTCOMES)} if row else {}
     return {"status": "concluded", "ledger": told, "counts": {"imports": 1}}
 
 

@@ -19,6 +19,7 @@ from soundlake.chart_files import (
 from soundlake.countries import COUNTRIES
 from soundlake.importing import groups
 from soundlake.importing.beginning import (
+    TOLD,
     Asked,
     begin,
     conclude,
@@ -26,6 +27,7 @@ from soundlake.importing.beginning import (
     owner,
     withdraw,
 )
+from soundlake.importing.called import upload_called
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.packages import HEAD, recognise
 from soundlake.observability import function
@@ -60,8 +62,12 @@ class _Undo(BaseModel):
     account: str | None = None
 
 
+class _Derive(BaseModel):
+    account: str = Field(min_length=1)
+
+
 class ImportInput(BaseModel):
-    """The import machine's input: S3's event and what a person says of the file, or `undo`."""
+    """The import machine's input: S3's event and what is said of the file, `undo`, or `derive`."""
 
     model_config = ConfigDict(extra="ignore")  # S3's event has much more
 
@@ -80,6 +86,7 @@ class ImportInput(BaseModel):
     since: str | None = None
     until: str | None = None
     undo: _Undo | None = None
+    derive: _Derive | None = None
 
 
 @function("Import")
@@ -90,7 +97,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     in the raw zone, `file_key` where that has it, and `neighbour_keys` the files of the chart's
     nearest days. A history: `{status: history, upload, import, parts}`, the parts being lists of
     files to read; or `{status: known, import}` where the very file was imported. An import that is
-    to be taken back: `{status: withdrawn, import, groups}`. `{status: refused, error}` where it is
+    to be taken back: `{status: withdrawn, import, groups}`; an account whose plays are to be
+    derived anew: `{status: deriving, import, groups}`. `{status: refused, error}` where it is
     nothing that can be imported, `{status: gone}` where there is no such upload (any more),
     `{status: failed, error}` where the raw zone has it damaged, or the input is none.
 
@@ -109,8 +117,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"status": "failed", "error": f"The input's {field!r} is wrong ({first['msg']})."}
     if given.undo is not None:
         return _undo(given.undo, event["start_time"])
+    if given.derive is not None:
+        return _derive(given.derive.account, event["start_time"])
     if given.detail is None:
-        error = "The input has neither an upload ('detail') nor an import to 'undo'."
+        error = (
+            "The input has neither an upload ('detail'), nor an import to 'undo', nor an account "
+            "to 'derive'."
+        )
         return {"status": "failed", "error": error}
     return _upload(given, given.detail, event["start_time"])
 
@@ -130,7 +143,7 @@ def _forget(upload: dict[str, Any], concluded: str | None) -> dict[str, Any]:
 
 def _upload(given: ImportInput, detail: _Detail, start_time: str) -> dict[str, Any]:
     bucket, key = detail.bucket.name, detail.object.key
-    about = {"bucket": bucket, "key": key, "name": key.rpartition("/")[2]}
+    about = {"bucket": bucket, "key": key, "name": _called(key.rpartition("/")[2])}
     uploads = Uploads(bucket)
     head = uploads.head(key)
     if head is None:
@@ -144,16 +157,20 @@ def _upload(given: ImportInput, detail: _Detail, start_time: str) -> dict[str, A
         return about | access.failure(error)
 
 
+def _called(name: str) -> str:
+    """What an upload is called of which only its name is known: charts are nobody's."""
+    return name if is_named_as_chart(name) else upload_called(name)
+
+
 def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) -> dict[str, Any]:
     name = head.key.rpartition("/")[2]
     try:
         with fetched(Uploads(bucket), head) as (file, sha256):
             if _is_chart(given, name, file.read(HEAD)):
                 file.seek(0)
-                kept = _keep_chart(given, name, head, file, start_time)
-                return {"status": "kept", **kept, "counts": {"kept": 1}}
+                return {"name": name, **_chart(given, name, head, file, start_time)}
             file.seek(0)
-            package = recognise(file, name)
+            package = recognise(file, upload_called(name), redacted=True)
         asked = Asked.read(given.account, given.since, given.until)
         now = parse_time(start_time)
         told = begin(
@@ -164,10 +181,21 @@ def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) 
             about={"sha256": sha256, "bytes": head.size, "name": package.name},
             start_time=start_time,
         )
-    except (ChartFileError, HistoryError, TooLargeError) as error:
+    except (HistoryError, TooLargeError) as error:
         return _refused(error)
     upload = {"bucket": bucket, "key": head.key, "etag": head.etag, "size": head.size}
     return told | {"upload": upload, "counts": {told["status"]: 1}}
+
+
+def _chart(
+    given: ImportInput, name: str, head: UploadHead, file: BinaryIO, start_time: str
+) -> dict[str, Any]:
+    """A chart that is kept, or why not; it is nobody's, so it may be called by its name."""
+    try:
+        kept = _keep_chart(given, name, head, file, start_time)
+    except (ChartFileError, TooLargeError) as error:
+        return _refused(error)
+    return {"status": "kept", **kept, "counts": {"kept": 1}}
 
 
 def _is_chart(given: ImportInput, name: str, head: bytes) -> bool:
@@ -184,10 +212,29 @@ def _undo(undo: _Undo, start_time: str) -> dict[str, Any]:
         return about | _refused(error) | {"status": "failed"}
     except access.FORESEEN as error:
         return about | access.failure(error)
+    return about | {"status": "withdrawn", "import": told, "groups": _all_months(told["account"])}
+
+
+def _derive(account: str, start_time: str) -> dict[str, Any]:
+    """All months of an account, for plays that are made of the same observations in a new way."""
+    about = {"name": account}
+    try:
+        if not access.accounts_table().has(account):
+            error = f"There is no account {account!r}; ./soundlake accounts lists those there are."
+            return about | {"status": "failed", "error": error}
+        found = _all_months(account)
+    except access.FORESEEN as error:
+        return about | access.failure(error)
+    nothing = dict.fromkeys(TOLD)
+    told = nothing | {"account": account, "import_id": "", "raw_prefix": "", "at": start_time}
+    return about | {"status": "deriving", "import": told, "groups": found}
+
+
+def _all_months(account: str) -> list[groups.Group]:
     keys = access.bucket().keys("lake/observations/")
-    own = f"/{told['account']}.parquet"
+    own = f"/{account}.parquet"
     months = sorted({key.split("/")[2].removeprefix("month=") for key in keys if key.endswith(own)})
-    return about | {"status": "withdrawn", "import": told, "groups": groups.every(months)}
+    return groups.every(months)
 
 
 def _refused(error: Exception) -> dict[str, Any]:

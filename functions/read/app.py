@@ -20,9 +20,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     `upload` is `{bucket, key, etag, size}`, `files` are some of what Import tells. Of each file
     that can be read there is its `name`, `kind`, `number`, `rows`, `invalid` and `outside` ones,
     the `months` of the others with their number, the times of the `first` and the `last`, and
-    whether they are `ordered`, null where nothing is covered from one to the other; of each other
-    one a sentence among the `problems`. What was kept before is not read again. `status` is `read`,
-    or `failed` where the upload is gone or a kept file is damaged, with `error`.
+    whether they are `ordered`, null where nothing is covered from one to the other, and a mark of
+    the `person` that they name; of each other one a sentence among the `problems`. What was kept
+    before is not read again. `status` is `read`, or `failed` where the upload is gone or a kept
+    file is damaged, with `error`.
     """
     import_ = Import.told(event["import"])
     kept = Kept(access.bucket(), import_.raw_prefix)

@@ -199,7 +199,7 @@ def main() -> None:
         plays = list(pool.map(play, [root] * len(months), months))
         step("play")
         lake, kept = _open(root)
-        row = importing.conclude(
+        row, _ = importing.conclude(
             lake,
             kept,
             IMPORT,

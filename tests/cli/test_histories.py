@@ -12,18 +12,18 @@ from types import SimpleNamespace
 from typing import Any
 from zipfile import ZipFile
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from rich.console import Console
 
 from cli import __main__ as cli
-from cli import athena, import_display, import_report, import_run, machines
+from cli import accounts, athena, import_display, import_report, import_run, machines
 from cli.athena import Column, Result
 from cli.home import ROOT
 from cli.import_run import Seen, take
 from cli.target import Target
+from tests.cli.conftest import stack_of_tables
 from tests.cli.machine import BUCKET, MACHINE, T0, FakeStates, events
 from tests.unit.chart_csv import NAME, chart_csv, top
 
@@ -130,10 +130,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Result]:
 def target(states: FakeStates, monkeypatch: pytest.MonkeyPatch, asked: Any) -> Any:
     """A deployed stack with an uploads bucket, and a lake in which nothing is."""
     with mock_aws():
-        session = boto3.Session("testing", "testing", region_name="eu-north-1")
-        stack = Target(session, "soundlake-test")
         outputs = {"UploadsBucket": BUCKET, "DataBucket": DATA, "ImportStateMachineArn": MACHINE}
-        stack.__dict__["outputs"] = outputs
+        stack = stack_of_tables(outputs)
         stack.__dict__["states"] = states
         where: Any = {"LocationConstraint": "eu-north-1"}
         for bucket in (BUCKET, DATA):
@@ -158,11 +156,18 @@ def packed(target: Target) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.fixture
+def account(target: Target) -> str:
+    """An account of no listener."""
+    accounts.table(target).new_imported(T0, ACCOUNT)
+    return ACCOUNT
+
+
 #### WHAT IS SENT ##################################################################################
 
 
 def test_a_zip_is_sent_as_it_is_to_a_place_of_its_own(
-    command: Command, target: Target, states: FakeStates, tmp_path: Path
+    command: Command, target: Target, states: FakeStates, account: str, tmp_path: Path
 ) -> None:
     states.ends = [DONE]
     path = as_zip(tmp_path / "my_spotify_data.zip", endsong_0=history(1, 2))
@@ -187,7 +192,7 @@ def test_a_single_file_is_sent_as_it_is(
 
     assert command("import", str(path), "--to", "2020-01-01")[0] == 0
     (key,) = uploaded(target)
-    assert key.endswith("/anything")
+    assert key.endswith("/spotify_extended")
     assert states.given[0]["until"] == "2020-01-01"
 
 
@@ -248,6 +253,31 @@ def test_files_of_one_kind_are_one_package_and_charts_go_their_way(
     with ZipFile(io.BytesIO(body)) as archive:
         assert archive.namelist() == [FIRST, SECOND]
     assert out.splitlines()[-1] == "3 of 3 files imported."
+
+
+def test_what_is_sent_is_called_by_nobodys_name_and_what_is_said_by_the_persons(
+    command: Command, target: Target, states: FakeStates, asked: dict[str, Result], tmp_path: Path
+) -> None:
+    path = as_zip(tmp_path / "anna31.zip", anna31=history(1), anna32=history(2))
+    target.s3.put_object(Bucket=DATA, Key=f"lake/import_rows/month=2026-11/{ACCOUNT}.x.parquet")
+    columns = [Column("file", "varchar"), Column("row", "integer"), Column("reason", "varchar")]
+    asked["import_rows"] = Result(columns, [["file 1.json", "1", "ms_played is -1."]])
+    told = TOLD | {"name": "spotify_extended.zip"}
+    problem = "'file 2.json' is cut off."
+    states.ends = [f"spotify_extended.zip: imported, but {problem}"]
+    states.events = events(
+        ("Import", {"import": {"import": told, "parts": [FILES]}}),
+        ("Conclude", {"counts": COUNTS | {"invalid": 1}, "problems": [problem]}),
+    )
+
+    code, out, _ = command("import", str(path))
+
+    (key,) = uploaded(target)
+    assert (code, key.rpartition("/")[2]) == (1, "spotify_extended.zip")
+    lines = out.splitlines()
+    assert any(line.startswith("! anna31.zip: Spotify's") for line in lines)
+    assert "  ✗ 'anna32.json' is cut off." in lines
+    assert "  ! anna31.json row 1: ms_played is -1." in lines
 
 
 def test_an_upload_that_is_there_is_not_sent_again_unless_it_was_cut_off(
@@ -330,6 +360,29 @@ def test_ctrl_c_while_it_is_uploaded_says_that_nothing_is_imported(
     assert err == "\nStopped before all of it was uploaded; nothing of it is imported.\n"
 
 
+def test_a_time_zone_has_all_plays_derived_anew(
+    command: Command, target: Target, states: FakeStates, account: str
+) -> None:
+    zone = ("accounts", "--time-zone", "Europe/Oslo", account)
+    assert (
+        command(*zone)[1] == f"The time zone of {account} is Europe/Oslo: its plays will have it.\n"
+    )
+    assert states.given == []
+
+    target.s3.put_object(Bucket=DATA, Key=f"lake/observations/month=2015-06/{account}.parquet")
+    states.ends = [
+        {"account": account, "status": "derived", "error": "", "months": 120, "plays": 0},
+        f"{account}: Play failed: Sandbox.Timedout: too long",
+    ]
+    code, out, _ = command(*zone)
+    assert (code, states.given) == (0, [{"derive": {"account": account}}])
+    assert out == f"The time zone of {account} is Europe/Oslo: its plays of 120 months have it.\n"
+    code, _, err = command(*zone)
+    assert code == 1
+    assert err.startswith("The time zone is set, and plays that are derived from now on have it; ")
+    assert "It failed while deriving plays: Sandbox.Timedout" in err
+
+
 #### WHAT IS REFUSED HERE ##########################################################################
 
 
@@ -407,6 +460,35 @@ def test_options_that_say_nothing_are_refused(
     assert uploaded(target) == []
 
 
+@pytest.mark.parametrize(
+    ("known", "given", "sentence"),
+    [
+        ([ACCOUNT], ["nobody"], "There is no account 'nobody'; ./soundlake accounts lists those"),
+        (["b", "a"], [], "There are 2 accounts: say whose history it is, with --account or by a "),
+        ([], ["nobody"], "There is no account 'nobody', nor any other yet: without --account the"),
+    ],
+)
+def test_an_owner_that_cannot_be_told_is_refused_before_anything_is_sent(
+    *,
+    known: list[str],
+    given: list[str],
+    sentence: str,
+    command: Command,
+    target: Target,
+    states: FakeStates,
+    tmp_path: Path,
+) -> None:
+    for name in known:
+        accounts.table(target).new_imported(T0, name)
+    path = as_zip(tmp_path / "a.zip", endsong_0=history(1))
+
+    code, _, err = command("import", str(path), *(["--account", *given] if given else []))
+
+    assert code == 2
+    assert err.startswith(sentence)
+    assert (uploaded(target), states.given) == ([], [])
+
+
 def test_a_chart_is_nobodys(command: Command, target: Target, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(chart_csv(top(200)))
 
@@ -469,14 +551,11 @@ def test_the_end_is_told_in_four_lines(
     asked: dict[str, Result],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    states.ends = [DONE | {"invalid": 0, "imported": 20_007}]
-    states.events = events(
-        *STEPS[:-1],
-        ("Conclude", {"counts": COUNTS | {"invalid": 0, "imported": 20_007}, "problems": []}),
-    )
-    for table, count in (("gaps", "3"), ("account_days", "4210")):
-        target.s3.put_object(Bucket=DATA, Key=f"lake/{table}/month=2015-06/{ACCOUNT}.parquet")
-        asked[table] = Result([Column("n", "bigint")], [[count]])
+    counts = COUNTS | {"invalid": 0, "imported": 20_007, "confirmed_days": 4_210}
+    states.ends = [DONE | counts]
+    states.events = events(*STEPS[:-1], ("Conclude", {"counts": counts, "problems": []}))
+    target.s3.put_object(Bucket=DATA, Key=f"lake/gaps/month=2015-06/{ACCOUNT}.parquet")
+    asked["gaps"] = Result([Column("n", "bigint")], [["3"]])
     ticks = iter([100.0, 112.34])
     monkeypatch.setattr("cli.imports.time.monotonic", lambda: next(ticks))
 
@@ -487,7 +566,7 @@ def test_the_end_is_told_in_four_lines(
         f"2013-02-11 to 2026-08-30, account {ACCOUNT}",
         "  Rows: 30,000 = 20,007 imported + 1,200 merged + 8,000 duplicate + "
         "793 outside + 0 invalid",
-        "  Plays: 20,010 more than before; 4,210 days confirmed, 3 gaps closed; "
+        "  Plays: 20,010 more than before; 4,210 days newly confirmed, 3 gaps closed; "
         "12.3 s, 2,439 rows/s",
         f"  Next: ./soundlake query --saved my-top-artists; undo: ./soundlake import --undo {ID}",
     ]
@@ -547,7 +626,6 @@ def test_json_says_all_of_it(
         "problems": [],
         "left_out": 0,
         "closed_gaps": 0,
-        "confirmed_days": 0,
         "reasons": [],
         "execution": f"{MACHINE}:run-1",
     }

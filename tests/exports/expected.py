@@ -83,6 +83,11 @@ def maloja(play: Play) -> dict[str, Any]:
     }
 
 
+def maloja_lines(play: Play) -> dict[str, Any]:
+    """The columns that a line of an older Maloja gives."""
+    return maloja(play) | {"duration_ms": None}
+
+
 def koito(play: Play) -> dict[str, Any]:
     """The columns that a listen of Koito gives."""
     return _scrobble(play, "koito") | {

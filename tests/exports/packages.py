@@ -18,6 +18,7 @@ SINGLE = {
     "lastfmstats_json": "lastfmstats.json",
     "maloja": "maloja_export_2026_11_01.json",
     "maloja_api": "scrobbles.json",
+    "maloja_lines": "scrobbles/2026_10.tsv",
     "koito": "koito_export.json",
 }
 KINDS = ("spotify_extended", "spotify_account", "listenbrainz", *SINGLE)

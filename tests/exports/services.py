@@ -168,6 +168,21 @@ def maloja_api(plays: Iterable[Play]) -> bytes:
     return msgspec.json.encode({"status": "ok", "list": [maloja_row(play) for play in plays]})
 
 
+def maloja_lines(plays: Iterable[Play]) -> bytes:
+    """A file of scrobbles as Maloja kept them before it had a database."""
+    fields = (
+        (
+            str(play.start // 1000),
+            "␟".join(play.item.artists),
+            play.item.name,
+            play.item.album,
+            str(play.ms_played // 1000),
+        )
+        for play in plays
+    )
+    return "".join("\t".join(each) + "\n" for each in fields).encode()
+
+
 def koito_row(play: Play) -> dict[str, Any]:
     """A listen of Koito; names have aliases, the primary one not always first."""
     item = play.item

@@ -17,7 +17,7 @@ import pytest
 from cli import __main__ as cli
 from cli import accounts
 from tests.exports import packages
-from tests.exports.lives import PRIVATE, Play, life
+from tests.exports.lives import PRIVATE, USER, Play, life
 from tests.exports.spotify import extended_file
 from tests.stack.conftest import Stack
 
@@ -114,7 +114,7 @@ def test_a_history_is_imported_known_overlapped_and_taken_back(
         "  Rows: 200 = 200 imported + 0 merged + 0 duplicate + 0 outside + 0 invalid"
     )
     assert re.fullmatch(
-        r"  Plays: 200 more than before; [1-9]\d* days confirmed; [\d.,]+ s, [\d,]+ rows/s",
+        r"  Plays: 200 more than before; [1-9]\d* days newly confirmed; [\d.,]+ s, [\d,]+ rows/s",
         lines[-2],
     )
     assert ledger(stack, ident) == {"imported": 200}
@@ -145,7 +145,7 @@ def test_a_history_is_imported_known_overlapped_and_taken_back(
     code, lines = command("import", "--undo", found["import_id"])
     assert code == 0
     assert lines[-2] == (
-        "✓ newer.zip: taken back, all 200 rows of it. Plays: 100 fewer than before."
+        "✓ spotify_extended.zip: taken back, all 200 rows of it. Plays: 100 fewer than before."
     )
     assert listened(stack, account) == before
     listed = json.loads("\n".join(command("imports", "--json")[1]))
@@ -259,20 +259,34 @@ def test_addresses_user_names_and_places_go_no_further_than_the_upload(
     stack: Stack, account: str, command: Command, plays: list[Play], tmp_path: Path
 ) -> None:
     cut = extended_file(plays[250:], "oldest")[:-500]
-    folder = tmp_path / "MyData"
+    folder = tmp_path / f"{USER}_data"
     folder.mkdir()
     for name, body, _ in packages.files("spotify_extended", plays[:250], "oldest"):
         (folder / Path(name).name).write_bytes(body)
-    (folder / "endsong_7.json").write_bytes(cut)
+    (folder / f"{USER}_endsong_7.json").write_bytes(cut)
+    (folder / f"{USER}.json").write_bytes(extended_file(plays[240:260], "oldest"))
     assert any(secret.encode() in cut for secret in PRIVATE)
 
     code, lines = command("import", str(folder), "--account", account)
 
     assert code == 1
-    assert lines[-1].startswith("  ✗ 'endsong_7.json' is cut off in row 50.")
-    said = [*lines, *stack.said(), *_decoded(stack, account)]
-    assert any("MyData.zip" in text for text in said)
+    # What is said to the person has their own names of files.
+    assert lines[-1].startswith(f"  ✗ '{USER}_endsong_7.json' is cut off in row 50.")
+    assert any(f"! {USER}_data.zip: Spotify's extended history, " in line for line in lines)
+    said = [*stack.said(), *_decoded(stack, account), *_histories(stack)]
+    assert any("spotify_extended.zip" in text for text in said)
+    assert any("file 3.json" in text for text in said)
     assert [secret for secret in PRIVATE for text in said if secret in text] == []
+
+
+def _histories(stack: Stack) -> Iterator[str]:
+    """All that the import machine's executions were given, did and answered."""
+    target = stack.lake.target
+    machine = target.output("ImportStateMachineArn")
+    for one in target.states.list_executions(stateMachineArn=machine)["executions"]:
+        pages = target.states.get_paginator("get_execution_history")
+        for page in pages.paginate(executionArn=one["executionArn"], includeExecutionData=True):
+            yield json.dumps(page["events"], default=str)
 
 
 def _decoded(stack: Stack, account: str) -> Iterator[str]:

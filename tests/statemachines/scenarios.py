@@ -5,11 +5,12 @@ all of them and looks whether any edge of a machine was left out.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
-from soundlake import asking
+from soundlake import access, asking
 from soundlake.abilities import Ability
 from soundlake.probing import TRACK
 from soundlake.quota import QUOTA_EXCEEDED, SAFE
@@ -1116,6 +1117,10 @@ SUMMER = evening(datetime(2025, 7, 5, 20, 0, tzinfo=UTC), range(3, 7))
 ODD = [heard(7, datetime(2001, 1, 1, tzinfo=UTC)), SUMMER[0]]  # before Spotify; said once more
 HISTORY = zip_of({NAMES[0]: file_of(WINTER), NAMES[1]: file_of(SUMMER + ODD)})
 TORN = file_of(SUMMER)[:-20]
+# In a country of several time zones.
+HISTORY_ABROAD = zip_of(
+    {NAMES[0]: file_of(row | {"conn_country": "US"} for row in WINTER + SUMMER)}
+)
 
 
 def in_step(step: str, hook: Hook, *, withdrawn: bool | None = None) -> Hook:
@@ -1193,6 +1198,18 @@ def nothing_to_take_back(world: World) -> None:
 
 
 @scenario
+def plays_derived_anew(world: World) -> None:
+    """The listener has said where they live since; and somebody asks it of nobody."""
+    world.run("import", world.upload(PACKAGE, HISTORY_ABROAD))
+    kept = access.accounts_table()
+    before = kept.get(ACCOUNT)
+    assert before is not None
+    assert kept.replace(before, replace(before, time_zone="America/Los_Angeles"))
+    world.run("import", {"derive": {"account": ACCOUNT}})
+    world.run("import", {"derive": {"account": "nobody"}})
+
+
+@scenario
 def history_with_a_file_that_cannot_be_read(world: World) -> None:
     world.run("import", world.upload(PACKAGE, zip_of({NAMES[0]: file_of(WINTER), NAMES[1]: TORN})))
 
@@ -1207,6 +1224,17 @@ def history_with_a_file_that_cannot_be_read_twice(world: World) -> None:
 @scenario
 def history_that_cannot_be_read(world: World) -> None:
     world.run("import", world.upload(NAMES[1], TORN))
+
+
+@scenario
+def history_of_two_people(world: World) -> None:
+    """Of which only the last rows tell."""
+    rows = evening(datetime(2024, 12, 1, tzinfo=UTC), range(300))
+    files = {
+        name: file_of([*rows[:-1], rows[-1] | {"username": who}])
+        for name, who in zip(NAMES, ("anna31", "bertil77"), strict=True)
+    }
+    world.run("import", world.upload(PACKAGE, zip_of(files)))
 
 
 @scenario

@@ -65,7 +65,7 @@ def test_an_event_has_the_shape_that_the_machine_gave(verb: str) -> None:
     """All the way down; a machine's input may hold less than it may."""
     others = {
         "Import": "file_imported",
-        "Read": "history_imported",
+        "Read": "history_imported_after_a_capture",
         "Probe": "day_of_an_app_nobody_knows",
     }
     told = story(others.get(verb, "day_after_a_capture"))

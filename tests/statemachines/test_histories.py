@@ -16,12 +16,13 @@ from tests.statemachines.world import ACCOUNT, UPLOADS, Story
 from tests.unit.exported_rows import ADDRESS
 
 TO_READ = ["Import", "CheckImport", "ReadFiles", "CheckRead"]
-TO_MERGE = [*TO_READ, "Group", "MergeMonths", "CheckMerge"]
+TO_GROUP = [*TO_READ, "Group", "CheckGroup"]
+TO_MERGE = [*TO_GROUP, "MergeMonths", "CheckMerge"]
 TO_PLAY = [*TO_MERGE, "PlayMonths", "CheckPlay"]
 TO_CONCLUDE = [*TO_PLAY, "Conclude", "CheckConclude"]
 DONE = ["Forget", "CheckOutcome", "RecordHistory"]
 REFUSED = ["Forget", "CheckOutcome", "NotImported"]
-TAKEN_BACK = ["Import", "CheckImport", *TO_CONCLUDE[5:], "RecordHistory"]
+TAKEN_BACK = ["Import", "CheckImport", *TO_CONCLUDE[len(TO_GROUP) :], "RecordHistory"]
 QUOTED = r'RuntimeError: {"errorMessage":"it broke: \"{a} $b\"","errorType":"RuntimeError"'
 OUTCOMES = {"imported": 9, "duplicate": 1, "merged": 0, "outside": 0, "invalid": 1}
 
@@ -57,6 +58,7 @@ def test_a_history() -> None:
         "files": 2,
         "rows": 11,
         "plays": 9,
+        "confirmed_days": 185,
         **OUTCOMES,
     }
     assert {name: row[name] for name in OUTCOMES} == OUTCOMES
@@ -135,6 +137,26 @@ def test_a_history_that_was_taken_back_can_be_imported_again() -> None:
     assert listening(told) == listening(story("history_imported"))
 
 
+def test_plays_are_derived_anew_where_their_listener_lives_elsewhere() -> None:
+    told = story("plays_derived_anew")
+    _, anew, nobodys = told.runs
+    assert (anew.status, anew.path) == (
+        "SUCCEEDED",
+        ["Import", "CheckImport", "PlayMonths", "CheckPlay", "RecordDerived"],
+    )
+    assert anew.output == {
+        **{"account": ACCOUNT, "status": "derived", "error": "", "months": 3, "plays": 0}
+    }
+    assert {row["time_zone"] for row in told.rows("plays")} == {"America/Los_Angeles"}
+    assert len(told.rows("plays")) == 9
+    (row,) = told.rows("imports")
+    assert row["imported"] == 9  # nothing else is changed
+    assert nobodys.cause == (
+        "nobody: Import failed: There is no account 'nobody'; ./soundlake accounts lists those "
+        "there are."
+    )
+
+
 def test_there_is_nothing_to_take_back() -> None:
     told = story("nothing_to_take_back")
     assert (told.run.status, told.run.path) == ("FAILED", ["Import", "CheckImport", "NotImported"])
@@ -171,6 +193,16 @@ def test_a_history_of_which_nothing_can_be_read_is_refused() -> None:
     assert (told.run.status, told.run.path) == ("FAILED", [*TO_READ, *REFUSED])
     assert told.run.cause == (
         f"{NAMES[1]}: Read refused: '{NAMES[1]}' is cut off in row 4. Download it again."
+    )
+    assert told.keys("lake/") == told.uploads == []
+
+
+def test_a_history_of_two_people_is_refused_before_it_is_merged() -> None:
+    told = story("history_of_two_people")
+    assert (told.run.status, told.run.path) == ("FAILED", [*TO_GROUP, *REFUSED])
+    assert told.run.cause == (
+        f"{PACKAGE}: Group refused: '{NAMES[0]}' and '{NAMES[1]}' are the history of two people. "
+        "Import each one's files by themselves, with --account."
     )
     assert told.keys("lake/") == told.uploads == []
 
@@ -269,7 +301,7 @@ def test_what_was_cut_off_is_taken_up_by_the_next(scenario: str) -> None:
 def test_an_upload_that_goes_before_it_is_read_is_named() -> None:
     told = story("upload_goes_before_it_is_read")
     assert (told.run.status, told.run.path) == ("FAILED", [*TO_READ, "NotImported"])
-    assert told.run.cause == f"{PACKAGE}: Read failed: The upload {PACKAGE} is gone."
+    assert told.run.cause == f"{PACKAGE}: Read failed: The upload is gone."
     assert told.keys("lake/") == []
 
 

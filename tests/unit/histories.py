@@ -45,7 +45,7 @@ def plain(body: bytes, name: str = "endsong_0.json") -> tuple[BytesIO, Package]:
 
 
 def member(name: str = "endsong_0.json", kind: str = "spotify_extended") -> Member:
-    return Member(1, "", name, 1, kind)
+    return Member(1, None, name, 1, kind)
 
 
 def kept(body: bytes, name: str = "endsong_0.json", kind: str = "spotify_extended") -> pa.Table:

@@ -72,6 +72,8 @@ def _read(begun: Row) -> Generator[Step, Row, tuple[list[Row], Row] | None]:
     if any(each["status"] == "failed" for each in reads):
         return None
     grouped = yield "Group", "derive", {"import": begun["import"], "group": reads}
+    if grouped["status"] == "refused":
+        return None
     return grouped["groups"], grouped["read"]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ EXPECTED: dict[str, Callable[[Play], dict[str, Any]]] = {
     "lastfmstats_json": expected.lastfm,
     "maloja": expected.maloja,
     "maloja_api": expected.maloja,
+    "maloja_lines": expected.maloja_lines,
     "koito": expected.koito,
 }
 CASES = [("spotify_extended", generation) for generation in spotify.GENERATIONS] + [
@@ -38,7 +40,9 @@ CASES = [("spotify_extended", generation) for generation in spotify.GENERATIONS]
 
 
 def source(kind: str) -> str:
-    return "lastfm" if kind.startswith("lastfm") else kind.removesuffix("_api")
+    return (
+        "lastfm" if kind.startswith("lastfm") else kind.removesuffix("_api").removesuffix("_lines")
+    )
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -94,8 +98,10 @@ def test_a_single_file_is_known_by_its_content_under_any_name(kind: str, generat
         package = recognise(file, name)
         (member,) = package.files
         assert (package.kind, package.others) == (source(kind), ())
-        called = member.name if kind.startswith(("lastfm", "listenbrainz")) else name
-        assert (member.number, member.path, member.name, package.name) == (1, "", called, called)
+        called = f"{source(kind)}" if name == "download (3)" else name.lower()
+        assert (member.number, member.place, member.path) == (1, None, "")
+        assert member.name == package.name
+        assert member.name.lower() in (called, source(kind) + Path(called).suffix)
         assert keep(file, member).num_rows == len(told)
 
 

@@ -46,7 +46,7 @@ def test_files_are_numbered_by_their_own_numbers_and_not_by_name() -> None:
     zipped = upload({f"MyData/{name}": text(row()) for name in reversed(names)})
     files = recognise(zipped, "my_spotify_data.zip").files
     assert [one.name for one in files] == names
-    assert files[3] == Member(4, f"MyData/{names[3]}", names[3], len(text(row())), files[0].kind)
+    assert files[3] == Member(4, 1, names[3], len(text(row())), files[0].kind, f"MyData/{names[3]}")
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,19 @@ def strangely_packed() -> bytes:
     return bytes(body)
 
 
+def cut_within(path: str) -> bytes:
+    """A zip whose file's own header is not where the directory says."""
+    body = bytearray(upload({path: text(row())}).getvalue())
+    body[:4] = b"PK\x03\x05"
+    return b"PK\x03\x04" + bytes(body)
+
+
+def renamed(path: str) -> bytes:
+    """A zip whose file has another name in its own header."""
+    body = upload({path: text(row())}).getvalue()
+    return body.replace(path.encode(), b"b" + path.encode()[1:], 1)
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
@@ -274,15 +287,82 @@ def test_files_of_one_person_may_leave_the_name_out() -> None:
         ("anna31.csv", b"A,B,C,01 Jan 2020 12:34\n", "lastfm.csv"),
         ("recenttracks-anna31-1700000000.CSV", b"A,B,C,01 Jan 2020 12:34\n", "lastfm.csv"),
         ("anna31_lb.jsonl", b'{"track_metadata": {}}\n', "listenbrainz.jsonl"),
-        ("history of Anna31.json", text(row(username="anna31")), "history of user.json"),
-        ("endsong_0.json", text(row(username="anna31")), "endsong_0.json"),
+        ("history of Anna31.json", text(row()), "spotify_extended.json"),
+        ("endsong_0.json", text(row()), "endsong_0.json"),
+        ("anna31_endsong_3 (1).json", text(row()), "endsong_3 (1).json"),
+        (
+            "Streaming_History_Audio_2021-2022_3-anna31",
+            text(row()),
+            "Streaming_History_Audio_2021-2022_3",
+        ),
+        ("endsong_0 and 12 more.json", text(row()), "endsong_0 and 12 more.json"),
     ],
 )
 def test_what_is_recorded_is_not_called_by_its_user(name: str, body: bytes, called: str) -> None:
-    package = recognise(BytesIO(body), f"somewhere/{name}")
+    package = recognise(BytesIO(body), f"anna31/{name}")
     assert (package.name, package.files[0].name) == (called, called)
-    zipped = upload({"a/endsong_0.json": text(row(username="anna31"))})
-    assert recognise(zipped, "anna31.zip").name == "user.zip"
+
+
+def test_files_of_a_package_are_known_by_their_place_where_their_name_may_be_a_persons() -> None:
+    podcast = {"endTime": "2024-05-01 18:42", "podcastName": "A", "episodeName": "B", "msPlayed": 1}
+    found = {
+        "anna31/anna31-Streaming_History_Audio_2021_3.json": text(row()),
+        "anna31/StreamingHistory_podcast_0.json": text(podcast),
+        "anna31/listening.json": text(row()),
+        "anna31/podcasts of anna.JSON": text(podcast),
+    }
+    files = recognise(upload(found), "anna31.zip").files
+    assert [one.name for one in files] == [
+        *("StreamingHistory_podcast_0.json", "Streaming_History_Audio_2021_3.json"),
+        *("file 3.json", "podcast 4.json"),
+    ]
+    assert [file_number(one.name) for one in files] == [0, 3, None, None]
+    assert [one.path for one in files] == [list(found)[at] for at in (1, 0, 2, 3)]
+
+
+def test_no_two_files_of_a_package_are_called_the_same() -> None:
+    listens = b'{"track_metadata": {}}\n'
+    found = {f"listens/{year}/{month}.jsonl": listens for year in (2023, 2024) for month in (1, 11)}
+    names = [one.name for one in recognise(upload(found), "x").files]
+    assert sorted(names) == ["2023/1.jsonl", "2023/11.jsonl", "2024/1.jsonl", "2024/11.jsonl"]
+    paths = ["a/endsong_0.json", "b/endsong_0.json", "b/endsong_0 (2).json", "c/anna31.json"]
+    names = [one.name for one in recognise(upload(dict.fromkeys(paths, text(row()))), "x").files]
+    assert sorted(names) == [
+        *("endsong_0 (2).json", "endsong_0 (3).json", "endsong_0.json", "file 4.json")
+    ]
+    assert [file_number(name) for name in names[:2]] == [0, 0]
+
+
+def test_a_zip_of_any_name_is_called_by_its_kind() -> None:
+    zipped = upload({"a/endsong_0.json": text(row())})
+    names = ["anna31.zip", "my_spotify_data (1).zip", "upload.zip", "MyData.zip"]
+    assert [recognise(zipped, name).name for name in names] == [
+        *("spotify_extended.zip", "my_spotify_data (1).zip", "spotify_extended.zip", "MyData.zip")
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: upload({"anna31.zip": upload({"b": b""}).getvalue()}).getvalue(),
+        lambda: tricked("../anna31.json"),
+        lambda: tricked("anna31.json", "anna31.json"),
+        lambda: upload({"anna31.json": b"[" + b" " * 3_000_000 + b"]"}).getvalue(),
+        lambda: upload(
+            {f"anna31/{who}.json": text(row(username=who)) for who in ("anna31", "bertil77")}
+        ).getvalue(),
+        lambda: cut_within("anna31.json"),
+        lambda: renamed("anna31.json"),
+    ],
+)
+def test_redacted_messages_have_no_names_of_files(body: Callable[[], bytes]) -> None:
+    with pytest.raises(HistoryError) as full:
+        recognise(BytesIO(body()), "x.zip")
+    with pytest.raises(HistoryError) as caught:
+        recognise(BytesIO(body()), "upload.zip", redacted=True)
+    assert "anna31" not in str(caught.value)
+    assert str(caught.value)[-20:] == str(full.value)[-20:]
 
 
 def of_many_rows() -> bytes:
@@ -307,6 +387,15 @@ def test_a_wrong_checksum_is_told_when_the_file_is_read() -> None:
     assert str(caught.value).endswith("The zip is damaged: download it again.")
 
 
+def test_a_wrong_checksum_of_a_csv_is_told_too() -> None:
+    body = bytearray(upload({"a.csv": b"A,B,C,01 Jan 2020 12:34\n" * 9_000}).getvalue())
+    body[body.index(b"PK\1\2") + 16] ^= 0xFF
+    body[body.index(b"PK\3\4") + 14] ^= 0xFF
+    file = BytesIO(bytes(body))
+    with pytest.raises(HistoryError, match=r"^'file 1\.csv' cannot be unpacked \(Bad CRC-32\)"):
+        keep(file, recognise(file, "x").files[0])
+
+
 def test_a_zip_with_a_wrong_byte_is_refused_or_is_as_it_was() -> None:
     whole = of_many_rows()
     right = keep(BytesIO(whole), recognise(BytesIO(whole), "x").files[0])
@@ -324,6 +413,4 @@ def test_a_zip_with_a_wrong_byte_is_refused_or_is_as_it_was() -> None:
 
 def test_a_member_that_is_not_there_is_told() -> None:
     with pytest.raises(HistoryError, match="cannot be unpacked"):
-        keep(
-            upload({"endsong_0.json": b"[]"}), Member(1, "gone.json", "gone.json", 1, member().kind)
-        )
+        keep(upload({"endsong_0.json": b"[]"}), Member(1, 7, "gone.json", 1, member().kind))

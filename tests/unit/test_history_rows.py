@@ -371,13 +371,11 @@ def test_a_byte_order_mark_and_space_around_are_no_matter() -> None:
         (b"[" * 100_000 + b"]" * 100_000, "'endsong_0.json' is nested deeper"),
         (
             text(row(username="anna31"), row(), row(username="bertil77")),
-            "'endsong_0.json' is the history of two people, and cannot be told apart. Import the "
-            "files as Spotify gave them.",
+            "'endsong_0.json' is the history of two people, and cannot be told apart.",
         ),
         (
             text(row(username="anna31", odd=1), row(), row(username="bertil77")),
-            "'endsong_0.json' is the history of two people, and cannot be told apart. Import the "
-            "files as Spotify gave them.",
+            "'endsong_0.json' is the history of two people, and cannot be told apart.",
         ),
     ],
 )
@@ -409,11 +407,23 @@ def test_the_place_is_that_of_the_whole_file_and_not_of_a_piece() -> None:
         ),
         ("soundlake", b"{]\n", "'x' is no JSON in row 1"),
         ("maloja", b'{"scrobbles": [{"time": 1, ', "'x' is cut off before its end."),
+        ("maloja", b"1714588927\tA\tB\n\xe9", "'x' is not in UTF-8 (byte 16);"),
         ("maloja", b'{"scrobbles": [}', "'x' is no JSON at byte 16."),
         ("maloja", b'{"other": []}', "'x' is no list of plays: expected is one under 'scrobbles'"),
         ("koito", b'{"listens": 5}', "'x' is no list of plays: expected is one under 'listens'."),
         ("lastfm", b'a,b,c,"01 Jan', "'x' is no CSV (unexpected end of data) in or after row 1."),
         ("lastfm", b"a,b,c,01 Jan 2020 12:34\n\xe9,", "'x' is not in UTF-8 "),
+        (
+            "listenbrainz",
+            b'{"track_metadata": {}, "user_name": "Anna31"}\n{"user_name": "anna31"}\n'
+            b'{"user_name": "bo"}',
+            "'x' is the history of two people, and cannot be told apart.",
+        ),
+        (
+            "lastfm",
+            b'[{"track": [], "@attr": {"user": "anna31"}}, {"track": [], "@attr": {"user": "bo"}}]',
+            "'x' is the history of two people, and cannot be told apart.",
+        ),
         ("lastfm", b'{"recenttracks": {"track": ' + b"[" * 90_000, "'x' is nested deeper than any"),
     ],
 )
@@ -488,6 +498,27 @@ def test_why_a_row_of_another_format_is_no_play(kind: str, body: bytes, said: st
     assert found is None if said is None else (found or "").startswith(said), found
 
 
+def test_what_lines_of_an_older_maloja_say() -> None:
+    lines = [
+        *("1714588927\tA␟B\tT #1\t-\t-\r", "", "1714588927\tA\tT", "1714588927\tA\tT\t\t12"),
+        *("soon\tA\tT", "1714588927\tA", "1714588927\tA\tT\tL\t12\tmore"),
+    ]
+    found = read("\n".join(lines).encode(), "2024_5.tsv", "maloja")
+    said = ("artist_names", "track_name", "album_name", "ms_played", "time_meaning")
+    assert [tuple(each[name] for name in said) for each in found[:3]] == [
+        (["A", "B"], "T #1", None, None, "start"),
+        (["A"], "T", None, None, "start"),
+        (["A"], "T", None, 12_000, "start"),
+    ]
+    assert {str(each["time"]) for each in found[:3]} == {"2024-05-01 18:42:07"}
+    assert [each["problem"] for each in found[:3]] == [None] * 3
+    assert [str(each["problem"]).split(",")[0] for each in found[3:]] == [
+        "time is 'soon'",
+        "track.title is null: what was played is not told",
+        "the row has more fields than it should",
+    ]
+
+
 def test_a_row_of_minutes_that_is_no_date_is_invalid_by_itself() -> None:
     found = read(b"a,b,c,01 Jan 2020 12:34\na,b,c,01 Jam 2020 12:34\na,b\n", "x", "lastfm")
     assert [each["problem"] for each in found] == [
@@ -513,6 +544,13 @@ def test_what_listenbrainz_has_of_spotify_itself_may_be_ends() -> None:
     assert meaning(submission_client="a player", listening_from="spotify", **spotify) == "start"
     assert meaning(listening_from="spotify") == "unknown"
     assert meaning() == "start"
+
+
+def test_what_maloja_took_from_spotifys_files_may_be_ends() -> None:
+    scrobble = {"time": 1_714_588_927, "track": {"title": "T"}}
+    found = read(text(scrobble, scrobble | {"origin": "import:spotify"}), "x", "maloja")
+    found += read(b"1714588927\tA\tT", "spotifyimport.tsv", "maloja")
+    assert [each["time_meaning"] for each in found] == ["start", "unknown", "unknown"]
 
 
 def test_artists_of_listenbrainz_have_ids_only_if_each_has_one() -> None:

@@ -237,7 +237,8 @@ def test_an_input_without_upload_and_undo_says_so(dropped: Dropped) -> None:
 
     assert result == {
         "status": "failed",
-        "error": "The input has neither an upload ('detail') nor an import to 'undo'.",
+        "error": "The input has neither an upload ('detail'), nor an import to 'undo', nor an "
+        "account to 'derive'.",
     }
 
 

@@ -109,7 +109,7 @@ def test_what_a_person_says_wrongly_is_refused(
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
-        (f"nobody/{PACKAGE}", "There is no account 'nobody' (the first folder of nobody/"),
+        (f"nobody/{PACKAGE}", "There is no account of the name that the first folder of its key"),
         (f"{ACCOUNT}/{PACKAGE}", None),
         (f"command-line/1f/{PACKAGE}", None),
     ],
@@ -201,11 +201,67 @@ def test_rows_are_kept_redacted_and_told(dropped: Dropped, zones: Zones) -> None
         "first": "2026-10-01T00:06:00.000Z",
         "last": "2026-10-03T20:04:00.000Z",
         "ordered": told["files"][1]["ordered"],
+        "person": None,
     }
     prefix = begun["import"]["raw_prefix"]
     assert zones.keys(prefix)[:2] == [f"{prefix}0001.parquet", f"{prefix}0002.parquet"]
     for key in zones.keys(prefix)[:2]:
         assert ADDRESS.encode() not in zones.body(key)
+
+
+def late(*people: str | None) -> bytes:
+    """A file that names people in its last rows alone."""
+    rows = evening(datetime(2026, 9, 1, tzinfo=UTC), range(300 + len(people)))
+    return file_of(
+        [*rows[:300], *(row | {"username": people[at]} for at, row in enumerate(rows[300:]))]
+    )
+
+
+def test_files_of_two_people_are_refused_before_anything_is_merged(
+    dropped: Dropped, zones: Zones
+) -> None:
+    names = [*NAMES, "Streaming_History_Audio_2026_2.json"]
+    bodies = [late(None), late("anna31"), late("anna31", "bertil77")]
+    body = zip_of(dict(zip(names, bodies, strict=True)))
+    told = imported(dropped, body)
+    assert told["Read"]["problems"] == [
+        f"'{names[2]}' is the history of two people, and cannot be told apart."
+    ]
+    assert told["Group"]["status"] == "grouped"
+
+    body = zip_of(dict(zip(names, [late(None), late("anna31"), late("bertil77")], strict=True)))
+    before = zones.contents("lake/")
+    for _ in range(2):  # what was kept tells it as well
+        told = imported(dropped, body, "other.zip")
+        assert told["Group"]["status"] == "refused"
+        assert told["Group"]["error"] == (
+            f"'{names[1]}' and '{names[2]}' are the history of two people. Import each one's files "
+            "by themselves, with --account."
+        )
+        assert "Merge" not in told
+    assert zones.contents("lake/") == before
+    assert not any(who in repr(told) for who in ("anna31", "bertil77"))
+
+
+def test_a_file_of_history_is_called_by_no_name_that_may_be_a_persons(
+    dropped: Dropped, zones: Zones
+) -> None:
+    files = {"anna31.json": file_of(FIRST), "anna31_2.json": file_of(SECOND), "anna31.txt": b"[{"}
+    dropped.put("anna31.zip", zip_of({f"anna31/{path}": body for path, body in files.items()}))
+
+    steps_of_it = list(ran(asked("anna31.zip")))
+
+    for name, given, answer in steps_of_it:
+        # The upload's own key is what S3 tells.
+        for said in (given, answer):
+            own = {"input", "key", "upload", "forget"}
+            assert "anna31" not in repr({at: said[at] for at in said.keys() - own}), name
+    assert steps_of_it[-1][0] == "Forget"
+    assert {row["file"] for row in owned(zones, "import_rows")} == {"file 1.json", "file 2.json"}
+    assert [row["name"] for row in owned(zones, "imports")] == ["spotify_extended.zip"]
+    for key in zones.keys("raw/") + zones.keys("lake/"):
+        assert b"anna31" not in zones.body(key), key
+        assert "anna31" not in key
 
 
 def test_what_is_kept_is_not_read_again(dropped: Dropped, zones: Zones) -> None:
@@ -235,7 +291,7 @@ def test_an_upload_that_is_gone_or_another_is_not_read(
         {"upload": begun["upload"], "import": begun["import"], "files": begun["parts"][0]},
     )
 
-    assert told == {"status": "failed", "error": f"The upload {PACKAGE} is gone."}
+    assert told == {"status": "failed", "error": "The upload is gone."}
     assert [key for key in zones.keys("raw/") if key.endswith(".parquet")] == []
 
 
@@ -280,7 +336,7 @@ def test_uploads_are_read_in_ranges(dropped: Dropped) -> None:
     dropped.put("x", body[1:])
     with (
         uploads.open(head) as file,
-        pytest.raises(store_uploads.UploadGoneError, match="x is gone"),
+        pytest.raises(store_uploads.UploadGoneError, match="The upload is gone"),
     ):
         file.read(1)
 
@@ -292,6 +348,7 @@ def test_every_row_stands_in_the_ledger(dropped: Dropped, zones: Zones) -> None:
     told = imported(dropped)
 
     assert told["Conclude"]["ledger"] == {
+        "confirmed_days": 2,
         "files": 2,
         "rows": 9,
         "imported": 7,
@@ -336,6 +393,11 @@ def test_an_overlapping_newer_export_adds_what_is_new(dropped: Dropped, zones: Z
 
     assert told["Conclude"]["ledger"]["imported"] == 1
     assert told["Conclude"]["ledger"]["duplicate"] == 5
+    # From October 1st to November 11th, of which two days were confirmed before.
+    assert told["Conclude"]["ledger"]["confirmed_days"] == 40
+    assert imported(dropped)["Import"]["status"] == "known"
+    run(undone(told["Import"]["import"]["import_id"]))
+    assert imported(dropped, newer)["Conclude"]["ledger"]["confirmed_days"] == 40
     assert len(owned(zones, "plays")) == 8
     assert [row["status"] for row in owned(zones, "imports")] == ["imported"] * 2
 
@@ -345,6 +407,7 @@ def test_a_span_is_imported_and_covers_no_more(dropped: Dropped, zones: Zones) -
 
     # Of nine rows, one was twice, one is of 2001, and three are of the day before.
     assert told["Conclude"]["ledger"] == {
+        "confirmed_days": 1,
         "files": 2,
         "rows": 9,
         "imported": 2,

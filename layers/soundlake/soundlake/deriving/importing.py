@@ -3,11 +3,12 @@
 Each step is of a group of months, or of the whole, and gives the same when it is done again.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Any, BinaryIO
 
@@ -15,13 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundlake.coverage import Span
-from soundlake.deriving.coverage import months_between, publish_coverage
+from soundlake.coverage import Span, days_within, united
+from soundlake.deriving.coverage import exported, months_between, publish_coverage
 from soundlake.deriving.plays import months_of, observations_around, plays_of
 from soundlake.importing import groups, ledger, merging
 from soundlake.importing.columns import ordered, where
 from soundlake.importing.covering import FileSpan, covered, span_of
-from soundlake.importing.packages import Member
+from soundlake.importing.errors import HistoryError
+from soundlake.importing.packages import Member, of_two
 from soundlake.importing.reading import entries, keep
 from soundlake.listening import derive_plays
 from soundlake.store.imports import kept_key
@@ -107,9 +109,11 @@ def keep_file(kept: Kept, import_: Import, source: BinaryIO, member: Member) -> 
     """
     file = kept.read(member.number)
     if file is None:
-        kept_rows = keep(source, member)
-        key = kept.write(member.number, member.name, member.kind, kept_rows)
-        file = KeptFile(key, member.name, member.kind, kept_rows)
+        people: set[str] = set()
+        kept_rows = keep(source, member, people)
+        person = next((_mark(each, import_) for each in people), None)
+        key = kept.write(member.number, member.name, member.kind, kept_rows, person)
+        file = KeptFile(key, member.name, member.kind, kept_rows, person)
     rows, left_out = read_entries(file, import_)
     is_play = np.asarray(pc.is_null(rows.column("problem")))
     times = np.asarray(rows.column("time"), "datetime64[ms]")
@@ -126,12 +130,25 @@ def keep_file(kept: Kept, import_: Import, source: BinaryIO, member: Member) -> 
         "first": told(times[is_play].min().item()) if is_play.any() else None,
         "last": told(times[is_play].max().item()) if is_play.any() else None,
         "ordered": span.ordered if span else None,
+        "person": file.person,
     }
 
 
+def _mark(person: str, import_: Import) -> str:
+    """What tells a person from another within an import, and nobody who it is.
+
+    It is so short that one name of 65,536 has it: nobody can be found by trying names.
+    """
+    return hashlib.sha256(f"{import_.import_id} {person}".encode()).hexdigest()[:4]
+
+
 def grouped(import_: Import, reads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A history's months in `groups`, and of what Read told the `files`, `covered`, `problems`."""
+    """A history's months in `groups`, and of what Read told the `files`, `covered`, `problems`.
+
+    Raises HistoryError where the files name two people.
+    """
     files = sorted((file for read in reads for file in read["files"]), key=itemgetter("number"))
+    _check_person(files)
     spans = _asked(import_, covered(_span(file) for file in files if file["ordered"] is not None))
     short = ("number", "rows", "invalid", "outside", "first", "last")
     return {
@@ -142,6 +159,13 @@ def grouped(import_: Import, reads: Sequence[Mapping[str, Any]]) -> dict[str, An
             "problems": [problem for read in reads for problem in read["problems"]],
         },
     }
+
+
+def _check_person(files: Sequence[Mapping[str, Any]]) -> None:
+    named = [file for file in files if file.get("person") is not None]
+    for file in named:
+        if file["person"] != named[0]["person"]:
+            raise HistoryError(of_two(repr(named[0]["name"]), repr(file["name"])))
 
 
 def _asked(import_: Import, spans: Iterable[Span]) -> list[Span]:
@@ -279,8 +303,10 @@ def write_others(lake: Lake, kept: Kept, import_: Import, files: Iterable[int]) 
 
 def conclude(
     lake: Lake, kept: Kept, import_: Import, given: Mapping[str, Any], read: Mapping[str, Any]
-) -> Row:
-    """Write the import's own row and what it tells of gaps and days; the row.
+) -> tuple[Row, int]:
+    """Write the import's own row and what it tells of gaps and days.
+
+    Gives the row, and how many days are confirmed that no import had confirmed before.
 
     `given` is the import as the machine carries it; `read` has its `files` as Read tells of them,
     the `outcomes` of the ledger so far, and the `problems`. Raises LedgerError where the ledger
@@ -315,9 +341,10 @@ def conclude(
         "withdrawn_at": None,
     }
     _forget_ledger(lake, import_, len(read["outcomes"]))
+    before = _confirmed(lake, import_)
     _write_row(lake, import_, row)
     _cover(lake, import_, spans)
-    return row
+    return row, len(_confirmed(lake, import_) - before)
 
 
 def take_back(lake: Lake, import_: Import, at: datetime) -> Row | None:
@@ -343,6 +370,11 @@ def _write_row(lake: Lake, import_: Import, row: Row) -> None:
         return sorted(rows.values(), key=lambda one: (str(one["imported_at"]), one["import_id"]))
 
     lake.replace(IMPORTS, import_.month, import_.account, change)
+
+
+def _confirmed(lake: Lake, import_: Import) -> set[date]:
+    """The days that the exports which were imported so far cover."""
+    return days_within(united(span for _, span in exported(lake, import_.account)))
 
 
 def _cover(lake: Lake, import_: Import, spans: Iterable[Span]) -> None:

@@ -4,7 +4,7 @@ Nothing of the upload is kept yet: Read keeps its rows, redacted.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -98,24 +98,36 @@ def owner(accounts: AccountsTable, asked: Asked, key: str, sha256: str, now: dat
     HistoryError where it cannot be told.
     """
     folder = key.partition("/")[0] if "/" in key else None
-    named = asked.account or (folder if folder != COMMAND_LINE else None)
     found, damaged = accounts.all()
     known = [*(one.account for one in found), *(one.account for one in damaged)]
-    if named is not None:
-        if named in known:
-            return named
-        where = "" if asked.account else f" (the first folder of {key} says whose it is)"
+    of_folder = folder if asked.account is None and folder != COMMAND_LINE else None
+    if of_folder is not None and of_folder not in known:
         raise HistoryError(
-            f"There is no account {named!r}{where}; ./soundlake accounts lists those there are."
+            "There is no account of the name that the first folder of its key has, which says "
+            "whose it is; ./soundlake accounts lists those there are."
         )
-    if len(known) == 1:
-        return known[0]
-    if known:
+    named = known_owner(known, asked.account or of_folder)
+    return named or accounts.new_imported(now, _name(sha256)).account
+
+
+def known_owner(known: Sequence[str], named: str | None) -> str | None:
+    """Whose history an import is, of the accounts there are; None where there is none yet.
+
+    `named` is the account that a person names. Raises HistoryError where it cannot be told.
+    """
+    if named is not None and named not in known:
+        raise HistoryError(
+            f"There is no account {named!r}; ./soundlake accounts lists those there are."
+            if known
+            else f"There is no account {named!r}, nor any other yet: without --account the import "
+            "makes one."
+        )
+    if named is None and len(known) > 1:
         raise HistoryError(
             f"There are {len(known)} accounts: say whose history it is, with --account or by a "
             f"folder of that name in the uploads bucket: {', '.join(sorted(known))}."
         )
-    return accounts.new_imported(now, _name(sha256)).account
+    return named or next(iter(known), None)
 
 
 def _name(sha256: str) -> str:
@@ -183,7 +195,7 @@ def begin(
 def _told(member: Member) -> dict[str, Any]:
     return {
         "number": member.number,
-        "path": member.path,
+        "place": member.place,
         "name": member.name,
         "bytes": member.bytes,
         "kind": member.kind,

@@ -21,6 +21,9 @@ _ROWS = 200  # of a head that are looked at
 _DATE = re.compile(r"\d{1,2} [A-Za-z]{3} \d{4},? \d{2}:\d{2}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CLOCK = re.compile(r"\d{2}:\d{2}(:\d{2})?")
+# A line of a file that Maloja kept scrobbles in, before it had a database: time, artists, title,
+# and maybe album and duration.
+_SCROBBLE = re.compile(r"\d{9,10}(?:\t[^\t]+){2}(?:\t[^\t]*){0,2}")
 _PLAYED = {"spotify_track_uri", "master_metadata_track_name", "spotify_episode_uri", "episode_name"}
 
 
@@ -155,6 +158,8 @@ def lastfm_fields(fields: list[str]) -> list[str] | None:
 
 def _kind_of_csv(text: str) -> str | None:
     first = text.partition("\n")[0]
+    if _SCROBBLE.fullmatch(first.rstrip("\r")):
+        return "maloja"
     fields: list[list[str]] = []
     with suppress(csv.Error):  # what a head cuts
         reader = csv.reader(StringIO(text, newline=None), delimiter=delimiter_of(first))

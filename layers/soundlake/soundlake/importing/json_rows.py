@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 import msgspec
 
-from soundlake.importing.errors import HistoryError
+from soundlake.importing.errors import HistoryError, nameless
 from soundlake.importing.heads import decode as decode_text
 
 PIECE = 1_048_576  # bytes; what is made of it stays in the processor's cache
@@ -23,6 +23,9 @@ GUESSES = 4  # places that are tried before more is read
 LONGEST = 16_777_216  # bytes in which a row must end: what has none is no JSON
 TOGETHER = 8_192  # rows of a text that are made at once
 BOM = b"\xef\xbb\xbf"
+
+# What reading a file of a damaged zip raises.
+DAMAGED = (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error)
 
 # What decoders raise for a text that is no JSON, or nested as no export is.
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -124,16 +127,19 @@ def _of_lines[T](text: bytes, decode: Callable[[bytes], T], shown: str, rows: in
         raise HistoryError(f"{shown} is no JSON: an object in each line is expected.") from error
 
 
-def document(stream: BinaryIO, name: str, keys: Sequence[str]) -> Iterator[list[Any]]:
+def document(
+    stream: BinaryIO, name: str, keys: Sequence[str], people: set[str]
+) -> Iterator[list[Any]]:
     """The rows of a file that is one JSON text: of the list under one of `keys`, some at a time.
 
-    Where that is a list of pages, which have such lists themselves, the rows are those of all.
+    Where that is a list of pages, which have such lists themselves, the rows are those of all. Whom
+    the text says beside them that it is of is added to `people`.
     Raises HistoryError where the file is no JSON, or has no such list.
     """
     shown = repr(name)
     text = read(stream, None, shown).removeprefix(BOM)
     try:
-        found = whole(text, lambda body: _rows_in(body, keys))
+        found = whole(text, lambda body: _rows_in(body, keys, people))
         if found is None:
             raise HistoryError(
                 f"{shown} is no list of plays: expected is one under "
@@ -146,27 +152,42 @@ def document(stream: BinaryIO, name: str, keys: Sequence[str]) -> Iterator[list[
         raise HistoryError(_broken(shown, text, 0, None, error)) from error
 
 
-def _rows_in(text: bytes | msgspec.Raw, keys: Sequence[str]) -> list[msgspec.Raw] | None:
+def _rows_in(
+    text: bytes | msgspec.Raw, keys: Sequence[str], people: set[str]
+) -> list[msgspec.Raw] | None:
     """The texts of the rows in a text: no more of them is made than is looked at together."""
     opening = _opening(text)
     if opening == b"{":
         fields = _OBJECT.decode(text)
+        people.update(_named(fields))
         inner = (fields[key] for key in keys if key in fields)
-        return next((rows for each in inner if (rows := _rows_in(each, keys)) is not None), None)
+        found = (_rows_in(each, keys, people) for each in inner)
+        return next((rows for rows in found if rows is not None), None)
     if opening != b"[":
         whole(bytes(text), loose)  # it may be no JSON at all
         return None
-    return [row for each in _LIST.decode(text) for row in _page(each, keys)]
+    return [row for each in _LIST.decode(text) for row in _page(each, keys, people)]
 
 
-def _page(text: msgspec.Raw, keys: Sequence[str]) -> list[msgspec.Raw]:
+def _page(text: msgspec.Raw, keys: Sequence[str], people: set[str]) -> list[msgspec.Raw]:
     """The rows of a page of a list, or what is a row itself."""
     opening = _opening(text)
     if opening == b"{":
         fields = _OBJECT.decode(text)
         lists = [fields[key] for key in keys if key in fields and _opening(fields[key]) == b"["]
+        if lists:
+            people.update(_named(fields))
         return _LIST.decode(lists[0]) if lists else [text]
     return _LIST.decode(text) if opening == b"[" else [text]
+
+
+def _named(fields: dict[str, msgspec.Raw]) -> Iterator[str]:
+    """Whom an object with a list of rows says that they are of: itself, or in its `@attr`."""
+    about = fields.get("@attr")
+    inner = _OBJECT.decode(about) if about is not None and _opening(about) == b"{" else {}
+    for text in (fields.get("username"), inner.get("user")):
+        if text is not None and _opening(text) == b'"':
+            yield str(_ANY.decode(text)).casefold()
 
 
 def _opening(text: bytes | msgspec.Raw) -> bytes:
@@ -184,11 +205,14 @@ def read(stream: BinaryIO, size: int | None, shown: str) -> bytes:
                 break
             blocks.append(block)
             left = None if left is None else left - len(block)
-    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
-        raise HistoryError(
-            f"{shown} cannot be unpacked ({error}). The zip is damaged: download it again."
-        ) from error
+    except DAMAGED as error:
+        raise HistoryError(unpacked(shown, error)) from error
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+
+
+def unpacked(shown: str, error: Exception) -> str:
+    """Why a file of a damaged zip cannot be read."""
+    return f"{shown} cannot be unpacked ({nameless(error)}). The zip is damaged: download it again."
 
 
 def whole[T](text: bytes, decode: Callable[[bytes], T]) -> T:

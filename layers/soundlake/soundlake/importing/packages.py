@@ -7,7 +7,7 @@ head of each file are read, of a plain file its head: the reader may be one that
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import SEEK_END
 from pathlib import PurePosixPath
@@ -15,7 +15,15 @@ from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from soundlake import chart_files
-from soundlake.importing.errors import HistoryError
+from soundlake.importing.called import (
+    DATA,
+    base,
+    file_called,
+    files_called,
+    is_nameless,
+    package_called,
+)
+from soundlake.importing.errors import HistoryError, nameless
 from soundlake.importing.heads import HEAD, VERSION, Head, read_head
 from soundlake.texts import shortened
 
@@ -31,12 +39,9 @@ EXPECTED = (
 )
 _ENCRYPTED = 0x1
 _COMPRESSIONS = {0, 8, 12, 14}  # that Python reads: stored, deflate, bzip2, LZMA
-_DATA = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", "")
 _NUMBER = re.compile(r"(?<![\d-])(\d{1,3})(?: ?\(\d+\))?$")  # a year, or a span of them, is none
 _EXTENDED_NAME = re.compile(r"(endsong|endvideo|Streaming_History_)", re.IGNORECASE)
 _ACCOUNT_NAME = re.compile(r"StreamingHistory", re.IGNORECASE)
-# Of whose files the tools' own names have the user's: `recenttracks-somebody-1700000000.csv`.
-_CALLED_BY_USER = ("lastfm", "listenbrainz")
 _MAGIC = (
     (b"%PDF", "a PDF"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -52,15 +57,18 @@ _MAGIC = (
 class Member:
     """One file of history in a package: `number` counts from 1 in the order of the files' own.
 
-    `path` is where it lies in the zip, "" where the upload is the file; `name` is its last part.
-    `bytes` is its size, uncompressed; `kind` is whose rows it has, an observation's source.
+    `place` is its place in the zip's directory, None where the upload is the file. `name` is what
+    it may be called wherever it is recorded; `path`, where it lies in the zip, may be personal, and
+    is known where the package was looked at alone. `bytes` is its size, uncompressed; `kind` is
+    whose rows it has, an observation's source.
     """
 
     number: int
-    path: str
+    place: int | None
     name: str
     bytes: int
     kind: str
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Package:
     """What an upload is: `kind` is an observation's source, of most of its files.
 
     `others` are the paths of what is in it beside the history. `name` is what it may be called
-    wherever it is recorded: some tools call a file by its user, and that is not kept.
+    wherever it is recorded.
     """
 
     kind: str
@@ -77,11 +85,15 @@ class Package:
     name: str = ""
 
 
-def recognise(file: BinaryIO, name: str) -> Package:
+# What a file of a zip is called in messages, by its path and its place in the directory.
+Show = Callable[[str, int], str]
+
+
+def recognise(file: BinaryIO, name: str, *, redacted: bool = False) -> Package:
     """What an upload is; `name` is what it is called, for messages.
 
     `file` is seekable; little of it is read. Raises HistoryError where it is no history, or is
-    damaged, or not to be trusted.
+    damaged, or not to be trusted; `redacted` messages have no names of files but well-known ones.
     """
     size = file.seek(0, SEEK_END)
     shown = repr(shortened(name))
@@ -90,7 +102,7 @@ def recognise(file: BinaryIO, name: str) -> Package:
     file.seek(0)
     start = file.read(HEAD)
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
-        return _zip(file, name, shown)
+        return _zip(file, name, shown, _redacted if redacted else _in_full)
     return _plain(start, size, name, shown)
 
 
@@ -99,13 +111,13 @@ def open_member(file: BinaryIO, member: Member) -> BinaryIO:
 
     Raises HistoryError where it cannot be opened.
     """
-    if not member.path:
+    if member.place is None:
         file.seek(0)
         return file
     try:
         archive = ZipFile(file)
-        return archive.open(member.path)  # type: ignore[return-value]
-    except (BadZipFile, NotImplementedError, KeyError, RuntimeError, ValueError) as error:
+        return archive.open(archive.infolist()[member.place])  # type: ignore[return-value]
+    except (BadZipFile, NotImplementedError, IndexError, RuntimeError, ValueError) as error:
         raise HistoryError(_damaged(repr(member.name), error)) from error
 
 
@@ -124,25 +136,38 @@ def _plain(start: bytes, size: int, name: str, shown: str) -> Package:
     if head.kind is None:
         reason = head.reason or "is no listening history that is known here"
         raise HistoryError(f"{shown} {reason}. {EXPECTED}")
-    _one_person([(name, head)])
-    called = _called(name, head.kind, [head])
-    return Package(head.kind, (Member(1, "", called, size, head.kind),), (), called)
+    _one_person([(repr(base(name)), head)])
+    called = package_called(name, head.kind)
+    return Package(head.kind, (Member(1, None, called, size, head.kind),), (), called)
 
 
-def _zip(file: BinaryIO, name: str, shown: str) -> Package:
+def _in_full(path: str, _place: int) -> str:
+    return repr(shortened(path))
+
+
+def _redacted(path: str, place: int) -> str:
+    return repr(file_called(path, place + 1))
+
+
+def _zip(file: BinaryIO, name: str, shown: str, show: Show) -> Package:
     try:
         archive = ZipFile(file)
     except (BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise HistoryError(
-            f"{shown} is a zip that is cut off or damaged ({error}). Download it again."
+            f"{shown} is a zip that is cut off or damaged ({nameless(error)}). Download it again."
         ) from error
     with archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
-        _check_directory(infos, shown)
+        place = {info.filename: at for at, info in enumerate(archive.infolist())}
+
+        def say(info: ZipInfo, path: str = "") -> str:
+            return show(path or info.filename, place[info.filename])
+
+        _check_directory(infos, shown, say)
         infos = [info for info in infos if not _of_macos(info.filename)]
         for info in infos:
-            _check(info, shown)
-        heads = [(info, _head(archive, info, shown)) for info in infos]
+            _check(info, shown, say(info))
+        heads = [(info, _head(archive, info, shown, say(info))) for info in infos]
     for _, head in heads:
         if head.version not in (None, VERSION):
             raise HistoryError(
@@ -154,21 +179,23 @@ def _zip(file: BinaryIO, name: str, shown: str) -> Package:
         raise HistoryError(f"{shown} is a zip without a file of listening history. {EXPECTED}")
     too_large = [info for info, _, _ in found if info.file_size > LARGEST]
     if too_large:
-        raise HistoryError(_too_large(repr(_base(too_large[0].filename)), too_large[0].file_size))
-    _one_person([(info.filename, head) for info, head, _ in found])
+        largest = too_large[0]
+        raise HistoryError(_too_large(say(largest, base(largest.filename)), largest.file_size))
+    _one_person([(say(info, base(info.filename)), head) for info, head, _ in found])
     found.sort(key=lambda each: _order(each[0].filename))
+    called = files_called(info.filename for info, _, _ in found)
     files = tuple(
-        Member(number, info.filename, _base(info.filename), info.file_size, kind)
-        for number, (info, _, kind) in enumerate(found, 1)
+        Member(number, place[info.filename], name_of_it, info.file_size, kind, info.filename)
+        for number, ((info, _, kind), name_of_it) in enumerate(zip(found, called, strict=True), 1)
     )
     paths = {member.path for member in files}
     others = tuple(sorted(info.filename for info in infos if info.filename not in paths))
     counted = Counter(member.kind for member in files)
     kind = max(sorted(counted), key=lambda each: counted[each])
-    return Package(kind, files, others, _called(name, kind, [head for _, head in heads]))
+    return Package(kind, files, others, package_called(name, kind))
 
 
-def _check_directory(infos: list[ZipInfo], shown: str) -> None:
+def _check_directory(infos: list[ZipInfo], shown: str, say: Callable[..., str]) -> None:
     """Raise HistoryError for a zip that is made to harm, whatever its files are."""
     if len(infos) > MOST_FILES:
         raise HistoryError(
@@ -180,13 +207,14 @@ def _check_directory(infos: list[ZipInfo], shown: str) -> None:
         parts = path.split("/")
         if path.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in path:
             raise HistoryError(
-                f"{shown} has a file that would lie outside of it ({shortened(path)!r}): no "
+                f"{shown} has a file that would lie outside of it ({say(info, path)}): no "
                 "service hands out such a zip. Download it again from where you asked for it."
             )
-    twice = [path for path, times in Counter(info.filename for info in infos).items() if times > 1]
+    times = Counter(info.filename for info in infos)
+    twice = [info for info in infos if times[info.filename] > 1]
     if twice:
         raise HistoryError(
-            f"{shown} has two files of one name ({shortened(twice[0])!r}): which one counts "
+            f"{shown} has two files of one name ({say(twice[0])}): which one counts "
             "cannot be told. Download it again, or import the files by themselves."
         )
     total = sum(info.file_size for info in infos)
@@ -197,8 +225,7 @@ def _check_directory(infos: list[ZipInfo], shown: str) -> None:
         )
 
 
-def _check(info: ZipInfo, shown: str) -> None:
-    name = repr(shortened(info.filename))
+def _check(info: ZipInfo, shown: str, name: str) -> None:
     if info.flag_bits & _ENCRYPTED:
         raise HistoryError(
             f"{shown} is locked with a password ({name}). Unpack it and import the files."
@@ -215,8 +242,7 @@ def _check(info: ZipInfo, shown: str) -> None:
         )
 
 
-def _head(archive: ZipFile, info: ZipInfo, shown: str) -> Head:
-    name = repr(shortened(info.filename))
+def _head(archive: ZipFile, info: ZipInfo, shown: str, name: str) -> Head:
     try:
         with archive.open(info) as stream:
             start = stream.read(HEAD)
@@ -233,7 +259,7 @@ def _head(archive: ZipFile, info: ZipInfo, shown: str) -> Head:
         raise HistoryError(
             f"{shown} has a zip within it ({name}). Unpack it and import what is in it."
         )
-    if PurePosixPath(info.filename).suffix.lower() not in _DATA or _what(start):
+    if PurePosixPath(info.filename).suffix.lower() not in DATA or _what(start):
         return Head(None)
     try:
         return read_head(start, whole=info.file_size <= len(start), name=name)
@@ -251,7 +277,7 @@ def _kind(info: ZipInfo, head: Head) -> str | None:
 
 
 def _named(path: str) -> str | None:
-    name = _base(path)
+    name = base(path)
     if not name.lower().endswith(".json"):
         return None
     if _EXTENDED_NAME.match(name):
@@ -278,35 +304,27 @@ def _what(start: bytes) -> str | None:
 def _one_person(heads: list[tuple[str, Head]]) -> None:
     """Raise HistoryError where files name different people; the people are not named."""
     first: tuple[str, str] | None = None
-    for path, head in heads:
+    for name, head in heads:
         for person in head.people:
             if first is None:
-                first = path, person
+                first = name, person
             elif person != first[1]:
-                one, other = repr(_base(first[0])), repr(_base(path))
-                raise HistoryError(
-                    f"{one} and {other} are the history of two people. "
-                    "Import each one's files by themselves, with --account."
-                    if one != other
-                    else f"{one} is the history of two people, and cannot be told apart."
-                )
+                raise HistoryError(of_two(first[0], name))
 
 
-def _called(name: str, kind: str, heads: Iterable[Head]) -> str:
-    """What an upload may be called where it is recorded: not by a person's name."""
-    path = PurePosixPath(_base(name))
-    if kind in _CALLED_BY_USER:
-        suffix = path.suffix.lower()
-        return f"{kind}{suffix if suffix in (*_DATA, '.zip') else ''}"
-    called = path.name
-    for person in sorted({person for head in heads for person in head.people if len(person) > 2}):
-        called = re.sub(re.escape(person), "user", called, flags=re.IGNORECASE)
-    return called
+def of_two(one: str, other: str) -> str:
+    """Why files (as messages show them) are refused that name two people."""
+    if one == other:
+        return f"{one} is the history of two people, and cannot be told apart."
+    return (
+        f"{one} and {other} are the history of two people. "
+        "Import each one's files by themselves, with --account."
+    )
 
 
 def _order(path: str) -> tuple[int, list[tuple[int, int | str]]]:
     """By the number at the end of a file's name, those without last, then by path."""
-    number = file_number(_base(path))
+    number = file_number(base(path))
     natural: list[tuple[int, int | str]] = [
         (0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path) if part
     ]
@@ -315,12 +333,9 @@ def _order(path: str) -> tuple[int, list[tuple[int, int | str]]]:
 
 def file_number(name: str) -> int | None:
     """The number at the end of a file's name, as in `endsong_12.json`; None where it has none."""
-    found = _NUMBER.search(PurePosixPath(name).stem)
+    stem = PurePosixPath(name).stem
+    found = None if is_nameless(stem) else _NUMBER.search(stem)
     return int(found[1]) if found else None
-
-
-def _base(path: str) -> str:
-    return re.split(r"[\\/]", path)[-1]  # some tools write zips with Windows' separators
 
 
 def _too_large(shown: str, size: int) -> str:
@@ -331,4 +346,4 @@ def _too_large(shown: str, size: int) -> str:
 
 
 def _damaged(what: str, error: Exception) -> str:
-    return f"{what} cannot be unpacked ({error}). The zip is damaged: download it again."
+    return f"{what} cannot be unpacked ({nameless(error)}). The zip is damaged: download it again."

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from soundlake.importing.entries import ENTRIES
+from soundlake.importing.errors import HistoryError
 from soundlake.importing.formats import (
     koito,
     lastfm,
@@ -18,7 +19,7 @@ from soundlake.importing.formats import (
     spotify_account,
     spotify_extended,
 )
-from soundlake.importing.packages import Member, open_member
+from soundlake.importing.packages import Member, of_two, open_member
 
 _FORMATS: dict[str, ModuleType] = {
     each.SOURCE: each
@@ -29,12 +30,19 @@ _FORMATS: dict[str, ModuleType] = {
 TOGETHER = 65_536  # rows that are looked at together: what is made of them stays small
 
 
-def keep(file: BinaryIO, member: Member) -> pa.Table:
+def keep(file: BinaryIO, member: Member, people: set[str] | None = None) -> pa.Table:
     """The raw form of one file of a package: one row for each of its rows, in their order.
 
-    It is redacted and else complete. `file` is the whole upload, seekable. Raises HistoryError.
+    It is redacted and else complete; whom its rows name is added to `people`. `file` is the whole
+    upload, seekable. Raises HistoryError, also where they name two people.
     """
-    kept: pa.Table = _FORMATS[member.kind].keep(open_member(file, member), member.name)
+    found: set[str] = set()
+    kept: pa.Table = _FORMATS[member.kind].keep(open_member(file, member), member.name, found)
+    if len(found) > 1:
+        shown = repr(member.name)
+        raise HistoryError(of_two(shown, shown))
+    if people is not None:
+        people |= found
     return kept
 
 

@@ -17,12 +17,16 @@ without_pandas.make_first_array()
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file's kept rows, and what it was called and is."""
+    """A file's kept rows, and what it was called and is; `person` tells whose it is from others'.
+
+    It is null where nobody is named.
+    """
 
     key: str
     name: str
     kind: str
     rows: pa.Table
+    person: str | None = None
 
 
 class Kept:
@@ -32,9 +36,13 @@ class Kept:
         self._bucket = bucket
         self.prefix = raw_prefix
 
-    def write(self, number: int, name: str, kind: str, rows: pa.Table) -> str:
+    def write(
+        self, number: int, name: str, kind: str, rows: pa.Table, person: str | None = None
+    ) -> str:
         """Keep a file's rows, and give their key; where they are kept already they stay."""
         said: dict[Any, Any] = {"file": name, "kind": kind}
+        if person is not None:
+            said["person"] = person
         out = BytesIO()
         pq.write_table(rows.replace_schema_metadata(said), out, compression="snappy")
         key = kept_key(self.prefix, number)
@@ -62,7 +70,8 @@ class Kept:
                 f"{key} is not a whole Parquet file; restore its previous version."
             ) from error
         said = rows.schema.metadata or {}
-        return KeptFile(key, said[b"file"].decode(), said[b"kind"].decode(), rows)
+        person = said[b"person"].decode() if b"person" in said else None
+        return KeptFile(key, said[b"file"].decode(), said[b"kind"].decode(), rows, person)
 
     def need(self, number: int) -> KeptFile:
         """A file's kept rows; raises CorruptObjectError where they are missing or damaged."""

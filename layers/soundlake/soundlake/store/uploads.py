@@ -80,7 +80,7 @@ class _Ranges(io.RawIOBase):
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_THERE | _OTHER:
-                raise UploadGoneError(f"The upload {self._head.key} is gone.") from error
+                raise UploadGoneError("The upload is gone.") from error
             raise
         body = answer["Body"].read()
         buffer[: len(body)] = body

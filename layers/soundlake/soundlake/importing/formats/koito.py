@@ -18,9 +18,9 @@ KNOWN = frozenset({"listened_at", "client", "track", "album", "artists", "aliase
 _LISTS = ("listens",)
 
 
-def keep(stream: BinaryIO, name: str) -> pa.Table:
+def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
     """The rows of a file, redacted. Raises HistoryError."""
-    return of_rows.keep_document(stream, name, KNOWN, _LISTS)
+    return of_rows.keep_document(stream, name, KNOWN, people, _LISTS)
 
 
 rows = of_rows.rows

@@ -23,6 +23,7 @@ from soundlake.importing.errors import HistoryError
 from soundlake.importing.formats import rows as of_rows
 from soundlake.importing.formats.rows import Said, epoch, instant, milliseconds, text
 from soundlake.importing.heads import decode, delimiter_of, lastfm_fields, lastfm_header
+from soundlake.importing.json_rows import DAMAGED, unpacked
 
 SOURCE = "lastfm"
 KNOWN = frozenset(
@@ -48,14 +49,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _FROM_MS = 100_000_000_000  # from here on an epoch is in ms: in seconds it is the year 5138
 
 
-def keep(stream: BinaryIO, name: str) -> pa.Table:
+def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
     """The rows of a file, redacted. Raises HistoryError."""
     start = stream.read(4096)
     stream.seek(0)
     begin = decode(start, whole=False, name=repr(name)).lstrip()
     if begin.startswith(("[", "{")):
-        return of_rows.keep_document(stream, name, KNOWN, _LISTS)
-    return of_rows.table(_csv(stream, name, delimiter_of(begin.partition("\n")[0])), KNOWN)
+        return of_rows.keep_document(stream, name, KNOWN, people, _LISTS)
+    found = _csv(stream, name, delimiter_of(begin.partition("\n")[0]))
+    return of_rows.table(found, KNOWN, people)
 
 
 rows = of_rows.rows
@@ -80,6 +82,8 @@ def _csv(stream: BinaryIO, name: str, delimiter: str) -> Iterator[dict[str, Any]
                 number += 1
                 named: dict[str, Any] = dict(zip(names, row, strict=False))
                 yield named | ({_MORE: row[len(names) :]} if len(row) > len(names) else {})
+    except DAMAGED as error:
+        raise HistoryError(unpacked(repr(name), error)) from error
     except (csv.Error, UnicodeDecodeError) as error:
         what = "not in UTF-8" if isinstance(error, UnicodeDecodeError) else f"no CSV ({error})"
         raise HistoryError(

@@ -42,15 +42,15 @@ KNOWN = frozenset(
 _LISTS = ("listens", "payload")
 
 
-def keep(stream: BinaryIO, name: str) -> pa.Table:
+def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
     """The rows of a file, redacted. Raises HistoryError."""
     start = stream.read(HEAD)
     stream.seek(0)
     if start.removeprefix(BOM).lstrip().startswith(b"["):
-        return of_rows.keep_array(stream, name, KNOWN)
+        return of_rows.keep_array(stream, name, KNOWN, people)
     if by_lines(start):
-        return of_rows.keep_lines(stream, name, KNOWN)
-    return of_rows.keep_document(stream, name, KNOWN, _LISTS)
+        return of_rows.keep_lines(stream, name, KNOWN, people)
+    return of_rows.keep_document(stream, name, KNOWN, people, _LISTS)
 
 
 rows = of_rows.rows

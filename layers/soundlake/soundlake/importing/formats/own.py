@@ -69,9 +69,9 @@ def _written(value: Any) -> Any:
     return f"{value.isoformat(timespec='milliseconds')}Z" if isinstance(value, datetime) else value
 
 
-def keep(stream: BinaryIO, name: str) -> pa.Table:
+def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
     """The rows of a file, redacted. Raises HistoryError."""
-    return of_rows.keep_lines(stream, name, KNOWN)
+    return of_rows.keep_lines(stream, name, KNOWN, people)
 
 
 rows = of_rows.rows

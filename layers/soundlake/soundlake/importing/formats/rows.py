@@ -28,30 +28,46 @@ _TYPES = {field.name: field.type for field in SCHEMAS["observations"]}
 Said = dict[str, Any]
 
 
-def table(rows: Iterable[Any], known: Collection[str]) -> pa.Table:
-    """The raw form of rows: each one's JSON text, redacted."""
-    texts = [encoded(redact(row, known)) for row in rows]
+def table(rows: Iterable[Any], known: Collection[str], people: set[str]) -> pa.Table:
+    """The raw form of rows: each one's JSON text, redacted; whom they name is added to `people`."""
+    texts = []
+    for row in rows:
+        people.update(named(row))
+        texts.append(encoded(redact(row, known)))
     return pa.table([pa.array(texts, pa.string())], schema=RAW)
 
 
-def keep_array(stream: BinaryIO, name: str, known: Collection[str]) -> pa.Table:
+def named(row: Any) -> Iterator[str]:
+    """Whom a row says that it is of."""
+    for key in ("username", "user_name") if isinstance(row, dict) else ():
+        person = row.get(key)
+        if isinstance(person, str) and person:
+            yield person.casefold()
+
+
+def keep_array(stream: BinaryIO, name: str, known: Collection[str], people: set[str]) -> pa.Table:
     """The raw form of a file that is a JSON array. Raises HistoryError."""
-    return pa.concat_tables(pieces(stream, name, lambda text: table(loose(text), known)))
+    return pa.concat_tables(pieces(stream, name, lambda text: table(loose(text), known, people)))
 
 
-def keep_lines(stream: BinaryIO, name: str, known: Collection[str]) -> pa.Table:
+def keep_lines(stream: BinaryIO, name: str, known: Collection[str], people: set[str]) -> pa.Table:
     """The raw form of a file with an object in each line. Raises HistoryError."""
-    return pa.concat_tables(lines(stream, name, lambda text: table(loose(text), known)))
+    return pa.concat_tables(lines(stream, name, lambda text: table(loose(text), known, people)))
 
 
 def keep_document(
-    stream: BinaryIO, name: str, known: Collection[str], keys: Sequence[str]
+    stream: BinaryIO,
+    name: str,
+    known: Collection[str],
+    people: set[str],
+    keys: Sequence[str],
 ) -> pa.Table:
     """The raw form of a file that is one JSON text, with its rows in a list under one of `keys`.
 
     Lists of objects that have such a list themselves (pages) are one list. Raises HistoryError.
     """
-    return pa.concat_tables(table(found, known) for found in document(stream, name, keys))
+    found = document(stream, name, keys, people)
+    return pa.concat_tables(table(rows, known, people) for rows in found)
 
 
 def rows(raw: pa.Table) -> Iterator[Any]:

@@ -33,9 +33,9 @@ KNOWN = frozenset(
 )
 
 
-def keep(stream: BinaryIO, name: str) -> pa.Table:
+def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
     """The rows of a file, redacted. Raises HistoryError."""
-    return of_rows.keep_array(stream, name, KNOWN)
+    return of_rows.keep_array(stream, name, KNOWN, people)
 
 
 rows = of_rows.rows

@@ -16,7 +16,6 @@ from msgspec.structs import astuple
 
 from soundlake.importing import entries as of
 from soundlake.importing.entries import Check, Column, pc
-from soundlake.importing.errors import HistoryError
 from soundlake.importing.json_rows import encoded, loose, pieces
 from soundlake.importing.redaction import REDACTED, redact
 from soundlake.plays import EARLIEST
@@ -81,20 +80,13 @@ _USER = len(_KEPT) + _OLDER.index("username")
 _TIME = "a time like 2026-11-21T09:18:00Z"
 
 
-def keep(stream: BinaryIO, name: str) -> pa.Table:
+def keep(stream: BinaryIO, name: str, people: set[str]) -> pa.Table:
     """The rows of a file, redacted, in the columns of RAW. Raises HistoryError."""
-    people: set[str] = set()
 
     def decode(text: bytes) -> pa.Table:
         return _decoded(text, people)
 
-    kept = list(pieces(stream, name, decode))
-    if len(people) > 1:
-        raise HistoryError(
-            f"{name!r} is the history of two people, and cannot be told apart. "
-            "Import the files as Spotify gave them."
-        )
-    return pa.concat_tables(kept)
+    return pa.concat_tables(pieces(stream, name, decode))
 
 
 def rows(raw: pa.Table) -> Iterator[Any]:
