@@ -8,6 +8,8 @@ BIN := .venv/bin
 # A tree that is no git checkout has nothing that tells ruff what to leave out.
 NOT_OURS := --exclude .venv,.venv-aws,.soundlake,.aws-sam,.mutants
 PYTEST := $(BIN)/python -P -m pytest
+# A process for each processor, two at least: the stack's tests wait much (tests/conftest.py).
+AT_ONCE := --numprocesses $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu); echo $$((n > 2 ? n : 2))) --no-loadscope-reorder
 # The checks must not see anybody's account; SAM wants a region even to validate.
 export AWS_DEFAULT_REGION ?= eu-north-1
 export SAM_CLI_TELEMETRY := 0
@@ -23,11 +25,11 @@ run: ## Run the whole lake here: capture, the charts, a summary (CHARTS=file.csv
 
 .PHONY: test
 test: lint ## Check everything, then run every test that takes less than 30 seconds
-	@$(PYTEST) -m "not slow"
+	@$(PYTEST) $(AT_ONCE) -m "not slow"
 
 .PHONY: test-all
 test-all: lint ## Check everything and run every test
-	@$(PYTEST)
+	@$(PYTEST) $(AT_ONCE)
 
 .PHONY: env
 env: ## Make the environments, with what the tests need

@@ -13,7 +13,7 @@ AGENT = "MadeUpPlayer/7.7 (Nowhere)"
 PLACE = {
     "city": "Nowhereville",
     "region": "Nowhere County",
-    "metro_code": "77731",
+    "metro_code": "metro-of-nowhere-31",
     "longitude": 77.310031,
     "latitude": 31.770077,
 }

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from soundlake import access
 from soundlake.importing import beginning, groups
+from soundlake.importing.packages import recognise
+from soundlake.importing.reading import keep
 from soundlake.store import uploads as store_uploads
 
 from tests.interruptions import When, interrupted
@@ -339,6 +341,33 @@ def test_uploads_are_read_in_ranges(dropped: Dropped) -> None:
         pytest.raises(store_uploads.UploadGoneError, match="The upload is gone"),
     ):
         file.read(1)
+
+
+def test_of_a_zip_each_piece_is_fetched_once(
+    dropped: Dropped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_uploads, "_PIECE", 2048)
+    dropped.put(PACKAGE, HISTORY)
+    uploads = store_uploads.Uploads(UPLOADS)
+    head = uploads.head(PACKAGE)
+    assert head is not None
+    asked_for: list[str] = []
+
+    def noted(params: dict[str, Any], **_: Any) -> None:
+        asked_for.append(params["headers"]["Range"])
+
+    events = store_uploads.s3_client().meta.events
+    events.register("before-call.s3.GetObject", noted)
+    try:
+        with uploads.open(head) as file:
+            package = recognise(file, PACKAGE)
+            for member in package.files:
+                keep(file, member)
+    finally:
+        events.unregister("before-call.s3.GetObject", noted)
+
+    assert len(package.files) == 2
+    assert len(asked_for) == len(set(asked_for)) == 3
 
 
 # Derived.

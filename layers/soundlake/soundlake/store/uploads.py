@@ -6,6 +6,7 @@ The bucket has no versions: what is deleted is gone. What it holds may be person
 import io
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +16,7 @@ from soundlake.store.objects import s3_client
 LARGEST = 10_000_000  # bytes of a chart; the largest charts have 30,000
 LARGEST_HISTORY = 2_000_000_000  # bytes; 10 million rows of Spotify's are a zip of 600 million
 _PIECE = 8 * 1024 * 1024  # bytes fetched at once
+_PIECES = 3  # kept: a zip's directory at its end, and where two files of it meet
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,13 +47,18 @@ class UploadGoneError(Exception):
 
 
 class _Ranges(io.RawIOBase):
-    """An upload's bytes, fetched piece by piece as they are read."""
+    """An upload's bytes, fetched piece by piece as they are read.
+
+    A zip is read here and there, and each of its files begins at its end: so the last few pieces
+    are kept.
+    """
 
     def __init__(self, s3: "S3Client", bucket: str, head: UploadHead) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._head = head
         self._at = 0
+        self._piece = lru_cache(_PIECES)(self._fetch)
 
     def readable(self) -> bool:
         return True
@@ -68,24 +75,33 @@ class _Ranges(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        last = min(self._at + len(buffer), self._head.size) - 1
-        if last < self._at:
+        if self._at >= self._head.size:
             return 0
+        number, start = divmod(self._at, _PIECE)
+        body = memoryview(self._piece(number))[start : start + len(buffer)]
+        buffer[: len(body)] = body
+        self._at += len(body)
+        return len(body)
+
+    def close(self) -> None:
+        self._piece.cache_clear()
+        super().close()
+
+    def _fetch(self, number: int) -> bytes:
+        first = number * _PIECE
+        last = min(first + _PIECE, self._head.size) - 1
         try:
             answer = self._s3.get_object(
                 Bucket=self._bucket,
                 Key=self._head.key,
-                Range=f"bytes={self._at}-{last}",
+                Range=f"bytes={first}-{last}",
                 IfMatch=self._head.etag,
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_THERE | _OTHER:
                 raise UploadGoneError("The upload is gone.") from error
             raise
-        body = answer["Body"].read()
-        buffer[: len(body)] = body
-        self._at += len(body)
-        return len(body)
+        return answer["Body"].read()
 
 
 class Uploads:
@@ -110,7 +126,7 @@ class Uploads:
 
         UploadGoneError is what it raises then.
         """
-        return io.BufferedReader(_Ranges(self._s3, self._bucket, head), _PIECE)
+        return io.BufferedReader(_Ranges(self._s3, self._bucket, head))
 
     def etag(self, key: str) -> str | None:
         """An upload's ETag, or None where there is none."""
