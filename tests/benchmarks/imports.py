@@ -28,7 +28,7 @@ TIMES = 3
 _FLOOR = """
 import duckdb, json, resource, sys, time
 began = time.perf_counter()
-duckdb.execute("SET threads = 2")
+duckdb.execute("SET threads = 2; SET enable_progress_bar = false")
 duckdb.execute(
     "COPY (SELECT * FROM read_json($files) ORDER BY ts) TO '" + sys.argv[2] + "'"
     " (FORMAT parquet, COMPRESSION snappy)", {"files": json.loads(sys.argv[1])}
