@@ -193,6 +193,7 @@ def environment(state: services.Running, shell: Mapping[str, str] = os.environ) 
     return {
         **kept,
         "AWS_ENDPOINT_URL": state.endpoint,
+        **({"AWS_CA_BUNDLE": str(state.certificate)} if state.certificate else {}),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": state.region,

@@ -55,7 +55,7 @@ def _deployed(
     started: bool,
     seconds: dict[str, float],
 ) -> Lake:
-    target = local_target(state.endpoint, state.region, state.stack)
+    target = local_target(state.endpoint, state.region, state.stack, state.certificate)
     fresh = deploy.choose(state.folder, plan.chosen)
     given = dict(one.split("=", 1) for one in deploy.parameters(state.spotify, state.folder))
     for line in sources.chosen(fresh, given.get("Contact", "none")):
@@ -72,7 +72,7 @@ def _deployed(
         with progress(console, "building") as show:
             seconds |= deploy.deploy(state, show)
         # What the old target remembers of the stack is of before.
-        target = local_target(state.endpoint, state.region, state.stack)
+        target = local_target(state.endpoint, state.region, state.stack, state.certificate)
     facts = world.facts(state.spotify)
     world.furnish(target, facts)
     listeners.connect_first(target, facts, state.folder)

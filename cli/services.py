@@ -41,6 +41,7 @@ class Running:
     stack: str = STACK
     processes: Mapping[str, process.Process] = field(default_factory=dict)
     owner: process.Process | None = None
+    enforced: bool = False  # roles and TLS, as in AWS
 
     def mine(self) -> bool:
         """Tell whether these services are to end with this command."""
@@ -49,7 +50,12 @@ class Running:
     @property
     def endpoint(self) -> str:
         """The URL of every AWS API."""
-        return f"http://127.0.0.1:{self.aws_port}"
+        return service.endpoint(self.aws_port, enforced=self.enforced)
+
+    @property
+    def certificate(self) -> Path | None:
+        """The certificate to trust there; None where it is reached without TLS."""
+        return service.certificate(self.folder) if self.enforced else None
 
     @property
     def spotify(self) -> str:
@@ -70,7 +76,7 @@ class Running:
         return (
             self.alive("aws")
             and self.alive("spotify")
-            and service.healthy(self.endpoint)
+            and service.healthy(self.endpoint, certificate=self.certificate)
             and spotify_answers(self.spotify)
         )
 
@@ -120,6 +126,7 @@ class Plan:
     listeners: int | None = None  # as many as the world has by itself
     access: Mode | None = None  # what runs keeps its own, and begins as extended
     chosen: Mapping[str, str] = field(default_factory=dict)  # parameters; a lake keeps its own
+    enforced: bool = False  # everybody is held to their policies, by TLS
 
     @property
     def aws(self) -> service.Options:
@@ -129,6 +136,7 @@ class Plan:
             port=self.aws_port,
             region=self.region,
             wait_scale=self.wait_scale,
+            enforced=self.enforced,
         )
 
     @property
@@ -141,12 +149,13 @@ class Plan:
 
     def fits(self, state: Running) -> bool:
         """Tell whether what runs is what is wanted."""
-        return (state.world, state.aws_port, state.spotify_port, state.region) == (
-            self.world.name,
-            self.aws_port,
-            self.spotify_port,
-            self.region,
-        )
+        return (
+            state.world,
+            state.aws_port,
+            state.spotify_port,
+            state.region,
+            state.enforced,
+        ) == (self.world.name, self.aws_port, self.spotify_port, self.region, self.enforced)
 
 
 def up(plan: Plan, say: Say) -> tuple[Running, bool]:
@@ -216,6 +225,7 @@ def _start(plan: Plan, say: Say) -> Running:
         aws_port=plan.aws_port,
         spotify_port=plan.spotify_port,
         owner=process.identify(os.getpid()) if plan.own else None,
+        enforced=plan.enforced,
     )
     try:
         state = _with(state, "spotify", _launch_spotify(plan))

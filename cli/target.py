@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoRegionError
 
@@ -185,12 +187,18 @@ def finished(status: str | None) -> bool:
     return status in _FINISHED
 
 
-def local_target(endpoint: str, region: str, stack: str) -> Target:
-    """Return the lake on this machine; its credentials are as made up as its account."""
+def local_target(endpoint: str, region: str, stack: str, certificate: Path | None = None) -> Target:
+    """Return the lake on this machine; its credentials are as made up as its account.
+
+    `certificate` is the file to trust where it is reached by TLS.
+    """
+    core = botocore.session.get_session()
+    core.set_config_variable("ca_bundle", str(certificate) if certificate else None)
     session = boto3.Session(
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106
         region_name=region,
+        botocore_session=core,
     )
     return Target(session, stack, endpoint)
 
@@ -207,7 +215,7 @@ def choose(profile: str | None, region: str | None, stage: str | None) -> Target
                 "Nothing is running on this machine; start it with ./soundlake up, "
                 "or name a deployed stack with --stage."
             )
-        return local_target(running.endpoint, running.region, running.stack)
+        return local_target(running.endpoint, running.region, running.stack, running.certificate)
     stage = stage or "dev"
     # `sam deploy --config-env <stage>` put the stack where samconfig.toml says.
     where = region or samconfig.region(stage)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.aws import histories, provisioners, repairs, service
+from local.aws import certificates, histories, provisioners, repairs, service
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--region", default="eu-north-1")
     parser.add_argument("--wait-scale", type=float, default=1.0, help="multiplies every Wait")
     parser.add_argument("--log-level", default="INFO")
+    parser.add_argument("--enforced", action="store_true", help="hold roles to policies, by TLS")
     given = parser.parse_args()
     options = service.Options(
         folder=given.folder.absolute(),
@@ -25,9 +26,12 @@ def main() -> None:
         region=given.region,
         wait_scale=given.wait_scale,
         log_level=given.log_level,
+        enforced=given.enforced,
     )
     for name in ("aws", "s3", "tmp"):
         options.folder.joinpath(name).mkdir(parents=True, exist_ok=True)
+    if options.certificate:
+        certificates.make(options.certificate)
     # MiniStack reads its settings when it is imported, so they come first.
     os.environ.update(service.settings(options))
     tempfile.tempdir = None
@@ -40,6 +44,7 @@ def main() -> None:
     repairs.read_new_columns_of_old_files()
     repairs.adopt_buckets()
     repairs.end_when_saved()
+    repairs.keep_to_its_port()
     added = provisioners.register()
     print(f"CloudFormation types added: {', '.join(added) or 'none'}", flush=True)
     sys.argv = ["ministack"]

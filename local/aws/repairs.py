@@ -9,6 +9,8 @@ whole state at its stop, the workgroup and the saved queries included.
 Stopping: its machines run on after it has saved everything, and wait for their functions, so
 that a stop in the middle of a run took minutes.
 
+Ports: with TLS it answers on 443 too where it may, which two of them, or another program, want.
+
 Columns: those that a table was given after its files were written are not found in them. Athena
 reads them as null.
 
@@ -117,6 +119,17 @@ def end_when_saved(grace: float = 0.5) -> None:
         timer.start()
 
     app.save_all = save_and_end
+
+
+def keep_to_its_port() -> None:
+    """Let no port be bound but the one that was given.
+
+    Raises RuntimeError when MiniStack's question for another one is not where it was.
+    """
+    app: Any = importlib.import_module("ministack.app")
+    if getattr(app, "_port_is_bindable", None) is None:
+        raise RuntimeError("MiniStack's app._port_is_bindable has moved")
+    app._port_is_bindable = lambda _host, _port: False
 
 
 def adopt_buckets() -> None:

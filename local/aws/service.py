@@ -11,6 +11,7 @@ that cannot be loaded, `set_state_aside` makes the next start begin without it, 
 import json
 import os
 import shutil
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -40,7 +41,8 @@ class Options:
     """How one embedded AWS runs.
 
     `folder` is its state's; `wait_scale` multiplies every Wait of a state machine (0.01 turns ten
-    minutes into six seconds), 1 is real time.
+    minutes into six seconds), 1 is real time. `enforced` holds everybody but the account's owner to
+    their policies, as AWS does, and answers by TLS alone.
     """
 
     folder: Path
@@ -48,11 +50,17 @@ class Options:
     region: str
     wait_scale: float = 1.0
     log_level: str = "INFO"
+    enforced: bool = False
 
     @property
     def endpoint(self) -> str:
         """The URL of every AWS API."""
-        return f"http://127.0.0.1:{self.port}"
+        return endpoint(self.port, enforced=self.enforced)
+
+    @property
+    def certificate(self) -> Path | None:
+        """The file of the certificate that clients are to trust; None where there is no TLS."""
+        return certificate(self.folder) if self.enforced else None
 
     @property
     def log(self) -> Path:
@@ -66,12 +74,30 @@ class Options:
             *(str(PYTHON), "-P", "-m", "local.aws"),
             *("--port", str(self.port), "--folder", str(self.folder), "--region", self.region),
             *("--wait-scale", str(self.wait_scale), "--log-level", self.log_level),
+            *(["--enforced"] if self.enforced else []),
         ]
+
+
+def endpoint(port: int, *, enforced: bool = False) -> str:
+    """Return the URL of every AWS API on a port of this machine."""
+    return f"{'https' if enforced else 'http'}://127.0.0.1:{port}"
+
+
+def certificate(folder: Path) -> Path:
+    """Return the file of the certificate of an embedded AWS that answers by TLS."""
+    return folder / "tls" / "certificate.pem"
 
 
 def settings(options: Options) -> dict[str, str]:
     """Return MiniStack's environment variables for `options`."""
     folder = options.folder
+    enforced = {
+        "AUTH": "true",
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(certificate(folder)),
+        "MINISTACK_SSL_KEY": str(folder / "tls" / "key.pem"),
+        "AWS_CA_BUNDLE": str(certificate(folder)),  # its functions inherit it
+    }
     return {
         "BIND_HOST": "127.0.0.1",
         # These two would listen on every address, whatever BIND_HOST says.
@@ -91,6 +117,7 @@ def settings(options: Options) -> dict[str, str]:
         "SFN_WAIT_SCALE": str(options.wait_scale),
         "LOG_LEVEL": options.log_level,
         "NO_PROXY": "127.0.0.1,localhost",
+        **(enforced if options.enforced else {}),
     }
 
 
@@ -131,7 +158,7 @@ def wait_until_ready(
 ) -> None:
     """Wait until the started process answers; raise StartError, having ended it, otherwise."""
     deadline = time.monotonic() + ready_seconds
-    while not healthy(options.endpoint):
+    while not healthy(options.endpoint, certificate=options.certificate):
         process.reap(running)
         if not running.alive():
             raise StartError(f"The embedded AWS ended at once; its log is {options.log}.")
@@ -144,10 +171,14 @@ def wait_until_ready(
         time.sleep(0.05)
 
 
-def healthy(endpoint: str, *, seconds: float = 2.0) -> bool:
+def healthy(endpoint: str, *, certificate: Path | None = None, seconds: float = 2.0) -> bool:
     """Tell whether an embedded AWS answers at `endpoint` within `seconds`."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     try:
+        if certificate:
+            trusted = ssl.create_default_context(cafile=certificate)
+            handlers.append(urllib.request.HTTPSHandler(context=trusted))
+        opener = urllib.request.build_opener(*handlers)
         with opener.open(f"{endpoint}/_ministack/health", timeout=seconds) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError, ValueError):

@@ -247,7 +247,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     before = os.environ.get("SOUNDLAKE_HOME")
     os.environ["SOUNDLAKE_HOME"] = str(home)
     # Waits pass at a fiftieth of their time, so that a test may honour a Retry-After.
-    plan = services.Plan(World.of(day), local_region(), free_port(), free_port(), wait_scale=0.02)
+    # Roles and the TLS-only rule are enforced, so that what a function may not do fails here too.
+    plan = services.Plan(
+        World.of(day), local_region(), free_port(), free_port(), wait_scale=0.02, enforced=True
+    )
     try:
         lake = local_lake.up(plan, Console(quiet=True))
         with day.open(newline="", encoding="utf-8") as file:

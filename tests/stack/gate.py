@@ -7,6 +7,8 @@ answer is not there yet. It can also hold a writer until another one has written
 So the moment is always the same one, however fast the machine is.
 
 All else is real: the deployed functions in their own processes, the machines, S3's conditions.
+What goes to a test's bucket is signed anew, by the account's owner: a signature is of one bucket,
+and so are a role's policies. What goes elsewhere is passed on as it was signed.
 """
 
 import contextlib
@@ -15,6 +17,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +26,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from cli.services import Running
 from local.aws import process
 
 PATIENCE_S = 20  # until a writer that nobody overtakes goes on by itself
@@ -71,12 +79,14 @@ class Meeting:
 class Gate:
     """The gate of one embedded AWS; `bucket` stands for the data bucket while it is set."""
 
-    def __init__(self, upstream: str, folder: Path, functions: str, data_bucket: str) -> None:
+    def __init__(self, state: Running, data_bucket: str) -> None:
         self.bucket = data_bucket
         self.kills: list[Kill] = []
         self.meetings: list[Meeting] = []
-        self._address = urlsplit(upstream).netloc
-        self._workers = folder / "tmp", functions
+        self._address = urlsplit(state.endpoint).netloc
+        self._tls = state.certificate and ssl.create_default_context(cafile=state.certificate)
+        self._owner = S3SigV4Auth(Credentials("test", "test"), "s3", state.region)
+        self._workers = state.folder / "tmp", state.stack
         self._data_bucket = data_bucket
         self._lock = threading.Lock()
         gate = self
@@ -123,18 +133,21 @@ class Gate:
     def _pass(self, one: "_Handler") -> None:
         body = one.rfile.read(int(one.headers.get("Content-Length") or 0))
         path, key = self._own(one.path)
+        headers = one.passed_on()
+        if path != one.path:
+            headers = self._signed(one.command, path, body, headers)
         kill, meetings = self._due(key) if one.command == "PUT" else (None, [])
         if kill is None:
             with contextlib.ExitStack() as held:
                 for meeting in meetings:
                     held.enter_context(meeting.write())
-                answer = self._forward(one, path, body)
+                answer = self._forward(one.command, path, body, headers)
             one.answer(*answer)
             return
         if kill.when == "amid":
-            self._half(one, path, body)
+            self._half(one.command, path, body, headers)
         else:
-            self._forward(one, path, body)
+            self._forward(one.command, path, body, headers)
         for pid in self._writers(kill.verb, one.client_address[1]):
             os.kill(pid, signal.SIGKILL)
             kill.killed += 1
@@ -158,24 +171,41 @@ class Gate:
                     return (each if each.nth == 0 else None), meetings
         return None, meetings
 
-    def _forward(self, one: "_Handler", path: str, body: bytes) -> tuple[Any, bytes]:
-        upstream = http.client.HTTPConnection(self._address, timeout=60)
+    def _signed(
+        self, command: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> dict[str, str]:
+        unsigned = {"authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"}
+        kept = {name: value for name, value in headers.items() if name.lower() not in unsigned}
+        request = AWSRequest(command, f"http://{headers['Host']}{path}", kept, body)
+        self._owner.add_auth(request)
+        return dict(request.headers.items())
+
+    def _forward(
+        self, command: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[Any, bytes]:
+        upstream = (
+            http.client.HTTPSConnection(self._address, timeout=60, context=self._tls)
+            if self._tls
+            else http.client.HTTPConnection(self._address, timeout=60)
+        )
         try:
-            upstream.request(one.command, path, body, one.passed_on())
+            upstream.request(command, path, body, headers)
             answer = upstream.getresponse()
             return answer, answer.read()
         finally:
             upstream.close()
 
-    def _half(self, one: "_Handler", path: str, body: bytes) -> None:
+    def _half(self, command: str, path: str, body: bytes, headers: dict[str, str]) -> None:
         """Begin a write and break off, as the system does with a dead process's connection."""
         host, port = self._address.split(":")
-        lines = [
-            f"{one.command} {path} HTTP/1.1",
-            *(f"{k}: {v}" for k, v in one.passed_on().items()),
-        ]
+        lines = [f"{command} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
         lines += [f"Content-Length: {len(body)}", "", ""]
-        with socket.create_connection((host, int(port))) as upstream:
+        with contextlib.ExitStack() as opened:
+            upstream = opened.enter_context(socket.create_connection((host, int(port))))
+            if self._tls:
+                upstream = opened.enter_context(
+                    self._tls.wrap_socket(upstream, server_hostname=host)
+                )
             upstream.sendall("\r\n".join(lines).encode("latin-1") + body[: len(body) // 2])
 
 

@@ -61,6 +61,15 @@ def monitoring(stack: Stack) -> Iterator[Monitoring]:
     queue = sqs.create_queue(QueueName="what-alarms-say")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
     topic = stack.lake.target.output("AlarmTopic")
+    told = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn["QueueArn"],
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [told]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     heard = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
     yield Monitoring(client("cloudwatch"), sqs, queue)
     sns.unsubscribe(SubscriptionArn=heard["SubscriptionArn"])
@@ -78,8 +87,9 @@ def test_the_topic_is_the_stacks_and_nobody_else_is_subscribed(
 
     assert topic.endswith(f":{STAGE}-alarms")
     assert [one["Protocol"] for one in listed] == ["sqs"]  # this test's own
-    (statement,) = json.loads(attributes["Policy"])["Statement"]
-    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    denied, allowed = json.loads(attributes["Policy"])["Statement"]
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert "KmsMasterKeyId" not in attributes
     assert set(resources(stack.lake.target, "AWS::CloudWatch::Alarm").values()) == {
         f"{STAGE}-{name}" for name in ("consent-ending", "consent-ends-soon", "account-waiting")

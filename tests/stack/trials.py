@@ -163,7 +163,7 @@ class Trial:
 def through_the_gate(stack: "Stack") -> Iterator[Gate]:
     """Let the functions ask AWS through a gate; at the end they are as they were."""
     target = stack.lake.target
-    gate = Gate(stack.lake.state.endpoint, stack.lake.state.folder, target.stack, stack.bucket)
+    gate = Gate(stack.lake.state, stack.bucket)
     changes = {"AWS_ENDPOINT_URL": gate.url, "ANALYSES_PER_DAY": str(ANALYSES)}
     clock = stack.spotify("GET", "world")["clock"]
     known = _known(stack)

@@ -197,12 +197,12 @@ class Stack:
         return str(logical_id)
 
     def statements(self, role: str) -> list[dict[str, Any]]:
-        """The statements of a role's own policies: `Action` and `Resource` always lists."""
+        """The statements of a role's own policies: actions and resources always lists."""
         found = []
         for policy in self.properties(role).get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 each = dict(statement)
-                for name in ("Action", "Resource"):
+                for name in {"Action", "Resource", "NotResource"} & set(each):
                     each[name] = [each[name]] if isinstance(each[name], str) else each[name]
                 found.append(each)
         return found
@@ -210,7 +210,8 @@ class Stack:
     def grants(self, role: str) -> Iterator[tuple[str, str]]:
         """Every allowed (action, resource) of a role."""
         for statement in self.statements(role):
-            assert statement["Effect"] == "Allow"
+            if statement["Effect"] != "Allow":
+                continue
             for action in statement["Action"]:
                 for resource in statement["Resource"]:
                     yield action, resource
