@@ -53,8 +53,7 @@ The same test holds that
 
 - what a role may do, it may do by TLS alone: the same request without TLS is refused by the
   policies of both buckets and of the queue of dead letters;
-- requests that nobody signed get nothing from either bucket, neither an object nor a list;
-- no role is taken by anybody but the service that it is for, the account's owner included.
+- requests that nobody signed get nothing from either bucket, neither an object nor a list.
 
 In these tests all functions run under their own roles, and the whole stack does its work by TLS.
 One thing does not: where a test kills a function in the middle of a write, what the functions ask

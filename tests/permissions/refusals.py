@@ -105,9 +105,9 @@ def _table(name: str, operation: str, **more: Any) -> Try:
 
 def _in_the_lake() -> Iterable[Deed]:
     for verb, tables in TABLES.items():
-        keys = [f"lake/{table}/month=2026-11/nobody.parquet" for table in tables]
+        places = [f"lake/{table}/month=2026-11/nobody.parquet" for table in tables]
         named = ", ".join(f"`lake/{table}/`" for table in tables)
-        yield Deed(f"write in {named}", (verb,), _write(*keys))
+        yield Deed(f"write in {named}", (verb,), _write(*places))
     for verb, keys in KEPT.items():
         named = ", ".join(f"`{_place(key)}`" for key in keys)
         yield Deed(f"write in {named}", (verb,), _write(*keys))
@@ -235,7 +235,7 @@ def _of_tables_in_dynamodb() -> Iterable[Deed]:
 def _of_the_rest() -> Iterable[Deed]:
     for machine, starter in STARTERS.items():
         arn = f"{{{machine}}}"
-        started = Try("stepfunctions", "start_execution", {"stateMachineArn": arn, "input": "{"})
+        started = Try("stepfunctions", "start_execution", {"stateMachineArn": arn, "input": "none"})
         yield Deed(f"start the machine {machine}", (starter,), (started,))
     yield from (
         Deed(
@@ -300,7 +300,7 @@ def _of_the_rest() -> Iterable[Deed]:
                 "update_function_configuration",
                 {"FunctionName": "{stack}-nobody", "Timeout": 3},
             ),
-            Try("athena", "start_query_execution", {"QueryString": "", "WorkGroup": "nobody"}),
+            Try("athena", "start_query_execution", {"QueryString": "x", "WorkGroup": "nobody"}),
             Try("cloudformation", "delete_stack", {"StackName": "nobody"}),
         ),
     )

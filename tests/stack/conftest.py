@@ -96,17 +96,26 @@ class Stack:
         """An object's bytes."""
         return self.lake.target.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
-    def said(self) -> list[str]:
-        """Everything the stack wrote down: logs, histories, items of tables, objects."""
+    def logged(self, *names: str) -> list[str]:
+        """What these functions and machines logged and these machines' histories say; "" is all."""
         target, seen = self.lake.target, list[str]()
-        for output in MACHINES.values():
+        for machine, output in MACHINES.items():
             arn = target.output(output)
+            if not machine.startswith(names):
+                continue
             for one in target.states.list_executions(stateMachineArn=arn)["executions"]:
                 seen.append(json.dumps(history(target, one["executionArn"]), default=str))
         for group in target.logs.describe_log_groups()["logGroups"]:
+            if not group["logGroupName"].rpartition("-")[2].startswith(names):
+                continue
             pages = target.logs.get_paginator("filter_log_events")
             for page in pages.paginate(logGroupName=group["logGroupName"]):
                 seen += [event["message"] for event in page["events"]]
+        return seen
+
+    def said(self) -> list[str]:
+        """Everything the stack wrote down: logs, histories, items of tables, objects."""
+        target, seen = self.lake.target, self.logged("")
         for table in resources(target, "AWS::DynamoDB::Table").values():
             seen += [json.dumps(item) for item in target.dynamodb.scan(TableName=table)["Items"]]
         return seen + [self.body(key).decode("latin-1") for key in self.objects("")]

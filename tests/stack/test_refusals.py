@@ -1,12 +1,11 @@
 """Every role of the deployed stack tries what it may and what it may not, by TLS and without.
 
-The roles are the stack's own, taken one after the other: for that moment the account's owner may
-take each, which nobody may otherwise.
+The roles are the stack's own. The embedded AWS lets the account's owner take a service's role,
+which AWS does not; that the roles may not take each other is one of the deeds.
 """
 
-import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from cli.accounts import listed
-from cli.target import resources
+from cli.target import MACHINES, resources
 from tests.permissions.refusals import DEEDS, Deed, Try, word
 from tests.stack.conftest import Stack
 
@@ -31,6 +30,7 @@ class Roles:
     """The stack's roles by their words, and somebody who can be any of them."""
 
     credentials: dict[str, Credentials]
+    arns: dict[str, str]
     places: Mapping[str, str]
     _session: boto3.Session
     _now: Credentials
@@ -40,7 +40,8 @@ class Roles:
     def refused(self, role: str, one: Try) -> bool:
         """Try it under a role; whether it is refused for want of permission."""
         self._become(role)
-        given = _filled(one.arguments, {**self.places, "role": self._other(role)})
+        other = self.arns["Publish" if role != "Publish" else "Capture"]
+        given = _filled(one.arguments, {**self.places, "role": other})
         try:
             getattr(self.client(one.service), one.operation)(**given)
         except ClientError as error:
@@ -62,9 +63,6 @@ class Roles:
         self._now.access_key, self._now.secret_key = taken.access_key, taken.secret_key
         self._now.token = taken.token
 
-    def _other(self, role: str) -> str:
-        return self.places["role_of_publish" if role != "Publish" else "role_of_capture"]
-
 
 def _is_refusal(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in _REFUSED
@@ -78,66 +76,41 @@ def _filled(value: Any, places: Mapping[str, str]) -> Any:
     return [_filled(each, places) for each in value] if isinstance(value, list) else value
 
 
-@contextlib.contextmanager
-def _taken(iam: Any, sts: Any, name: str) -> Iterator[Credentials]:
-    """A role's credentials for a while, given to the account's owner; its trust stays as it was."""
-    found = iam.get_role(RoleName=name)["Role"]
-    trust = found["AssumeRolePolicyDocument"]
-    owner = {
-        "Effect": "Allow",
-        "Principal": {"AWS": found["Arn"].replace(f"role/{name}", "root")},
-        "Action": "sts:AssumeRole",
-    }
-    wider = {**trust, "Statement": [*trust["Statement"], owner]}
-    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(wider))
-    try:
-        given = sts.assume_role(RoleArn=found["Arn"], RoleSessionName="tries")["Credentials"]
-    finally:
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-    yield Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+def _taken(sts: Any, arn: str) -> Credentials:
+    given = sts.assume_role(RoleArn=arn, RoleSessionName="tries")["Credentials"]
+    return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
 
 @pytest.fixture(scope="module")
-def roles(stack: Stack) -> Iterator[Roles]:
+def roles(stack: Stack) -> Roles:
     target, state = stack.lake.target, stack.lake.state
     iam, sts = (
         target.session.client(name, endpoint_url=state.endpoint)  # type: ignore[call-overload]
         for name in ("iam", "sts")
     )
-    names = resources(target, "AWS::IAM::Role")
+    arns = {
+        word(logical): iam.get_role(RoleName=physical)["Role"]["Arn"]
+        for logical, physical in resources(target, "AWS::IAM::Role").items()
+    }
     (queue,) = resources(target, "AWS::SQS::Queue").values()
-    account = listed(target)[0].account
     places = {
         "stack": target.stack,
         "data": stack.bucket,
         "uploads": target.output("UploadsBucket"),
         "prefix": target.output("ParameterPrefix"),
-        "account": account,
+        "account": listed(target)[0].account,
         "accounts": target.output("AccountsTable"),
         "budget": target.output("BudgetTable"),
         "dead_letters": queue,
         "topic": target.output("AlarmTopic"),
-        **{
-            machine: target.output(f"{machine.title()}StateMachineArn")
-            for machine in ("capture", "daily", "import")
-        },
-        **{
-            f"role_of_{verb.lower()}": iam.get_role(RoleName=names[f"{verb}FunctionRole"])["Role"][
-                "Arn"
-            ]
-            for verb in ("Capture", "Publish")
-        },
+        **{name: target.output(output) for name, output in MACHINES.items()},
     }
     core = botocore.session.get_session()
     core.set_config_variable("ca_bundle", str(state.certificate))
     now = core._credentials = Credentials("nobody", "nobody")
     session = boto3.Session(botocore_session=core, region_name=target.region)
-    with contextlib.ExitStack() as all_of_them:
-        credentials = {
-            word(logical): all_of_them.enter_context(_taken(iam, sts, physical))
-            for logical, physical in names.items()
-        }
-        yield Roles(credentials, places, session, now, state.endpoint, {})
+    credentials = {role: _taken(sts, arn) for role, arn in arns.items()}
+    return Roles(credentials, arns, places, session, now, state.endpoint, {})
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.what)
@@ -157,13 +130,22 @@ def test_who_may_do_it_may_and_everybody_else_is_refused(roles: Roles, deed: Dee
     }
 
 
-def test_nobody_takes_a_role_but_the_service_that_it_is_for(stack: Stack, roles: Roles) -> None:
-    target = stack.lake.target
-    sts = target.session.client("sts", endpoint_url=stack.lake.state.endpoint)  # type: ignore[call-overload]
-    for name in ("role_of_capture", "role_of_publish"):
-        with pytest.raises(ClientError) as refused:
-            sts.assume_role(RoleArn=roles.places[name], RoleSessionName="nobody")
-        assert _is_refusal(refused.value)
+def test_a_role_that_may_more_would_be_noticed(stack: Stack, roles: Roles) -> None:
+    iam = stack.lake.target.session.client("iam", endpoint_url=stack.lake.state.endpoint)  # type: ignore[call-overload]
+    name = resources(stack.lake.target, "AWS::IAM::Role")["ExtractFunctionRole"]
+    (deed,) = [deed for deed in DEEDS if deed.what == "read a listener's token"]
+    (one,) = deed.tries
+    wider = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [wider]})
+
+    before = roles.refused("Extract", one)
+    iam.put_role_policy(RoleName=name, PolicyName="wider", PolicyDocument=policy)
+    try:
+        wider_role = roles.refused("Extract", one)
+    finally:
+        iam.delete_role_policy(RoleName=name, PolicyName="wider")
+
+    assert (before, wider_role, roles.refused("Extract", one)) == (True, False, True)
 
 
 @pytest.mark.parametrize(

@@ -296,3 +296,25 @@ def test_no_secret_reaches_logs_histories_tables_or_objects(stack: Stack) -> Non
     assert len(seen) > 100
     for secret in stack.secrets():
         assert not [text[:200] for text in seen if secret in text]
+
+
+def test_logs_and_histories_name_no_listener_and_nothing_that_one_played(stack: Stack) -> None:
+    listeners = stack.lake.facts.listeners
+    personal = {
+        text
+        for one in listeners
+        for text in (one["id"], one["display_name"], f"{one['id']}@example.invalid")
+    }
+    rows = stack.ask("SELECT DISTINCT uri, track_name FROM plays WHERE uri IS NOT NULL")
+    # Shorter titles may stand in any sentence. What charts name is public, so not all logs count.
+    played = {text for row in rows for text in row.values() if text and len(text) > 12}
+    accounts = {one.account for one in listed(stack.lake.target)}
+
+    everything = stack.logged("")
+    of_plays = stack.logged("select", "capture", "derive", "connect", "import", "read")
+
+    assert len(personal) >= 3
+    assert len(played) > 20
+    assert [account for account in accounts if not any(account in one for one in of_plays)] == []
+    assert [text for text in personal if any(text in one for one in everything)] == []
+    assert [text for text in played if any(text in one for one in of_plays)] == []

@@ -1,6 +1,7 @@
 """What holds for everything of a kind: encrypted, not public, by TLS alone, and nothing logged."""
 
 import ast
+import re
 from typing import Any
 
 import pytest
@@ -169,3 +170,47 @@ def test_no_setting_makes_functions_log_events_or_responses() -> None:
         variables = set(properties["Environment"]["Variables"])
         assert not [name for name in variables if "LOG_EVENT" in name or "TRACER" in name]
         assert not [name for name in variables if "SECRET" in name or "TOKEN" in name]
+
+
+#### THE LINTER ####################################################################################
+
+
+def _without_reason(text: str) -> list[str]:
+    """Exemptions of cfn-lint, each on a line of its own, with no comment there or just above."""
+    lines = text.splitlines()
+    exempt = [
+        number
+        for number, line in enumerate(lines)
+        if re.fullmatch(r"\s*- [EWI]\d{4}\b.*", line) or "ignore_checks: [" in line
+    ]
+    return [
+        lines[number].strip()
+        for number in exempt
+        if "#" not in lines[number] and not lines[number - 1].strip().startswith("#")
+    ]
+
+
+def test_an_exemption_of_the_linter_has_a_reason() -> None:
+    templates = [
+        path
+        for folder in (REPO, REPO / ".github")
+        for path in folder.glob("**/*.yaml" if folder.name == ".github" else "*.yaml")
+    ]
+    assert REPO / "template.yaml" in templates
+    for path in templates:
+        assert _without_reason(path.read_text(encoding="utf-8")) == [], path.name
+    # Exempt for all templates is exempt without a reason.
+    assert not [name for name in (".cfnlintrc", ".cfnlintrc.yaml") if (REPO / name).exists()]
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("ignore_checks:\n  - W3005\n", ["- W3005"]),
+        ("ignore_checks: [W3005]\n", ["ignore_checks: [W3005]"]),
+        ("ignore_checks:\n  # It waits for nothing else.\n  - W3005\n", []),
+        ("ignore_checks:\n  - W3005 # it waits for nothing else\n", []),
+    ],
+)
+def test_an_exemption_without_a_reason_would_be_noticed(text: str, missing: list[str]) -> None:
+    assert _without_reason(text) == missing
