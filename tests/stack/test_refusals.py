@@ -84,10 +84,8 @@ def _taken(sts: Any, arn: str) -> Credentials:
 @pytest.fixture(scope="module")
 def roles(stack: Stack) -> Roles:
     target, state = stack.lake.target, stack.lake.state
-    iam, sts = (
-        target.session.client(name, endpoint_url=state.endpoint)  # type: ignore[call-overload]
-        for name in ("iam", "sts")
-    )
+    iam = target.session.client("iam", endpoint_url=state.endpoint)
+    sts = target.session.client("sts", endpoint_url=state.endpoint)
     arns = {
         word(logical): iam.get_role(RoleName=physical)["Role"]["Arn"]
         for logical, physical in resources(target, "AWS::IAM::Role").items()
@@ -107,7 +105,9 @@ def roles(stack: Stack) -> Roles:
     }
     core = botocore.session.get_session()
     core.set_config_variable("ca_bundle", str(state.certificate))
-    now = core._credentials = Credentials("nobody", "nobody")
+    core.set_credentials("nobody", "nobody")
+    now = core.get_credentials()
+    assert now is not None
     session = boto3.Session(botocore_session=core, region_name=target.region)
     credentials = {role: _taken(sts, arn) for role, arn in arns.items()}
     return Roles(credentials, arns, places, session, now, state.endpoint, {})
@@ -131,7 +131,7 @@ def test_who_may_do_it_may_and_everybody_else_is_refused(roles: Roles, deed: Dee
 
 
 def test_a_role_that_may_more_would_be_noticed(stack: Stack, roles: Roles) -> None:
-    iam = stack.lake.target.session.client("iam", endpoint_url=stack.lake.state.endpoint)  # type: ignore[call-overload]
+    iam = stack.lake.target.session.client("iam", endpoint_url=stack.lake.state.endpoint)
     name = resources(stack.lake.target, "AWS::IAM::Role")["ExtractFunctionRole"]
     (deed,) = [deed for deed in DEEDS if deed.what == "read a listener's token"]
     (one,) = deed.tries

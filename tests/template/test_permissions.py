@@ -6,7 +6,7 @@ import pytest
 from soundlake.store.schemas import SCHEMAS
 
 from tests.permissions import page, refusals, statements
-from tests.template.translated import DEFAULT, functions
+from tests.template.translated import DEFAULT, TEMPLATE, functions
 
 ROLES = list(DEFAULT.of_type(statements.ROLE))
 
@@ -32,11 +32,11 @@ def test_what_is_said_of_everything_there_is_has_a_reason(role: str) -> None:
 def test_a_reason_that_is_missing_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = statements.TEMPLATE.read_text(encoding="utf-8")
+    text, less = TEMPLATE.read_text(encoding="utf-8"), tmp_path / "template.yaml"
     comment = "            # The account's own time zone.\n"
     assert text.count(comment) == 1
-    monkeypatch.setattr(statements, "TEMPLATE", tmp_path / "template.yaml")
-    statements.TEMPLATE.write_text(text.replace(comment, ""), encoding="utf-8")
+    less.write_text(text.replace(comment, ""), encoding="utf-8")
+    monkeypatch.setattr(statements, "TEMPLATE", less)
     statements._reasons.cache_clear()
     try:
         (sentence,) = statements.without_reason()
