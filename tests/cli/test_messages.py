@@ -402,6 +402,10 @@ def test_sam_sees_no_real_account() -> None:
     env = deploy.environment(state, shell)
     assert "real" not in env.values()
     assert env["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert "AWS_CA_BUNDLE" not in env
+    strict = deploy.environment(replace(state, enforced=True), shell)
+    assert strict["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4566"
+    assert strict["AWS_CA_BUNDLE"].endswith("certificate.pem")
     assert env["PIP_CERT"] == "/ca"
     assert env["PATH"].endswith(":/bin")
 

@@ -1,10 +1,13 @@
 """What runs on this machine: noted, verified, reused, stopped."""
 
+import contextlib
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +20,7 @@ from cli import world as worlds
 from cli.errors import Trouble
 from cli.home import World, starting, write_json
 from cli.home import home as home_folder
-from local.aws import process, service
+from local.aws import certificates, process, service
 from local.spotify.made_up import made_up_world
 from local.spotify.server import Running as LocalSpotify
 from local.spotify.server import running
@@ -323,3 +326,65 @@ def test_a_missing_environment_says_how_to_make_it(
     with pytest.raises(service.StartError, match=r"\./soundlake --env"):
         service.start(service.Options(tmp_path, port, "eu-north-1"))
     assert time.monotonic() - began < 1
+
+
+#### ROLES AND TLS #################################################################################
+
+
+def test_roles_and_tls_are_enforced_where_that_is_wanted_alone(tmp_path: Path) -> None:
+    usual = service.Options(tmp_path, 4566, "eu-north-1")
+    strict = replace(usual, enforced=True)
+
+    assert usual.endpoint == "http://127.0.0.1:4566"
+    assert usual.certificate is None
+    assert "--enforced" not in usual.command
+    assert not {"AUTH", "USE_SSL", "AWS_CA_BUNDLE"} & set(service.settings(usual))
+
+    assert strict.endpoint == "https://127.0.0.1:4566"
+    assert "--enforced" in strict.command
+    told = service.settings(strict)
+    assert (told["AUTH"], told["USE_SSL"]) == ("true", "1")
+    assert told["AWS_CA_BUNDLE"] == told["MINISTACK_SSL_CERT"] == str(strict.certificate)
+
+
+def test_what_runs_without_roles_is_not_taken_for_what_enforces_them(home: Path) -> None:
+    note(home, aws_port=1, spotify_port=2)
+    state = services.noted()
+    assert state is not None
+    plan = services.Plan(World("made-up"), "eu-north-1", 1, 2)
+    assert plan.fits(state)
+    assert not replace(plan, enforced=True).fits(state)
+    assert replace(plan, enforced=True).fits(replace(state, enforced=True))
+
+
+def test_a_certificate_is_trusted_by_who_has_its_file_and_for_this_machine_alone(
+    tmp_path: Path, port: int
+) -> None:
+    path = service.certificate(tmp_path)
+    certificates.make(path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(path, path.with_name("key.pem"))
+    assert path.with_name("key.pem").stat().st_mode & 0o077 == 0
+    with socket.create_server(("127.0.0.1", port)) as listening:
+
+        def answer() -> None:
+            for _ in range(3):
+                with contextlib.suppress(OSError):
+                    served.wrap_socket(listening.accept()[0], server_side=True).close()
+
+        answering = threading.Thread(target=answer, daemon=True)
+        answering.start()
+
+        def asked(trusted: Path | None, name: str) -> str:
+            context = ssl.create_default_context(cafile=trusted)
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+                try:
+                    context.wrap_socket(plain, server_hostname=name).close()
+                except ssl.SSLCertVerificationError as error:
+                    return str(error.verify_message)
+            return "trusted"
+
+        assert asked(path, "127.0.0.1") == "trusted"
+        assert "self-signed" in asked(None, "127.0.0.1")
+        assert "Hostname mismatch" in asked(path, "example.org")
+        answering.join()

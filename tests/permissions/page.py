@@ -35,7 +35,8 @@ _INTRO: Final = """\
 Who may do what, and why. Every function and every machine has a role of its own, and so has what
 starts a machine. Nobody else may take it. The tables below are made of `template.yaml` by
 `make permissions ARGS=--write`, where the reasons stand above each statement; a test fails while
-this page is not of the template, or while a statement has no reason.
+this page is not of the template, or while a statement has no reason. What may be done anew is also
+a line of `tests/permissions/refusals.py`, so that all others are seen to be refused it.
 
 Places are in the data bucket unless they say otherwise. `<stage>` is the stack's: a stage's roles
 reach nothing of another's. You, who deploy, connect and query, use your own rights: the command
@@ -45,8 +46,8 @@ _REFUSED: Final = """\
 ## Refused
 
 What a deployed stack refuses: each line was tried under all {roles} roles, by requests that
-change nothing, on the embedded AWS with IAM evaluation on (`tests/stack/test_refusals.py`). Who
-may was let through; everybody else got AccessDenied.
+change nothing, on the embedded AWS with IAM evaluation on (`tests/stack/test_refusals.py`):
+{tries:,} requests. Who may was let through; everybody else got AccessDenied, {refused:,} times.
 """
 _BESIDES: Final = """
 The same test holds that
@@ -117,7 +118,9 @@ def _own_policies() -> Iterator[str]:
 
 def _refused() -> Iterator[str]:
     roles = len(DEFAULT.of_type(ROLE))
-    yield _REFUSED.format(roles=roles)
+    tries = roles * sum(len(deed.tries) for deed in DEEDS)
+    through = sum(len(deed.may) * len(deed.tries) for deed in DEEDS)
+    yield _REFUSED.format(roles=roles, tries=tries, refused=tries - through)
     yield _lines(["what", "who may", "refused to"], (_refusal(deed, roles) for deed in DEEDS))
     yield _BESIDES.removeprefix("\n")
 
