@@ -72,7 +72,9 @@ def word(role: str) -> str:
     name = role.removesuffix("Role")
     if name.endswith("Function"):
         return name.removesuffix("Function")
-    machine, _, event = name.partition("StateMachine")
+    machine, of_machine, event = name.partition("StateMachine")
+    if not of_machine:
+        return name
     if not event:
         return f"the machine {machine.lower()}"
     kind = DEFAULT.template["Resources"][name]["Type"]

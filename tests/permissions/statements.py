@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from tests.template.translated import DEFAULT, TEMPLATE, Stack
+from tests.template.translated import DEFAULT, NO_VALUE, TEMPLATE, Stack
 
 ROLE: Final = "AWS::IAM::Role"
 POLICIES: Final = {
@@ -56,22 +56,24 @@ class Statement:
 
 def statements(role: str, stack: Stack = DEFAULT) -> list[Statement]:
     """A role's statements, in the template's order."""
-    found = stack.statements(role)
+    policies = stack.template["Resources"][role]["Properties"].get("Policies", [])
+    written = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
     reasons = _reasons().get(role, _reasons().get(role.removesuffix("Role")))
     if reasons is None:
-        reasons = [_OF_EVENTS.get(each["Action"][0], "") for each in found]
-    return [_read(each, why) for each, why in zip(found, reasons, strict=True)]
+        reasons = [_OF_EVENTS.get(_list(each["Action"])[0], "") for each in written]
+    return list(_resolved(written, reasons, stack))
 
 
 def of_resources(stack: Stack = DEFAULT) -> Iterator[tuple[str, Statement]]:
     """The statements of every bucket's, queue's and topic's own policy, by its logical id."""
     for kind, about in POLICIES.items():
-        for name, properties in stack.of_type(kind).items():
-            document = stack.template["Resources"][name]["Properties"]
-            named = document[about][0] if isinstance(document[about], list) else document[about]
-            found = properties["PolicyDocument"]["Statement"]
-            for each, why in zip(found, _reasons()[name], strict=True):
-                yield named["Ref"], _read(each, why)
+        for name in stack.of_type(kind):
+            properties = stack.template["Resources"][name]["Properties"]
+            named = properties[about]
+            named = named[0] if isinstance(named, list) else named
+            written = properties["PolicyDocument"]["Statement"]
+            for each in _resolved(written, _reasons()[name], stack):
+                yield named["Ref"], each
 
 
 def without_reason(stack: Stack = DEFAULT) -> list[str]:
@@ -83,6 +85,14 @@ def without_reason(stack: Stack = DEFAULT) -> list[str]:
         for name, each in [*named, *of_resources(stack)]
         if not each.why
     ]
+
+
+def _resolved(written: list[Any], reasons: list[str], stack: Stack) -> Iterator[Statement]:
+    """What is there of the statements; some are there under a condition alone."""
+    for each, why in zip(written, reasons, strict=True):
+        statement = stack.resolve(each)
+        if statement is not NO_VALUE:
+            yield _read(statement, why)
 
 
 def _read(statement: Mapping[str, Any], why: str) -> Statement:
@@ -115,8 +125,13 @@ def _reasons() -> dict[str, list[str]]:
         listed = [_get(each, "Statement") for each in documents]
         nodes = [node for statement in listed if statement is not None for node in statement.value]
         if nodes:
-            found[name] = [_above(lines, node.start_mark.line) for node in nodes]
+            found[name] = [_above(lines, _first_line(node)) for node in nodes]
     return found
+
+
+def _first_line(node: Any) -> int:
+    """Where a statement begins, be it under a condition."""
+    return int((node.value[1] if node.tag == "!If" else node).start_mark.line)
 
 
 def _items(node: Any) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 from soundlake.store.schemas import SCHEMAS
 
 from tests.permissions import page, refusals, statements
-from tests.template.translated import DEFAULT, TEMPLATE, functions
+from tests.template.translated import DEFAULT, TEMPLATE, functions, machines
 
 ROLES = list(DEFAULT.of_type(statements.ROLE))
 
@@ -69,6 +69,8 @@ def test_refusals_are_tried_for_every_table_and_function() -> None:
     assert sorted(tables) == sorted(SCHEMAS)
     invoked = {deed.what for deed in refusals.DEEDS if deed.what.startswith("invoke ")}
     assert invoked == {f"invoke {verb}" for verb in functions()}
+    started = {deed.what for deed in refusals.DEEDS if deed.what.startswith("start the machine ")}
+    assert started == {f"start the machine {name}" for name in machines()}
     words = {refusals.word(role) for role in ROLES}
     assert len(words) == len(ROLES)
     assert {word for deed in refusals.DEEDS for word in deed.may} <= words
