@@ -129,10 +129,15 @@ def _result(capture: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _counts(pages: list[Row], gaps: int) -> dict[str, Any]:
-    """What is counted of pages that were derived for the first time."""
+def _counts(pages: list[Row], gaps: list[Row]) -> dict[str, Any]:
+    """What is counted of pages that were derived for the first time.
+
+    Of gaps, those that such a page has ended and did not close: no other is lost for good.
+    """
     new, late = (sum(row[name] for row in pages) for name in ("new", "late"))
-    return {"counts": {"new": new, "late": late, "gaps": gaps}}
+    keys = {row["raw_key"] for row in pages}
+    lost = sum(gap["found_by"] in keys and gap["closed_by"] is None for gap in gaps)
+    return {"counts": {"new": new, "late": late, "gaps": lost}}
 
 
 def _underived(lake: Lake, account: str, month: str) -> list[str]:
@@ -226,19 +231,19 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     return [capture_row(page, account, every) for page in pages]
 
 
-def _record(lake: Lake, account: str, rows: list[Row], month: str) -> int:
+def _record(lake: Lake, account: str, rows: list[Row], month: str) -> list[Row]:
     """Derive gaps and days from all attempts, these included, and record these last.
 
     An attempt that another run records meanwhile is part of neither's gaps: then once more.
-    Returns how many gaps are new.
+    Returns the gaps of these months.
     """
     earliest = min([month, *(month_of(row["captured_at"]) for row in rows)])
-    gaps = 0
+    gaps: list[Row] = []
     for _ in range(TRIES):
         start, known = captures_from(lake, account, earliest, month)
         captures = _with(known, rows)
         if captures:
-            gaps += publish_coverage(lake, account, captures, start)
+            gaps = publish_coverage(lake, account, captures, start)
         _keep_captures(lake, account, rows)
         if captures_from(lake, account, earliest, month)[1] == captures:
             break

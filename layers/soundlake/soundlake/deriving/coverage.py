@@ -50,12 +50,12 @@ def publish_coverage(
     *,
     at: datetime | None = None,
     also: Iterable[str] = (),
-) -> int:
+) -> list[Row]:
     """Derive the gaps found from a month on (`YYYY-MM`), and the days that anything touches.
 
     `captures` are all rows of `captures` from that month on, those not written yet included. `also`
-    are months that an import touches, and `at` (UTC, without zone) is when it was. Returns how many
-    gaps were not known before that have ended, so that no later page is likely to close them.
+    are months that an import touches, and `at` (UTC, without zone) is when it was. Returns
+    the gaps.
     """
     seen = [row["observed_at"] or row["captured_at"] for row in captures]
     now = max([*seen, *([at] if at else [])])
@@ -63,10 +63,9 @@ def publish_coverage(
     first, newest = _before(lake, account, captures, start)
     exports = exported(lake, account)
     found = closed_by_exports(gaps(captures, newest), exports)
-    lost = 0
     for month in months(start, end):
         own = [gap for gap in found if month_of(gap["found_at"]) == month]
-        lost += _replace_gaps(lake, account, month, own)
+        lake.replace(GAPS, month, account, _always(own))
     covered = united(span for _, span in exports)
     spans = uncertain_spans(captures)
     touched = [gap["from_time"] for gap in found] + [begin for _, (begin, _) in spans]
@@ -95,10 +94,10 @@ def publish_coverage(
     if len(touched_months) <= AT_ONCE:
         for month in touched_months:
             publish(month)
-        return lost
+        return found
     with ThreadPoolExecutor(AT_ONCE) as pool:  # an import touches all months of a life
         list(pool.map(publish, touched_months))
-    return lost
+    return found
 
 
 def exported(lake: Lake, account: str) -> list[tuple[str, Span]]:
@@ -112,22 +111,8 @@ def exported(lake: Lake, account: str) -> list[tuple[str, Span]]:
     ]
 
 
-def _replace_gaps(lake: Lake, account: str, month: str, own: list[Row]) -> int:
-    """Put gaps in the place of those found in a month; how many of those that ended are new."""
-    new = 0
-
-    def change(before: list[Row]) -> list[Row]:
-        nonlocal new
-        new = len(_ended(own) - _ended(before))
-        return own
-
-    lake.replace(GAPS, month, account, change)
-    return new
-
-
-def _ended(found: Iterable[Row]) -> set[datetime]:
-    """The beginnings of gaps that a page has ended, and none has closed."""
-    return {gap["from_time"] for gap in found if gap["to_time"] and not gap["closed_by"]}
+def _always(rows: list[Row]) -> Callable[[list[Row]], list[Row]]:
+    return lambda _: rows
 
 
 def _days(
