@@ -83,11 +83,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         }
     if own["outcome"] in {DAMAGED, UNREADABLE}:
         return result | {"status": "failed", "error": own["error"]}
-    return result | counts | {
-        "status": own["outcome"],
-        **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
-        "problems": access.small(own["error"]) if own["error"] else None,
-    }
+    return (
+        result
+        | counts
+        | {
+            "status": own["outcome"],
+            **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
+            "problems": access.small(own["error"]) if own["error"] else None,
+        }
+    )
 
 
 def _import(event: dict[str, Any]) -> dict[str, Any]:

@@ -157,6 +157,26 @@ def test_deriving_again_leaves_every_object_as_it_was(zones: Zones) -> None:
     assert again == first | {"derived": 0, "counts": {"new": 0, "late": 0, "gaps": 0}}
 
 
+def test_a_gap_counts_once_with_the_page_that_ends_it(zones: Zones) -> None:
+    derive(keep_page(zones, "run-1", NOW, page(1, 2)))
+    assert derive(keep_page(zones, "run-2", NOW + 60 * MINUTE, page(4, 5)))["counts"]["gaps"] == 1
+    assert len(rows(zones, "gaps")) == 1
+
+    after = derive(keep_page(zones, "run-3", NOW + 80 * MINUTE, page(5, 6)))
+    assert after["counts"]["gaps"] == 0
+    assert len(rows(zones, "gaps")) == 1
+
+
+def test_a_gap_that_its_page_closes_is_none_to_be_told_of(zones: Zones) -> None:
+    derive(keep_page(zones, "run-1", NOW, page(1, 2)))
+    failed = {"account": ACCOUNT, "captured_at": START, "status": "failed", "error": "It broke."}
+    derive({"execution": "run-2", "capture": failed})
+
+    closes = derive(keep_page(zones, "run-3", NOW + 60 * MINUTE, page(2, 3)))
+
+    assert closes["counts"]["gaps"] == 0
+
+
 def test_the_same_page_captured_twice_is_known(zones: Zones) -> None:
     derive(keep_page(zones, "run-1", NOW, page(1, 2)))
 
