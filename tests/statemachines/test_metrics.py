@@ -49,7 +49,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         powertools = {
             name: value for name, value in variables.items() if name.startswith("POWERTOOLS_")
         }
-        world.told(**powertools)
+        world.told(**powertools, REQUEST_SPACING_MS="0")
         monkeypatch.setattr(observability, "metrics", observability.made())
         yield world
 
