@@ -265,7 +265,7 @@ class FakeSpotify:
             name, make = SEVERAL[path]
             named = {"genres": self.genres} if path == ARTISTS else {}
             return answer(200, {name: [make(each) | named for each in ids]})
-        named = re.search(r"Track (\d+)", unquote_plus(url.query)) if path == "search" else None
+        named = re.search(r"(?i)track (\d+)", unquote_plus(url.query)) if path == "search" else None
         if named:
             return answer(200, {TRACKS: {"items": [track(int(named[1]))]}})
         kind, _, playlist_id = path.partition("/")
