@@ -2,7 +2,7 @@
 
 The emulator makes no metrics of what functions log, so the numbers are put here; that runs say them
 under these names is tested in tests/statemachines/test_metrics.py. Nor does it tell EventBridge of
-runs, so a run's end is told here as Step Functions would.
+runs, so a run's end is told here, as Step Functions would, to a rule that is the deployed one's copy.
 """
 
 import json
@@ -166,39 +166,84 @@ def test_alarms_go_on_at_their_numbers_tell_the_topic_and_come_back(
 
 #### RUNS ##########################################################################################
 
+SOURCE = "tests.states"  # nobody but AWS may say that it is aws.states
 
-def _ended(stack: Stack, machine: str, status: str) -> None:
-    """Tell EventBridge of a run's end as Step Functions does."""
+
+def _event(stack: Stack, machine: str, status: str, source: str = "aws.states") -> dict[str, Any]:
+    """What Step Functions tells EventBridge of a run's end."""
     arn = stack.lake.target.output(f"{machine.title()}StateMachineArn")
-    detail = {
-        "executionArn": f"{arn.replace(':stateMachine:', ':execution:')}:of-tonight",
-        "stateMachineArn": arn,
-        "name": "of-tonight",
-        "status": status,
-        "startDate": 1764150000000,
-        "stopDate": 1764150060000,
-        "input": json.dumps({"upload": {"key": "somebodys-history.zip"}}),
-        "output": None,
-        "cause": "somebody's account could not be captured",
+    execution = f"{arn.replace(':stateMachine:', ':execution:')}:of-tonight"
+    return {
+        "id": "315c1398-40ff-a850-213b-158f73e60175",
+        "account": arn.split(":")[4],
+        "region": arn.split(":")[3],
+        "source": source,
+        "detail-type": "Step Functions Execution Status Change",
+        "time": "2026-11-26T09:41:00Z",
+        "resources": [execution],
+        "detail": {
+            "executionArn": execution,
+            "stateMachineArn": arn,
+            "name": "of-tonight",
+            "status": status,
+            "startDate": 1764150000000,
+            "stopDate": 1764150060000,
+            "input": json.dumps({"upload": {"key": "somebodys-history.zip"}}),
+            "output": None,
+            "cause": "somebody's account could not be captured",
+        },
     }
-    entry = {
-        "Source": "aws.states",
-        "DetailType": "Step Functions Execution Status Change",
-        "Detail": json.dumps(detail),
-        "Resources": [detail["executionArn"]],
-        "Time": datetime(2026, 11, 26, 9, 41, tzinfo=UTC),
-    }
-    answer = client(stack, "events").put_events(Entries=[entry])
-    assert answer["FailedEntryCount"] == 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The deployed rule, and another one that is the same but for who may tell it."""
+
+    events: Any
+    pattern: dict[str, Any]
+
+    def matches(self, event: dict[str, Any]) -> bool:
+        found = self.events.test_event_pattern(
+            EventPattern=json.dumps(self.pattern), Event=json.dumps(event)
+        )
+        return bool(found["Result"])
+
+    def tell(self, event: dict[str, Any]) -> None:
+        entry = {
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event["detail"]),
+            "Resources": event["resources"],
+            "Time": datetime.fromisoformat(event["time"]),
+        }
+        assert self.events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+
+@pytest.fixture
+def rule(stack: Stack) -> Iterator[Rule]:
+    events = client(stack, "events")
+    listed = resources(stack.lake.target, "AWS::Events::Rule")
+    deployed = events.describe_rule(Name=listed["RunFailed"])
+    assert deployed["State"] == "ENABLED"
+    pattern = json.loads(deployed["EventPattern"])
+    targets = events.list_targets_by_rule(Rule=listed["RunFailed"])["Targets"]
+    copy = "what-rules-say"
+    events.put_rule(Name=copy, EventPattern=json.dumps(pattern | {"source": [SOURCE]}))
+    events.put_targets(Rule=copy, Targets=targets)
+    yield Rule(events, pattern)
+    events.remove_targets(Rule=copy, Ids=[each["Id"] for each in targets])
+    events.delete_rule(Name=copy)
 
 
 @pytest.mark.parametrize("machine", ["capture", "daily", "import"])
 def test_a_run_that_ends_badly_is_told_by_name_and_what_it_was_about_is_not(
-    stack: Stack, monitoring: Monitoring, machine: str
+    stack: Stack, monitoring: Monitoring, rule: Rule, machine: str
 ) -> None:
     monitoring.heard()
     for status in ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"):
-        _ended(stack, machine, status)
+        bad = status in {"FAILED", "TIMED_OUT", "ABORTED"}
+        assert rule.matches(_event(stack, machine, status)) is bad
+        rule.tell(_event(stack, machine, status, SOURCE))
 
     told = monitoring.heard()
 
@@ -214,16 +259,16 @@ def test_a_run_that_ends_badly_is_told_by_name_and_what_it_was_about_is_not(
         assert "<" not in one  # every name was put in
 
 
-def test_another_stages_run_is_none_of_this_topics(stack: Stack, monitoring: Monitoring) -> None:
+def test_another_stages_run_is_none_of_this_topics(
+    stack: Stack, monitoring: Monitoring, rule: Rule
+) -> None:
     monitoring.heard()
-    arn = stack.lake.target.output("DailyStateMachineArn").replace(STAGE, "soundlake-dev")
-    detail = {"stateMachineArn": arn, "status": "FAILED", "name": "x", "executionArn": arn}
-    entry = {
-        "Source": "aws.states",
-        "DetailType": "Step Functions Execution Status Change",
-        "Detail": json.dumps(detail),
-    }
-    client(stack, "events").put_events(Entries=[entry])
+    for source in ("aws.states", SOURCE):
+        event = _event(stack, "daily", "FAILED", source)
+        arn = event["detail"]["stateMachineArn"]
+        event["detail"]["stateMachineArn"] = arn.replace(STAGE, "soundlake-dev")
+        assert not rule.matches(event)
+    rule.tell(event)
 
     assert monitoring.heard() == []
 
