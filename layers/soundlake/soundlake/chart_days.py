@@ -181,7 +181,7 @@ def days_behind(
         return None
     # Where there is nothing yet, it has been waited for since the first record.
     loaded = [row["shown_date"] or row["chart_date"] for row in daily if row["status"] == "loaded"]
-    newest = max(loaded, default=min(row["chart_date"] for row in daily))
+    newest: date = max(loaded, default=min(row["chart_date"] for row in daily))
     return max((day - min(newest, profiled or newest)).days, 0)
 
 
