@@ -54,7 +54,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         pages, damaged = _pages(account, keys)
         later, _ = _pages(account, _later(lake, account, keys, month_of(at)))
         counted = _derive(lake, account, pages + later, month_of(at))
-        rows = [row for row in counted if row["raw_key"] in keys] + damaged
+        first = [row for row in counted if row["raw_key"] in keys]
+        rows = first + damaged
         attempts = counted + damaged
         if capture["status"] != "captured":
             failed = failed_capture_row(
@@ -65,25 +66,32 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
                 error=capture["error"],
             )
             attempts.append(failed)
-        _record(lake, account, attempts, month_of(at))
+        gaps = _record(lake, account, attempts, month_of(at))
+        counts = _counts(first, gaps)
+        # Where no page came there are no counts, so that an alarm can tell.
+        result = _result(capture, rows) | (counts if first else {})
         if capture["status"] != "captured":
             status = "waiting" if capture["status"] == "waiting" else "failed"
-            return _result(capture, rows) | {"status": status, "error": capture["error"]}
+            return result | {"status": status, "error": capture["error"]}
         own = _own_row(lake, account, month_of(at), event["execution"])
     except (*access.FORESEEN, SchemaError) as error:
         return _result(capture, []) | access.failure(error)
     if own is None:
-        return _result(capture, rows) | {
+        return result | {
             "status": "failed",
             "error": f"{capture['raw_key']} is gone; nothing could be derived of it.",
         }
     if own["outcome"] in {DAMAGED, UNREADABLE}:
-        return _result(capture, rows) | {"status": "failed", "error": own["error"]}
-    return _result(capture, rows) | {
-        "status": own["outcome"],
-        **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
-        "problems": access.small(own["error"]) if own["error"] else None,
-    }
+        return result | {"status": "failed", "error": own["error"]}
+    return (
+        result
+        | counts
+        | {
+            "status": own["outcome"],
+            **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
+            "problems": access.small(own["error"]) if own["error"] else None,
+        }
+    )
 
 
 def _import(event: dict[str, Any]) -> dict[str, Any]:
@@ -122,8 +130,18 @@ def _result(capture: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
         "captured_at": capture["captured_at"],
         "derived": len(rows),
         "requests": capture.get("requests", {}),
-        "counts": {"new": sum(row["new"] for row in rows)},
     }
+
+
+def _counts(pages: list[Row], gaps: list[Row]) -> dict[str, Any]:
+    """What is counted of pages that were derived for the first time.
+
+    Of gaps, those that such a page has ended and did not close: no other is lost for good.
+    """
+    new, late = (sum(row[name] for row in pages) for name in ("new", "late"))
+    keys = {row["raw_key"] for row in pages}
+    lost = sum(gap["found_by"] in keys and gap["closed_by"] is None for gap in gaps)
+    return {"counts": {"new": new, "late": late, "gaps": lost}}
 
 
 def _underived(lake: Lake, account: str, month: str) -> list[str]:
@@ -217,20 +235,23 @@ def _derive(lake: Lake, account: str, pages: list[CapturedPage], month: str) -> 
     return [capture_row(page, account, every) for page in pages]
 
 
-def _record(lake: Lake, account: str, rows: list[Row], month: str) -> None:
+def _record(lake: Lake, account: str, rows: list[Row], month: str) -> list[Row]:
     """Derive gaps and days from all attempts, these included, and record these last.
 
     An attempt that another run records meanwhile is part of neither's gaps: then once more.
+    Returns the gaps of these months.
     """
     earliest = min([month, *(month_of(row["captured_at"]) for row in rows)])
+    gaps: list[Row] = []
     for _ in range(TRIES):
         start, known = captures_from(lake, account, earliest, month)
         captures = _with(known, rows)
         if captures:
-            publish_coverage(lake, account, captures, start)
+            gaps = publish_coverage(lake, account, captures, start)
         _keep_captures(lake, account, rows)
         if captures_from(lake, account, earliest, month)[1] == captures:
-            return
+            break
+    return gaps
 
 
 def _with(before: list[Row], rows: list[Row]) -> list[Row]:

@@ -46,5 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     counted = run.clients.counted(event["requests"])
     names = {name: name.replace("-", "_").replace("/", "_") for name in asked}
     counted["counts"] |= {names[name]: count for name, count in asked.items()}
-    counted["counts"]["left"] = sum(run.left.values())
+    counted["counts"]["queue"] = sum(run.left.values())
+    if (left := run.clients.budget_left()) is not None:
+        counted["counts"]["budget_left"] = left
     return result | {"asked": asked, "left": run.left, "notes": run.notes} | counted

@@ -5,13 +5,14 @@ from typing import Any
 import pyarrow as pa
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
-from soundlake.chart_days import rows_date
+from soundlake.chart_days import ended, rows_date
 from soundlake.charts import ChartListError, parse_chart_list
 from soundlake.observability import function
 from soundlake.publishing.activity import publish_activity
 from soundlake.publishing.answers import PendingAnswers
 from soundlake.publishing.days import publish_days
 from soundlake.publishing.entities import publish_entities
+from soundlake.publishing.freshness import stale_days
 from soundlake.publishing.names import PendingNames
 from soundlake.publishing.profiles import publish_profiles
 from soundlake.settings import settings
@@ -61,6 +62,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             *(("music_activity", one) for one in activity),
             *_of("chart_days", publish_days(lake, event["charts"], event["withdrawals"])),
         ]
+        stale = stale_days(lake, parse_date(event["date"]))
     except (*access.FORESEEN, SchemaError, ChartListError) as error:
         return access.failure(error)
     # An object that was replaced twice, with new rows and then with details, counts once.
@@ -69,11 +71,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     written = len({one.key for _, one in done if one.written})
     problems += missing + answers.problems + names.problems
     status = {"status": "failed", "error": "; ".join(problems)} if problems else {}
+    charts_done, charts_failed = ended(event["charts"], event["withdrawals"])
+    counts = {
+        "rows": sum(rows.values()),
+        "objects": written,
+        "charts_done": charts_done,
+        "charts_failed": charts_failed,
+    }
     return {
         "status": "published",
         "rows": rows,
         "written": written,
-        "counts": {"rows": sum(rows.values()), "objects": written},
+        "counts": counts if stale is None else counts | {"stale_days": stale},
     } | status
 
 

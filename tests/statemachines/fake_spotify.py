@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
 import responses
 from requests import PreparedRequest
@@ -174,7 +174,8 @@ class FakeSpotify:
 
     ReccoBeats' path is `RECCOBEATS`; of features, it knows those of all tracks but number 2. All
     that is asked of `kworb` is listed with its host, and of MusicBrainz as `MUSICBRAINZ`, which
-    knows every artist by ISRC. Spotify names each artist's `genres`.
+    knows every artist by ISRC. Spotify names each artist's `genres`. What is `down` cannot be
+    reached: the first part of a path.
     """
 
     now: datetime = NOW
@@ -186,6 +187,7 @@ class FakeSpotify:
     user: dict[str, str] = field(default_factory=lambda: {"id": "made-up-listener"})
     genres: list[str] = field(default_factory=lambda: ["made up"])
     requests: list[str] = field(default_factory=list)
+    down: set[str] = field(default_factory=set)
     kworb: FakeKworb = field(init=False)
     _next: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
 
@@ -213,13 +215,19 @@ class FakeSpotify:
         )
         return mock
 
+    def _waiting(self, path: str) -> deque[Reply]:
+        """The answers that come first."""
+        if path.partition("/")[0] in self.down:
+            return deque([unavailable()])
+        return self._next[path]
+
     def _kworb(self, request: PreparedRequest) -> Any:
         self.requests.append(f"kworb.net{urlsplit(str(request.url)).path}")
         return self.kworb(request)
 
     def _reccobeats(self, request: PreparedRequest) -> Reply:
         self.requests.append(RECCOBEATS)
-        queue = self._next[RECCOBEATS]
+        queue = self._waiting(RECCOBEATS)
         ids = parse_qs(urlsplit(str(request.url)).query)["ids"][0].split(",")
         known = [reccobeats_features(each) for each in ids if each != spotify_id("track", 2)]
         status, headers, body = queue.popleft() if queue else answer(200, {"content": known})
@@ -227,7 +235,7 @@ class FakeSpotify:
 
     def _musicbrainz(self, request: PreparedRequest) -> Reply:
         self.requests.append(MUSICBRAINZ)
-        queue = self._next[MUSICBRAINZ]
+        queue = self._waiting(MUSICBRAINZ)
         path = unquote(urlsplit(str(request.url)).path)
         kind, asked = path.removeprefix("/ws/2/").split("/")
         known = musicbrainz_isrc(asked) if kind == "isrc" else musicbrainz_artist(asked)
@@ -238,13 +246,14 @@ class FakeSpotify:
         url = urlsplit(str(request.url))
         path = url.path.removeprefix("/v1").strip("/")
         self.requests.append(path)
-        queue = self._next[path]
+        queue = self._waiting(path)
         status, headers, body = queue.popleft() if queue else self._usual(path, request)
         return status, {"Date": format_datetime(self.now, usegmt=True)} | headers, body
 
     def _usual(  # noqa: PLR0911 - one for each of its addresses
         self, path: str, request: PreparedRequest
     ) -> Reply:
+        url = urlsplit(str(request.url))
         if path == TOKEN:
             return self._token(request)
         if path == "me":
@@ -256,6 +265,9 @@ class FakeSpotify:
             name, make = SEVERAL[path]
             named = {"genres": self.genres} if path == ARTISTS else {}
             return answer(200, {name: [make(each) | named for each in ids]})
+        named = re.search(r"(?i)track (\d+)", unquote_plus(url.query)) if path == "search" else None
+        if named:
+            return answer(200, {TRACKS: {"items": [track(int(named[1]))]}})
         kind, _, playlist_id = path.partition("/")
         if kind == "audio-analysis":
             return answer(200, analysis(playlist_id))

@@ -8,6 +8,7 @@ from jsonata.jsonata import Jsonata
 
 from tests.statemachines.asl import State, edges, expressions, levels, states
 
+MANY_AT_ONCE = 4  # of a new account's ten invocations; 0 would mean as many as there are items
 MANY_ATTEMPTS = 5  # more of them need a MaxDelaySeconds
 # Tasks that need no Catch, and why.
 UNCAUGHT = {
@@ -78,8 +79,11 @@ def _map(state: State) -> Iterator[str]:
     tolerated = [name for name in state if name.startswith("ToleratedFailure")]
     if mode == "INLINE" and tolerated:
         yield f"{tolerated[0]} means nothing on an INLINE Map"
-    if "MaxConcurrency" not in state:
+    limit = state.get("MaxConcurrency")
+    if limit is None:
         yield "no MaxConcurrency"
+    elif not isinstance(limit, int) or not 1 <= limit <= MANY_AT_ONCE:
+        yield f"a MaxConcurrency of {limit}"
 
 
 def _ways(machine: State) -> Iterator[str]:

@@ -154,6 +154,11 @@ BROKEN: dict[str, tuple[Break, str]] = {
         "means nothing",
     ),
     "map without limit": (_without("ProcessCharts", "MaxConcurrency"), "no MaxConcurrency"),
+    "map as wide as it likes": (_with("ProcessCharts", MaxConcurrency=0), "a MaxConcurrency of 0"),
+    "map with a limit of its input": (
+        _with("ProcessCharts", MaxConcurrency="{% $states.input.many %}"),
+        "a MaxConcurrency of",
+    ),
     "next nowhere": (_with("Plan", Next="Gone"), "no such state"),
     "next out of a map": (_with("ProcessCharts.Extract", Next="Publish"), "no such state"),
     "default nowhere": (_with("CheckPlan", Default="Gone"), "no such state"),

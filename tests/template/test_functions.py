@@ -145,7 +145,11 @@ def test_the_environment_is_what_the_package_reads(verb: str) -> None:
     variables = functions()[verb]["Environment"]["Variables"]
     read = {name.upper() for name in Settings.__dataclass_fields__}
     libraries = {"ARROW_DEFAULT_MEMORY_POOL", "MALLOC_ARENA_MAX"}
-    powertools = {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
+    powertools = {
+        "POWERTOOLS_LOG_LEVEL",
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_DISABLED",
+    }
     assert set(variables) == read | libraries | powertools
     assert variables["POWERTOOLS_SERVICE_NAME"] == "soundlake-dev"
     assert variables["DATA_BUCKET"] == "soundlake-dev-123456789012-eu-north-1"
@@ -190,6 +194,13 @@ def test_layers_can_be_given_or_left_out(verb: str) -> None:
     assert _layers(Stack({"PowertoolsLayerArn": "none", "PandasLayerArn": "none"}), verb) == []
 
 
+def test_concurrency_is_reserved_where_somebody_wants_it() -> None:
+    given = Stack({"ReservedConcurrency": 4}).of_type("AWS::Lambda::Function")
+    assert {each["ReservedConcurrentExecutions"] for each in given.values()} == {4}
+    for each in functions().values():
+        assert "ReservedConcurrentExecutions" not in each
+
+
 #### LOGS ##########################################################################################
 
 
@@ -216,3 +227,21 @@ def test_logs_end() -> None:
         assert properties["RetentionInDays"] == 7
         resource = stack.resource(name)
         assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Delete"
+
+
+@pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+def test_no_stage_logs_what_functions_are_given(stage: str) -> None:
+    """Events and results may name what somebody listens to; `function` logs neither."""
+    for each in Stack({"Stage": stage}).of_type("AWS::Lambda::Function").values():
+        variables = each["Environment"]["Variables"]
+        assert {"POWERTOOLS_LOGGER_LOG_EVENT", "POWERTOOLS_DEV", "POWERTOOLS_DEBUG"}.isdisjoint(
+            variables
+        )
+        assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
+    for path in [
+        *REPO.glob("functions/*/app.py"),
+        *REPO.glob("layers/soundlake/soundlake/**/*.py"),
+    ]:
+        text = path.read_text(encoding="utf-8")
+        assert "inject_lambda_context" not in text, path
+        assert "log_event" not in text, path

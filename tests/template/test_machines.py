@@ -10,6 +10,7 @@ from tests.template.translated import DEFAULT, REPO, Stack, machines, source
 
 SCHEDULES = {"capture": "CaptureStateMachineHourly", "daily": "DailyStateMachineDaily"}
 RULE = "ImportStateMachineUploaded"
+TELLS = "RunFailed"  # starts nothing: tests/template/test_alarms.py
 
 
 def test_every_file_is_a_machine() -> None:
@@ -63,7 +64,7 @@ def _schedule(machine: str, **parameters: Any) -> dict[str, Any]:
 
 def test_every_machine_has_one_schedule_or_one_rule() -> None:
     assert set(DEFAULT.of_type("AWS::Scheduler::Schedule")) == set(SCHEDULES.values())
-    assert set(DEFAULT.of_type("AWS::Events::Rule")) == {RULE}
+    assert set(DEFAULT.of_type("AWS::Events::Rule")) == {RULE, TELLS}
     assert {*SCHEDULES, "import"} == set(MACHINES)
 
 
@@ -108,6 +109,7 @@ def test_a_schedules_input_is_the_sample(machine: str) -> None:
     [
         ("ENABLED", "ENABLED", "ENABLED"),
         ("CAPTURE", "ENABLED", "DISABLED"),
+        ("DAILY", "DISABLED", "ENABLED"),
         ("DISABLED", "DISABLED", "DISABLED"),
     ],
 )

@@ -46,6 +46,7 @@ _ARNS = {
     "AWS::DynamoDB::Table": ("TableName", "arn:{p}:dynamodb:{r}:{a}:table/{name}"),
     "AWS::IAM::Role": ("RoleName", "arn:{p}:iam::{a}:role/{name}"),
     "AWS::SNS::Topic": ("TopicName", "arn:{p}:sns:{r}:{a}:{name}"),
+    "AWS::CloudWatch::Alarm": ("AlarmName", "arn:{p}:cloudwatch:{r}:{a}:alarm:{name}"),
 }
 # What `Ref` gives, where it is not the logical id: a name, or for machines and topics the ARN.
 _REF_IS_ARN = {"AWS::StepFunctions::StateMachine", "AWS::SNS::Topic"}
@@ -158,6 +159,8 @@ class Stack:
 
     def _fn_getatt(self, argument: list[str] | str) -> str:
         name, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
+        if attribute == "QueueName":
+            return self._arn(name).rpartition(":")[2]
         if attribute != "Arn":
             raise AssertionError(f"the tests cannot resolve {name}.{attribute}; teach them")
         return self._arn(name)
@@ -182,6 +185,9 @@ class Stack:
     def _fn_not(self, argument: list[Any]) -> bool:
         (one,) = self.resolve(argument)
         return not one
+
+    def _fn_or(self, argument: list[Any]) -> bool:
+        return any(self.resolve(argument))
 
     def _fn_equals(self, argument: list[Any]) -> bool:
         left, right = self.resolve(argument)

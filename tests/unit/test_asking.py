@@ -14,6 +14,7 @@ from soundlake.quota import SAFE, Learned
 from soundlake.spotify.client import Spotify
 from soundlake.spotify.errors import (
     CredentialsError,
+    MissingSecretError,
     NotFoundError,
     NotYourTurnError,
     RateLimitedError,
@@ -316,6 +317,35 @@ def test_in_development_mode_a_quota_is_assumed(spotify: FakeSpotify) -> None:
 
     asking.spotify().app_token()  # a capture's
     assert spotify.asked == ["POST /api/token"]
+
+
+def test_what_is_left_of_a_quota_can_be_watched(spotify: FakeSpotify) -> None:
+    limit()
+    made({"albums": 120, "me/player/recently-played": 30})
+
+    left = asking.InvocationClients().budget_left()
+
+    assert left == DAILY_REQUESTS - 120 - 30
+    assert spotify.asked == []
+
+
+def test_without_a_quota_or_an_app_nothing_is_left_to_be_watched(
+    spotify: FakeSpotify, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(allowed=True)
+    assert asking.InvocationClients().budget_left() is None
+
+    limit()
+    monkeypatch.setattr(
+        BudgetTable,
+        "known",
+        raising(ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "GetItem")),
+    )
+    assert asking.InvocationClients().budget_left() is None
+
+    missing = MissingSecretError("There is none.")
+    monkeypatch.setattr(asking.secrets, "app_credentials", raising(missing))
+    assert asking.InvocationClients().budget_left() is None
 
 
 def test_with_extended_access_none_is_and_no_more_is_written_than_a_count_a_page(

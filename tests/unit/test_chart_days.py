@@ -11,8 +11,10 @@ from soundlake.chart_days import (
     REPAIRS,
     Due,
     after,
+    days_behind,
     derived,
     due,
+    ended,
     merge,
     named,
     records,
@@ -408,3 +410,68 @@ def test_a_file_fills_a_day_that_nobody_showed(status: str) -> None:
 
 def test_after_is_an_instant_as_results_carry_it() -> None:
     assert after(NOW, 301) == "2026-11-24T12:35:01.000Z"
+
+
+#### WHAT IS COUNTED ###############################################################################
+
+
+def test_charts_are_done_or_fail_a_run_as_the_machine_has_it() -> None:
+    def result(chart: str, status: str, **more: Any) -> dict[str, Any]:
+        return {"chart": chart, "date": "2026-11-21", "status": status, "repair": False} | more
+
+    results = [
+        result("daily-NO", "loaded"),
+        result("daily-SE", "unchanged", shown_date="2026-11-20"),
+        result("daily-FI", "loaded", shown_date="2026-11-20"),
+        *(result("daily-DK", status) for status in ("failed", "deferred", "refused")),
+        result("daily-DE", "unavailable"),
+        result("daily-AT", "unavailable", repair=True),  # lost before, and named then
+        result("daily-CH", "unavailable", unserved=True),  # nobody may be asked for it
+    ]
+    taken = [{"chart": "daily-FI", "date": "2026-11-20", "status": "withdrawn", "error": "."}]
+
+    assert ended(results, taken) == (2, 5)
+    assert ended(results, []) == (3, 4)
+    assert ended([], []) == (0, 0)
+
+
+def recorded(
+    day: int, status: str, *, shown: int | None = None, cadence: str = "daily"
+) -> dict[str, Any]:
+    shown_date = date(2026, 11, shown) if shown else None
+    chart_date = date(2026, 11, day)
+    return {
+        "cadence": cadence,
+        "chart_date": chart_date,
+        "status": status,
+        "shown_date": shown_date,
+    }
+
+
+@pytest.mark.parametrize(
+    ("records", "profiled", "days"),
+    [
+        ([recorded(21, "loaded")], 21, 0),
+        ([recorded(19, "loaded"), recorded(21, "failed")], 19, 2),
+        ([recorded(19, "loaded"), recorded(21, "refused"), recorded(21, "loaded")], 21, 0),
+        # A source that shows the same day again and again is not renewed.
+        ([recorded(17, "loaded"), recorded(21, "unchanged", shown=17)], 17, 4),
+        ([recorded(21, "loaded", shown=19)], 19, 2),
+        # What is loaded and has no profile is behind, too.
+        ([recorded(21, "loaded")], 18, 3),
+        ([recorded(21, "loaded")], None, 0),
+        # Nothing yet: since it is waited for.
+        ([recorded(16, "failed"), recorded(21, "failed")], None, 5),
+        # A day that is asked for later, a chart of weeks, one that nobody may be asked for.
+        ([recorded(20, "loaded"), recorded(21, "loaded"), recorded(22, "loaded")], 22, 0),
+        ([recorded(10, "loaded"), recorded(21, "loaded", cadence="weekly")], 10, None),
+        ([recorded(10, "loaded"), recorded(21, "unavailable")], 10, None),
+        ([recorded(10, "loaded")], 10, None),
+        ([], None, None),
+    ],
+)
+def test_tables_of_charts_are_behind_by_the_newest_day_that_was_loaded(
+    records: list[dict[str, Any]], profiled: int | None, days: int | None
+) -> None:
+    newest = date(2026, 11, profiled) if profiled else None
+    assert days_behind(records, date(2026, 11, 21), profiled=newest) == days

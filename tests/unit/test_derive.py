@@ -94,7 +94,7 @@ def test_a_page_becomes_observations_plays_and_an_attempt(zones: Zones) -> None:
         "invalid": 0,
         "problems": None,
         "requests": {"me/player/recently-played": 1},
-        "counts": {"new": 3},
+        "counts": {"new": 3, "late": 0, "gaps": 0},
     }
     assert zones.keys("lake/") == [
         f"lake/{table}/month=2026-11/{ACCOUNT}.parquet"
@@ -154,7 +154,27 @@ def test_deriving_again_leaves_every_object_as_it_was(zones: Zones) -> None:
     again = derive(event)
 
     assert (zones.contents("lake/"), zones.versions("lake/")) == before
-    assert again == first | {"derived": 0, "counts": {"new": 0}}
+    assert again == first | {"derived": 0, "counts": {"new": 0, "late": 0, "gaps": 0}}
+
+
+def test_a_gap_counts_once_with_the_page_that_ends_it(zones: Zones) -> None:
+    derive(keep_page(zones, "run-1", NOW, page(1, 2)))
+    assert derive(keep_page(zones, "run-2", NOW + 60 * MINUTE, page(4, 5)))["counts"]["gaps"] == 1
+    assert len(rows(zones, "gaps")) == 1
+
+    after = derive(keep_page(zones, "run-3", NOW + 80 * MINUTE, page(5, 6)))
+    assert after["counts"]["gaps"] == 0
+    assert len(rows(zones, "gaps")) == 1
+
+
+def test_a_gap_that_its_page_closes_is_none_to_be_told_of(zones: Zones) -> None:
+    derive(keep_page(zones, "run-1", NOW, page(1, 2)))
+    failed = {"account": ACCOUNT, "captured_at": START, "status": "failed", "error": "It broke."}
+    derive({"execution": "run-2", "capture": failed})
+
+    closes = derive(keep_page(zones, "run-3", NOW + 60 * MINUTE, page(2, 3)))
+
+    assert closes["counts"]["gaps"] == 0
 
 
 def test_the_same_page_captured_twice_is_known(zones: Zones) -> None:
@@ -287,7 +307,7 @@ def test_a_run_that_was_killed_after_its_capture_is_finished_by_the_next(zones: 
 
     assert result["derived"] == 2
     assert (result["page"], result["new"], result["known"]) == (2, 1, 1)
-    assert result["counts"] == {"new": 3}
+    assert result["counts"] == {"new": 3, "late": 0, "gaps": 0}
     assert [(row["capture_id"], row["new"]) for row in rows(zones, "captures")] == [
         ("run-1", 2),
         ("run-2", 1),
@@ -386,7 +406,6 @@ def test_a_failing_capture_is_recorded_and_fails_the_run(status: str, zones: Zon
         "derived": 0,
         "error": "A sentence.",
         "requests": {},
-        "counts": {"new": 0},
     }
     (attempt,) = rows(zones, "captures")
     assert (attempt["capture_id"], attempt["outcome"]) == ("run-1", status)
@@ -448,7 +467,7 @@ def test_its_own_damaged_page_is_named_and_the_others_are_derived(zones: Zones) 
 
     result = derive(event)
 
-    assert (result["status"], result["counts"]) == ("failed", {"new": 1})
+    assert (result["status"], result["counts"]) == ("failed", {"new": 1, "late": 0, "gaps": 0})
     assert result["error"].endswith(f"{key} is not a whole gzip object.")
     assert tracks(zones, "plays") == ["Track 1"]
     assert attempts(zones) == [("run-1", "captured"), ("run-2", "damaged")]
@@ -472,7 +491,7 @@ def test_its_own_page_that_is_gone_is_named_and_the_others_are_derived(zones: Zo
         "captured_at": "2026-11-21T10:18:00.000Z",
         "derived": 1,
         "requests": {"me/player/recently-played": 1},
-        "counts": {"new": 2},
+        "counts": {"new": 2, "late": 0, "gaps": 0},
     }
     assert tracks(zones, "plays") == ["Track 1", "Track 2"]
 

@@ -122,7 +122,7 @@ def test_a_hundred_tracks_twenty_albums_and_fifty_artists_are_asked_at_once(
             "albums": 250,
             "artists": 250,
             "requests": 22,
-            "left": 0,
+            "queue": 0,
         },
     }
     assert [len(kept_answers(zones, kind)) for kind in KINDS] == [3, 13, 5, 0]
@@ -200,7 +200,7 @@ def test_nothing_unknown_asks_nothing_and_needs_no_credentials(
         "left": {},
         "notes": [],
         "requests": {},
-        "counts": {"requests": 0, "left": 0},
+        "counts": {"requests": 0, "queue": 0},
     }
     assert spotify.asked == []
 

@@ -602,7 +602,7 @@ def test_where_time_is_up_the_next_run_goes_on(
     assert first["notes"] == ["Time was up for musicbrainz's genres: the next run goes on."]
     assert (first["asked"], second["asked"]) == ({ALL: 3}, {ALL: 2})
     assert (first["left"], second["left"]) == ({"genres": 2}, {})
-    assert first["counts"]["left"] == 2
+    assert first["counts"]["queue"] == 2
 
 
 def test_who_is_heard_most_is_asked_about_first_and_then_who_is_charted_most(

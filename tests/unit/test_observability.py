@@ -5,7 +5,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from soundlake.observability import function
+from soundlake.observability import METRICS, function
 
 from tests.unit.helpers import FakeContext
 
@@ -56,37 +56,60 @@ def test_a_whole_chart_in_the_event_is_logged_by_its_name(logs: StringIO) -> Non
     assert "an id" not in logs.getvalue()
 
 
-def test_counts_become_metrics_under_the_verbs_name(capsys: pytest.CaptureFixture[str]) -> None:
-    @function("Load")
+def test_counts_that_are_metrics_are_told_under_the_verbs_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @function("Derive")
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return {"counts": {"rows": 2, "holes": 0, "raw_answers": 3}}
+        return {"counts": {"new": 2, "gaps": 0, "rows": 3}}
 
     handler({}, FakeContext())
 
     (metric,) = lines(capsys.readouterr().out)
-    assert metric["LoadRows"] == [2.0]
-    assert metric["LoadHoles"] == [0.0]
-    assert metric["LoadRawAnswers"] == [3.0]
+    assert metric["DeriveNew"] == [2.0]
+    assert metric["DeriveGaps"] == [0.0]
     assert metric["service"] == "soundlake"
     (directive,) = metric["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Soundlake"
+    assert directive["Dimensions"] == [["service"]]
     assert {each["Unit"] for each in directive["Metrics"]} == {"Count"}
+    # What is no metric costs nothing: it stands in the line alone.
+    assert {each["Name"] for each in directive["Metrics"]} == {"DeriveNew", "DeriveGaps"}
 
 
 def test_one_invocations_metrics_do_not_reach_the_next(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    @function("Load")
+    @function("Derive")
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"counts": {event["name"]: 1}}
 
-    handler({"name": "one"}, FakeContext())
-    handler({"name": "two"}, FakeContext())
+    handler({"name": "new"}, FakeContext())
+    handler({"name": "late"}, FakeContext())
 
     first, second = lines(capsys.readouterr().out)
-    assert "LoadOne" in first
-    assert "LoadTwo" in second
-    assert "LoadOne" not in second
+    assert "DeriveNew" in first
+    assert "DeriveLate" in second
+    assert "DeriveNew" not in second
+
+
+def test_a_stage_without_metrics_tells_none_and_keeps_none(
+    logs: StringIO, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @function("Derive")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return {"counts": {"new": 1}}
+
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    for _ in range(101):  # Powertools writes down a hundred of a metric by itself
+        handler({}, FakeContext())
+
+    assert capsys.readouterr().out == ""
+    assert lines(logs.getvalue())[0]["counts"] == {"new": 1}
+
+
+def test_there_are_no_more_metrics_than_cloudwatch_gives_for_nothing() -> None:
+    assert len(METRICS) == 10
 
 
 def test_a_crash_is_logged_with_its_trace_and_goes_on(logs: StringIO) -> None:

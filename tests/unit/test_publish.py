@@ -101,7 +101,13 @@ def test_what_the_charts_showed_is_published(zones: Zones) -> None:
         "status": "published",
         "rows": rows | {"audio_features": 0, "track_sections": 0},
         "written": 5,
-        "counts": {"rows": 13, "objects": 5},
+        "counts": {
+            "rows": 13,
+            "objects": 5,
+            "charts_done": 2,
+            "charts_failed": 0,
+            "stale_days": 0,
+        },
     }
     assert names(zones, "tracks") == ["Track 1", "Track 2", "Track 3"]
     assert names(zones, "albums") == ["Album 1", "Album 2", "Album 3"]

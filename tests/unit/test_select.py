@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from soundlake import access, observability
+from soundlake import access
 from soundlake.accounts import Account, Answer, answered, connected, disconnected
 from soundlake.store.budget import Budget, BudgetTable
 
-from tests.template.translated import DEFAULT, functions
 from tests.unit.helpers import ACCOUNT, BUDGET_TABLE, OWNER, Row, invoke
 
 NOW = datetime.fromisoformat("2026-11-21T09:07:02+00:00")
@@ -227,29 +226,3 @@ def test_a_consent_that_has_ended_has_no_days_left(tables: object) -> None:
         before = after
 
     assert counts() == {"accounts": 0, "waiting": 1, "damaged": 0, "awaiting_user": 1}
-
-
-def test_alarms_look_at_what_select_says(
-    tables: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    variables = functions()["Select"]["Environment"]["Variables"]
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", variables["POWERTOOLS_SERVICE_NAME"])
-    monkeypatch.setattr(observability, "metrics", observability.made())
-
-    select()
-
-    (said,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    (directive,) = said["_aws"]["CloudWatchMetrics"]
-    (names,) = directive["Dimensions"]
-    emitted = {each["Name"]: said[each["Name"]] for each in directive["Metrics"]}
-    alarms = DEFAULT.of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 3
-    for alarm in alarms.values():
-        assert alarm["Namespace"] == directive["Namespace"]
-        assert alarm["MetricName"] in emitted
-        assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
-            name: said[name] for name in names
-        }
-        assert "Unit" not in alarm
-    assert emitted["SelectConsentDaysLeft"] == [99]
-    assert emitted["SelectAwaitingUser"] == [0]

@@ -18,7 +18,12 @@ from soundlake.sources.site import Site
 from soundlake.sources.web import TOO_MANY
 from soundlake.spotify.client import Page, Spotify
 from soundlake.spotify.credentials import AppCredentials
-from soundlake.spotify.errors import NotYourTurnError, RateLimitedError, ReservedError
+from soundlake.spotify.errors import (
+    MissingSecretError,
+    NotYourTurnError,
+    RateLimitedError,
+    ReservedError,
+)
 from soundlake.store import secrets
 from soundlake.store.budget import Budget, BudgetTable, Draw
 
@@ -99,6 +104,13 @@ class _Meter:
     def blocked_until(self) -> datetime | None:
         """Until when nobody may ask, as anybody was told."""
         return budgets().blocked_until(self._budget, self._client.machine_time())
+
+    def left(self) -> int | None:
+        """The requests that captures leave of the day's; None where no quota is believed."""
+        now = self._client.machine_time()
+        known = budgets().known(self._budget, now)
+        found = known.estimate(_assumed())
+        return None if found is None else known.room(found, now).left
 
 
 @cache
@@ -289,6 +301,22 @@ class InvocationClients:
         """Count what was asked of Spotify, and give back what is left of it: it is not asked on."""
         if self.asked_spotify is not None:
             _meter(self.asked_spotify).settle()
+
+    def budget_left(self) -> int | None:
+        """What captures leave of Spotify's requests of a day, to be watched and not kept to.
+
+        None where no quota is believed, or that cannot be told now.
+        """
+        try:
+            client = self.asked_spotify or _client(
+                secrets.app_credentials(settings().parameter_prefix)
+            )
+            return _meter(client).left()
+        except MissingSecretError:
+            return None
+        except (BotoCoreError, ClientError) as error:
+            logger.warning(f"What is left of the quota was not found out: {error}")
+            return None
 
     def counted(self, before: Mapping[str, int]) -> dict[str, Any]:
         """As `counted`, with the requests to all sources; the budget counts Spotify's alone.

@@ -152,6 +152,39 @@ def rows_date(result: Mapping[str, Any]) -> date:
     return parse_date(result.get("shown_date") or result["date"])
 
 
+def ended(
+    results: Iterable[Mapping[str, Any]], withdrawals: Sequence[Mapping[str, Any]]
+) -> tuple[int, int]:
+    """How many of a run's charts are done, and how many it fails for; as `records` takes them."""
+    taken_back = {(each["chart"], parse_date(each["date"])) for each in withdrawals}
+    done = failed = 0
+    for each in results:
+        status = each["status"]
+        lost = status == "unavailable" and not each.get("repair") and not each.get("unserved")
+        if (each["chart"], rows_date(each)) in taken_back or status in OPEN | REFUSED or lost:
+            failed += 1
+        else:
+            done += status in DONE
+    return done, failed
+
+
+def days_behind(
+    records: Iterable[Mapping[str, Any]], day: date, *, profiled: date | None
+) -> int | None:
+    """How many days the tables of daily charts are behind a day: the worst of them.
+
+    `records` are of that day's month and the one before, `profiled` the newest day with a profile.
+    None where no daily chart could be asked for on that day: then none is waited for.
+    """
+    daily = [row for row in records if row["cadence"] == "daily" and row["chart_date"] <= day]
+    if not any(row["chart_date"] == day and row["status"] != "unavailable" for row in daily):
+        return None
+    # Where there is nothing yet, it has been waited for since the first record.
+    loaded = [row["shown_date"] or row["chart_date"] for row in daily if row["status"] == "loaded"]
+    newest: date = max(loaded, default=min(row["chart_date"] for row in daily))
+    return max((day - min(newest, profiled or newest)).days, 0)
+
+
 def records(
     results: Iterable[Mapping[str, Any]], withdrawals: Iterable[Mapping[str, Any]]
 ) -> list[Row]:

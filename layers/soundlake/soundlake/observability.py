@@ -1,6 +1,7 @@
 """Logs and metrics, the same in every function.
 
 Each invocation writes one line, with what it did and how long it took. Events are not logged.
+Few of the counts are metrics, too: CloudWatch gives ten of a name and its dimensions for nothing.
 """
 
 import os
@@ -24,14 +25,31 @@ def made() -> Metrics:
 
 metrics = made()
 
+# By the verb and the count that they are made of. A sum or a worst value says all that is asked of
+# them, so there is one dimension, the stage's, and none for accounts, tables or functions.
+METRICS = frozenset(
+    {
+        "DeriveNew",
+        "DeriveLate",
+        "DeriveGaps",
+        "SelectConsentDaysLeft",
+        "SelectAwaitingUser",
+        "PublishChartsDone",
+        "PublishChartsFailed",
+        "PublishStaleDays",
+        "EnrichQueue",
+        "EnrichBudgetLeft",
+    }
+)
+
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 def function(verb: str) -> Callable[[Handler], Handler]:
-    """Make a handler a function: one log line, and its counts as metrics.
+    """Make a handler a function: one log line, and those of its counts as metrics that are any.
 
-    A handler returns its result for the state machine. Its `counts` (name to number) become
-    metrics under the verb's name, like `LoadRows` of `rows`.
+    A handler returns its result for the state machine. Its `counts` (name to number) are logged,
+    and of them `METRICS` under the verb's name, like `DeriveNew` of `new`.
     """
 
     def wrap(handler: Handler) -> Handler:
@@ -69,9 +87,11 @@ def _subject(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _count(verb: str, counts: Mapping[str, int]) -> None:
-    for name, value in counts.items():
-        metrics.add_metric(
-            name=f"{verb}{name.title().replace('_', '')}", unit=MetricUnit.Count, value=value
-        )
-    if counts:
-        metrics.flush_metrics()
+    named = {f"{verb}{name.title().replace('_', '')}": value for name, value in counts.items()}
+    told = {name: value for name, value in named.items() if name in METRICS}
+    if not told:
+        return
+    for name, value in told.items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    metrics.flush_metrics()
+    metrics.clear_metrics()  # where a stage has none, a flush leaves them

@@ -50,11 +50,12 @@ def publish_coverage(
     *,
     at: datetime | None = None,
     also: Iterable[str] = (),
-) -> None:
+) -> list[Row]:
     """Derive the gaps found from a month on (`YYYY-MM`), and the days that anything touches.
 
     `captures` are all rows of `captures` from that month on, those not written yet included. `also`
-    are months that an import touches, and `at` (UTC, without zone) is when it was.
+    are months that an import touches, and `at` (UTC, without zone) is when it was. Returns
+    the gaps.
     """
     seen = [row["observed_at"] or row["captured_at"] for row in captures]
     now = max([*seen, *([at] if at else [])])
@@ -93,9 +94,10 @@ def publish_coverage(
     if len(touched_months) <= AT_ONCE:
         for month in touched_months:
             publish(month)
-        return
+        return found
     with ThreadPoolExecutor(AT_ONCE) as pool:  # an import touches all months of a life
         list(pool.map(publish, touched_months))
+    return found
 
 
 def exported(lake: Lake, account: str) -> list[tuple[str, Span]]:
