@@ -41,6 +41,7 @@ lint: env ## Format, lint, types, the template, and the state machines
 	@$(BIN)/ruff check --quiet $(NOT_OURS) . soundlake
 	@$(BIN)/mypy
 	@$(BIN)/python -m samcli validate --lint --template-file template.yaml
+	@$(BIN)/cfn-lint -r $(AWS_DEFAULT_REGION) -- .github/deploy-role.yaml
 	@$(PYTEST) --quiet --no-header tests/statemachines/test_lint.py
 
 .PHONY: unit
