@@ -96,7 +96,7 @@ branches: env ## Run every way through the machines on both engines and compare 
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.statemachines $(ARGS)
 
 .PHONY: bench
-bench: env ## Measure here (ARGS=--json; --growth, --accounts, --imports; with --write for docs/bench.md)
+bench: env ## Measure here (ARGS=--json; --growth, --accounts, --imports, --functions; with --write for docs/bench.md)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.benchmarks $(ARGS)
 
 .PHONY: simulate

@@ -1,7 +1,8 @@
-"""The deployment from GitHub, up to where GitHub's own part begins: its steps as they stand in the
-workflow, against an embedded AWS of their own that has nothing yet.
+"""Deployments into an account that has nothing yet, an embedded AWS of its own: the steps of
+GitHub's workflow as they stand there, up to where GitHub's own part begins, and README's lines.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -14,9 +15,11 @@ import boto3
 import pytest
 import yaml
 
+from cli.connect import visit
 from cli.deploy import architecture
 from cli.home import ROOT
 from local.aws import process, service
+from local.spotify.settings import CLIENT_ID, CLIENT_SECRET
 from tests.stack.conftest import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -78,6 +81,17 @@ class Account:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
+    def start(self, line: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", line],
+            cwd=ROOT,
+            env=self.variables | {"PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def outputs(self, stack: str) -> dict[str, str]:
         (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         assert found["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
@@ -116,7 +130,7 @@ class Account:
         return said
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("deploy")
     options = service.Options(folder=folder / "aws", port=free_port(), region=REGION)
@@ -154,3 +168,56 @@ def test_main_goes_to_dev_is_tried_there_and_goes_to_prod(account: Account) -> N
     # The next push finds nothing to do, and that is no failure.
     deployed, _ = account.job("dev", told)
     assert "No changes to deploy" in deployed
+
+
+#### BY HAND #######################################################################################
+
+
+@pytest.fixture
+def spotify() -> Iterator[str]:
+    """A local Spotify, in the place of the real one."""
+    port = free_port()
+    command = [sys.executable, "-P", "-m", "local.spotify", "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline().startswith("local Spotify at")
+        yield f"http://127.0.0.1:{port}"
+        running.terminate()
+
+
+def lines_of_readme() -> list[str]:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Deploy to AWS\n")[2]
+    block = section.partition("```sh\n")[2].partition("```")[0]
+    return [line.partition("  #")[0].strip() for line in block.splitlines()]
+
+
+def test_a_new_user_has_first_plays_after_readmes_lines(
+    account: Account, spotify: str, tmp_path: Path
+) -> None:
+    """With the local Spotify's address, and answers in the place of a person's."""
+    parameters = (
+        f"--parameter-overrides Stage=prod Architecture={architecture()} Schedules=DISABLED "
+        f"SpotifyApiUrl={spotify}/v1 SpotifyAccountsUrl={spotify}"
+    )
+    (tmp_path / "app.json").write_text(
+        json.dumps({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
+    )
+    environment, deployment, app, consent, capture, query = lines_of_readme()
+    assert environment == "./soundlake --env && . .venv/bin/activate"
+    activate = ". .venv/bin/activate"
+    build, deploy = deployment.split(" && ")
+    deployed = account.run(f"{activate} && {build} {parameters} && {deploy} {parameters}")
+    assert "Successfully created/updated stack - soundlake-prod" in deployed
+    account.run(f"{app} --yes --file {tmp_path / 'app.json'}")
+    with account.start(f"{consent} --no-browser --port {free_port()}") as asking:
+        assert asking.stdout is not None
+        address = next(line.strip() for line in asking.stdout if "/authorize?" in line)
+        visit(address)
+        said = asking.stdout.read()
+    assert "Connected " in said
+    captured = account.run(capture)
+    assert re.search(r"^✓ capture: [1-9]\d* new plays", captured, re.MULTILINE), captured
+    found = account.run(f"{query} --csv").splitlines()
+    assert found[0] == "played_at,track_name"
+    assert len(found) == 6
