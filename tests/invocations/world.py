@@ -39,6 +39,7 @@ EXPECTED: Final[Mapping[str, str]] = {
     "Read": "read",
     "Connect": "failed",
 }
+REFUSED: Final = "Spotify does not take this consent's code"
 ACCOUNT: Final = "main"
 
 

@@ -22,7 +22,7 @@ from local.aws import process, service
 from local.spotify.settings import CLIENT_ID, CLIENT_SECRET
 from tests.stack.conftest import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 SUBJECT = "repo:someone@123/soundlake@456"
 JOBS: dict[str, Any] = yaml.safe_load(
@@ -141,6 +141,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         process.stop(running)
 
 
+@pytest.mark.timeout(900)
 def test_main_goes_to_dev_is_tried_there_and_goes_to_prod(account: Account) -> None:
     told = account.prepare("dev") | account.prepare("prod")
     deployed, tried = account.job("dev", told)
@@ -178,7 +179,13 @@ def spotify() -> Iterator[str]:
     """A local Spotify, in the place of the real one."""
     port = free_port()
     command = [sys.executable, "-P", "-m", "local.spotify", "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "."},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
         assert running.stdout is not None
         assert running.stdout.readline().startswith("local Spotify at")
         yield f"http://127.0.0.1:{port}"
@@ -192,6 +199,7 @@ def lines_of_readme() -> list[str]:
     return [line.partition("  #")[0].strip() for line in block.splitlines()]
 
 
+@pytest.mark.timeout(600)
 def test_a_new_user_has_first_plays_after_readmes_lines(
     account: Account, spotify: str, tmp_path: Path
 ) -> None:

@@ -12,9 +12,9 @@ import pytest
 from cli.home import ROOT
 from tests.invocations.world import EXPECTED
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_function_answers_its_event() -> None:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "tests.invocations", "--deployed"],

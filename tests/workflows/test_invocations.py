@@ -119,6 +119,13 @@ def test_what_counts_is_the_status_without_an_error(result: Any, why: str | None
     assert found is None if why is None else why in str(found)
 
 
+def test_connect_counts_where_spotify_itself_refused_its_code() -> None:
+    refused = {"status": "failed", "error": f"{world.REFUSED} (it works once)."}
+    assert world.wrong("Connect", refused) is None
+    other = {"status": "failed", "error": "Spotify does not answer."}
+    assert "does not answer" in str(world.wrong("Connect", other))
+
+
 def test_an_answer_is_the_last_line_that_sam_prints() -> None:
     assert answer('Invoking app.handler\n{"status": "loaded"}\n\n') == {"status": "loaded"}
     assert answer("no JSON") == "no JSON"
