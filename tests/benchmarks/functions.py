@@ -35,12 +35,14 @@ LEFT_OUT: Final = ("boto*", "s3transfer*", "*dateutil*", "urllib3*", "six*", "jm
 TIMES: Final = 5
 _IMPORT: Final = """
 import time
-began = time.perf_counter()
+began, used = time.perf_counter(), time.process_time()
 import app
-took = time.perf_counter() - began
-import json, resource, sys
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"seconds": took, "modules": len(sys.modules), "bytes": peak}))
+took, used = time.perf_counter() - began, time.process_time() - used
+import json, sys
+# Since the process began; the kernel's own count goes on from its parent's.
+(peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+found = {"seconds": took, "cpu_s": used, "modules": len(sys.modules), "bytes": int(peak) * 1024}
+print(json.dumps(found))
 """
 
 
@@ -68,6 +70,7 @@ class Cold:
     """Imports of a function's code in new processes: seconds of each, and what the last one has."""
 
     seconds: tuple[float, ...]
+    cpu: tuple[float, ...]
     modules: int
     bytes: int
 
@@ -76,9 +79,14 @@ class Cold:
         """The middle one."""
         return statistics.median(self.seconds)
 
+    @property
+    def median_cpu_s(self) -> float:
+        """The middle one of the processor's time, which other work hardly changes."""
+        return statistics.median(self.cpu)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"median_s": self.median_s}
+        return asdict(self) | {"median_s": self.median_s, "median_cpu_s": self.median_cpu_s}
 
 
 def size_of(folder: Path) -> int:
@@ -172,6 +180,6 @@ def cold() -> Mapping[str, Cold]:
         imported(verb)
         each = [imported(verb) for _ in range(TIMES)]
         last = each[-1]
-        seconds = tuple(one["seconds"] for one in each)
-        found[verb] = Cold(seconds, last["modules"], last["bytes"])
+        seconds, cpu = (tuple(one[name] for one in each) for name in ("seconds", "cpu_s"))
+        found[verb] = Cold(seconds, cpu, last["modules"], last["bytes"])
     return found

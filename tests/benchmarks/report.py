@@ -82,24 +82,24 @@ class Figures:
 def _functions(
     cold: Mapping[str, Cold], sizes: Mapping[str, Size], machine: Mapping[str, str]
 ) -> Sheet:
-    header = ["function", "import s", "modules", "peak MB"]
+    header = ["function", "import s", "CPU s", "modules", "peak MB"]
     if sizes:
         header += ["own KiB", "layer MB", "Powertools MB", "pandas MB", "all MB", "of the limit"]
     rows = []
     for verb, one in cold.items():
-        row = [verb, f"{one.median_s:.2f}", f"{one.modules:,}", f"{one.bytes / 1e6:,.0f}"]
+        row = [verb, f"{one.median_s:.2f}", f"{one.median_cpu_s:.2f}", f"{one.modules:,}"]
+        row.append(f"{one.bytes / 1e6:,.0f}")
         if verb in sizes:
             size = sizes[verb]
             parts = (size.layer, size.powertools, size.pandas, size.total)
             row += [f"{size.own / KIB:,.0f}", *(f"{part / 1e6:,.1f}" for part in parts)]
             row.append(f"{size.total / LIMIT:.0%}")
         rows.append(row)
-    note = (
-        f"On {machine['date']}: the median of {TIMES} imports of each function's code in a new "
-        "process of the Python that runs it here, its bytecode compiled and its files in memory. "
-        "Sizes are unzipped, for arm64, against Lambda's 250 MB for a function and its layers "
-        "(262.1 million bytes). The layer with Powertools is made as its builders make it; the one "
-        f"with pandas is taken at {PANDAS / 1e6:.0f} MB, the largest that was ever released."
+    note = _FUNCTIONS.format(
+        date=machine["date"],
+        load=machine["load before (1, 5, 15 min)"],
+        times=TIMES,
+        pandas=round(PANDAS / 1e6),
     )
     return Sheet(f"{FUNCTIONS[0]}: cold imports, and unzipped sizes", header, rows, note)
 
@@ -420,6 +420,14 @@ Parquet file sorted by time, with two threads. The code is what the machine's fu
 once as its Maps do, against a folder in the place of S3: reading, redacted rows kept, ledger,
 observations, plays, gaps and days; its processes are up before. Floor and code take turns, three
 times. The whole is the command on the embedded AWS with cold functions, to its end."""
+
+_FUNCTIONS = """\
+Measured on {date}; load before it (1, 5, 15 min): {load}. The median of {times} imports of each
+function's code in a new process of the Python that runs it here, its bytecode compiled and its
+files in memory; other work on the machine adds to the wall time. Sizes are unzipped, for arm64,
+against Lambda's 250 MB for a function and its layers (262.1 million bytes). The layer with
+Powertools is made as its builders make it; the one with pandas is taken at {pandas} MB, the largest
+ever released."""
 
 _REQUESTS = """\
 An account's page each time, and its token once an hour: accounts x 24 x (60 / minutes + 1). What
