@@ -96,4 +96,6 @@ def wrong(verb: str, result: Any) -> str | None:
         return (
             f"it was to be {EXPECTED[verb]}, but is {result.get('status')}: {result.get('error')}"
         )
+    if verb == "Connect" and not str(result.get("error")).startswith(REFUSED):
+        return f"it was to be refused by Spotify, but: {result.get('error')}"
     return None

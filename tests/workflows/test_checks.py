@@ -54,6 +54,7 @@ def test_a_secret_would_be_found(tmp_path: Path, whose: str) -> None:
     assert not any(value in done.stdout for _, value in SECRETS[whose])
 
 
+@pytest.mark.slow
 def test_every_lock_can_be_looked_up() -> None:
     """Only read here: who knows vulnerabilities is asked in the workflow."""
     done = make("vulnerabilities", "DRY_RUN=1")

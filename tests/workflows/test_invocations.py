@@ -24,6 +24,8 @@ from tests.invocations import forward, layers, world
 from tests.invocations.__main__ import WITHOUT_DOCKER, answer, arguments_for
 from tests.template.translated import REPO, functions, source
 
+# SAM's own, which warn of each other.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:sam.*")
 VERBS = tuple(functions())
 GIVEN = {"DATA_BUCKET": "the-bucket", layers.ENDPOINT: "http://192.0.2.1:4566"}
 
