@@ -6,7 +6,11 @@ SHELL := bash
 
 BIN := .venv/bin
 # A tree that is no git checkout has nothing that tells ruff what to leave out.
-NOT_OURS := --exclude .venv,.venv-aws,.soundlake,.aws-sam,.mutants
+ELSEWHERE := .venv .venv-aws .soundlake .aws-sam .mutants
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
+COMMA := ,
+NOT_OURS := --exclude $(subst $(SPACE),$(COMMA),$(ELSEWHERE))
 PYTEST := $(BIN)/python -P -m pytest
 # A process for each processor, two at least: the stack's tests wait much (tests/conftest.py).
 AT_ONCE := --numprocesses $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu); echo $$((n > 2 ? n : 2))) --no-loadscope-reorder
@@ -17,7 +21,7 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: help
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
-	  while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+	  while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
 
 .PHONY: run
 run: ## Run the whole lake here: capture, the charts, a summary (CHARTS=file.csv for a real day)
@@ -41,6 +45,7 @@ lint: env ## Format, lint, types, the template, and the state machines
 	@$(BIN)/ruff check --quiet $(NOT_OURS) . soundlake
 	@$(BIN)/mypy
 	@$(BIN)/python -m samcli validate --lint --template-file template.yaml
+	@$(BIN)/cfn-lint -r $(AWS_DEFAULT_REGION) -- .github/deploy-role.yaml
 	@$(PYTEST) --quiet --no-header tests/statemachines/test_lint.py
 
 .PHONY: unit
@@ -50,6 +55,31 @@ unit: env ## Run the tests that deploy nothing
 .PHONY: stack
 stack: env ## Deploy to the embedded AWS and run the tests of the whole stack
 	@$(PYTEST) -m stack
+
+.PHONY: invoke
+invoke: env ## Invoke every function in Docker with its file from events/ (ARGS="Extract Load")
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.invocations $(ARGS)
+
+.PHONY: build
+build: env ## Build what is deployed to AWS
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m samcli build --config-env dev
+
+.PHONY: deploy
+deploy: env ## Build and deploy a stage as the workflow does (STAGE=dev PARAMETERS="Name=value")
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m cli.sam_deploy "$(STAGE)" $(PARAMETERS)
+
+# What the local AWS and the functions' managed layers bring is locked in the same files.
+LOCKS := $(wildcard requirements/*.txt) layers/soundlake/requirements.txt
+
+.PHONY: secrets
+secrets: env ## Look for secrets in the tree and its history
+	@$(BIN)/kingfisher scan . --no-validate --no-update-check --no-binary --redact \
+	  $(patsubst %,--exclude %,$(ELSEWHERE) .hypothesis)
+
+.PHONY: vulnerabilities
+vulnerabilities: env ## Look up known vulnerabilities of every locked package (DRY_RUN=1 only reads)
+	@for lock in $(LOCKS); do echo "$$lock"; \
+	  $(BIN)/pip-audit --disable-pip --require-hashes --strict $(if $(DRY_RUN),--dry-run) -r "$$lock"; done
 
 .PHONY: coverage
 coverage: env ## Say which branches of the functions and their package no such test takes
@@ -66,7 +96,7 @@ branches: env ## Run every way through the machines on both engines and compare 
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.statemachines $(ARGS)
 
 .PHONY: bench
-bench: env ## Measure here (ARGS=--json; --growth, --accounts, --imports; with --write for docs/bench.md)
+bench: env ## Measure here (ARGS=--json; --growth, --accounts, --imports, --functions; with --write for docs/bench.md)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.benchmarks $(ARGS)
 
 .PHONY: simulate

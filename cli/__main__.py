@@ -36,6 +36,7 @@ from cli import (
     render,
     samconfig,
     services,
+    smoke,
     sources,
     status,
     summary,
@@ -316,6 +317,23 @@ def _serve(lake: local_lake.Lake, console: Console) -> None:
         console.print("\nStopped; the lake is kept, and ./soundlake up serves it again.")
         return
     raise Trouble("A service ended by itself; ./soundlake up starts it again.")
+
+
+@main.command(name="smoke")
+@click.option("--charts", help="Have daily read these too, by country or chart; it asks Spotify.")
+@stack_options
+def check_machines(
+    charts: str | None, profile: str | None, region: str | None, stage: str | None
+) -> None:
+    """Run every machine of a deployed stack once, and check what comes of it; not of prod's."""
+    target, console = _target(profile, region, stage), Console()
+    named = target.stack.removeprefix("soundlake-")
+    seen = []
+    for one in smoke.check(target, named, machines.check_charts(charts, target)):
+        smoke.show(one, console)
+        seen.append(one)
+    if not all(one.well for one in seen):
+        raise SystemExit(1)
 
 
 @main.command()

@@ -14,15 +14,17 @@ from rich.table import Table
 
 from tests.benchmarks.accounts import INTERVALS, PAGE, TOKEN, Captured, computed_a_day
 from tests.benchmarks.day import Day
+from tests.benchmarks.functions import LIMIT, PANDAS, TIMES, Cold, Size
 from tests.benchmarks.growth import DAY, MONTH_CHARTS, NEW_A_DAY, YEARS, Grown
 from tests.benchmarks.histories import EVENTS, PAYLOAD
 from tests.benchmarks.imports import Imported
 from tests.benchmarks.stack import Run
 
 KIB = 1024
-# How the sections of accounts and of imports begin: they are written on their own too.
+# How the sections begin that are written on their own too.
 ACCOUNTS = ("Accounts in one run", "Requests to Spotify a day")
 IMPORTS = ("Imports beside DuckDB's bare reading",)
+FUNCTIONS = ("Functions by themselves",)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Figures:
     months: Mapping[str, Grown]
     accounts: Mapping[int, Captured]
     imports: Mapping[int, Imported] = field(default_factory=dict)
+    cold: Mapping[str, Cold] = field(default_factory=dict)
+    sizes: Mapping[str, Size] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -55,6 +59,8 @@ class Figures:
             "growth by months": {name: each.as_dict() for name, each in self.months.items()},
             "accounts": {count: each.as_dict() for count, each in self.accounts.items()},
             "imports": {rows: each.as_dict() for rows, each in self.imports.items()},
+            "cold": {verb: each.as_dict() for verb, each in self.cold.items()},
+            "sizes": {verb: each.as_dict() for verb, each in self.sizes.items()},
         }
 
     def sheets(self) -> list[Sheet]:
@@ -68,7 +74,34 @@ class Figures:
             found += [_accounts(self.accounts, self.machine), _requests(self.accounts)]
         if self.imports:
             found.append(_imports(self.imports, self.machine))
+        if self.cold:
+            found.append(_functions(self.cold, self.sizes, self.machine))
         return found
+
+
+def _functions(
+    cold: Mapping[str, Cold], sizes: Mapping[str, Size], machine: Mapping[str, str]
+) -> Sheet:
+    header = ["function", "import s", "CPU s", "modules", "peak MB"]
+    if sizes:
+        header += ["own KiB", "layer MB", "Powertools MB", "pandas MB", "all MB", "of the limit"]
+    rows = []
+    for verb, one in cold.items():
+        row = [verb, f"{one.median_s:.2f}", f"{one.median_cpu_s:.2f}", f"{one.modules:,}"]
+        row.append(f"{one.bytes / 1e6:,.0f}")
+        if verb in sizes:
+            size = sizes[verb]
+            parts = (size.layer, size.powertools, size.pandas, size.total)
+            row += [f"{size.own / KIB:,.0f}", *(f"{part / 1e6:,.1f}" for part in parts)]
+            row.append(f"{size.total / LIMIT:.0%}")
+        rows.append(row)
+    note = _FUNCTIONS.format(
+        date=machine["date"],
+        load=machine["load before (1, 5, 15 min)"],
+        times=TIMES,
+        pandas=round(PANDAS / 1e6),
+    )
+    return Sheet(f"{FUNCTIONS[0]}: cold imports, and unzipped sizes", header, rows, note)
 
 
 def _day(day: Day) -> Sheet:
@@ -355,9 +388,10 @@ def _section(sheet: Sheet) -> str:
 
 _ABOUT = """\
 `make bench ARGS="--growth --accounts --write"` measures all of this anew and writes this page;
-`make bench` alone measures one day and prints it, and `make bench ARGS="--accounts --write"` writes
-the two sections on accounts anew. The lake runs on the embedded AWS; other machines, and AWS
-itself, give other times. Nothing in the tests asserts a time.
+`make bench` alone measures one day and cold imports, and prints both. `make bench ARGS="--accounts
+--write"` writes the two sections on accounts anew, and `--functions` the one on functions. The lake
+runs on the embedded AWS; other machines, and AWS itself, give other times. Nothing in the tests
+asserts a time.
 
 - *cold*: the first run after deployment, no function's process there yet; *warm*: runs after it.
 - CPU is of the embedded AWS, its functions' processes, and the local Spotify. Memory is theirs
@@ -386,6 +420,14 @@ Parquet file sorted by time, with two threads. The code is what the machine's fu
 once as its Maps do, against a folder in the place of S3: reading, redacted rows kept, ledger,
 observations, plays, gaps and days; its processes are up before. Floor and code take turns, three
 times. The whole is the command on the embedded AWS with cold functions, to its end."""
+
+_FUNCTIONS = """\
+Measured on {date}; load before it (1, 5, 15 min): {load}. The median of {times} imports of each
+function's code in a new process of the Python that runs it here, its bytecode compiled and its
+files in memory; other work on the machine adds to the wall time. Sizes are unzipped, for arm64,
+against Lambda's 250 MB for a function and its layers (262.1 million bytes). The layer with
+Powertools is made as its builders make it; the one with pandas is taken at {pandas} MB, the largest
+ever released."""
 
 _REQUESTS = """\
 An account's page each time, and its token once an hour: accounts x 24 x (60 / minutes + 1). What

@@ -175,7 +175,11 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def made_up_day(path: Path) -> Path:
+def made_up_day(
+    path: Path,
+    day: str = "2025-02-18",
+    countries: tuple[str, ...] = ("AA", "BB", "CC", "DD", "EE", ""),
+) -> Path:
     """Write a made-up chart day in the form of the real one: 6 countries, 20 ranks, one hole."""
     chance = random.Random(7)
     letters = "ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -199,7 +203,7 @@ def made_up_day(path: Path) -> Path:
             }
         )
     rows = []
-    for country in ("AA", "BB", "CC", "DD", "EE", ""):
+    for country in countries:
         for rank, track in enumerate(chance.sample(tracks, 20), 1):
             if (country, rank) == ("CC", 7):
                 continue
@@ -209,7 +213,7 @@ def made_up_day(path: Path) -> Path:
                     "daily_rank": rank,
                     "daily_movement": 0,
                     "weekly_movement": 0,
-                    "snapshot_date": "2025-02-18",
+                    "snapshot_date": day,
                     **track,
                 }
             )

@@ -102,6 +102,9 @@ def test_schedules_are_cron_expressions(name: str) -> None:
         ("NoncurrentDays", 4000),
         ("AthenaScanLimitBytes", 1000),
         ("LogRetentionDays", 2),
+        ("PermissionsBoundary", ""),
+        ("PermissionsBoundary", "boundary-soundlake-dev"),
+        ("PermissionsBoundary", "arn:aws:iam::123456789012:role/x"),
         ("AlarmEmail", ""),
         ("AlarmEmail", "somebody"),
         ("AlarmEmail", "some body@example.org"),
@@ -129,6 +132,7 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
         ("GenreSources", "musicbrainz,spotify"),
         ("PowertoolsLayerArn", "arn:aws-cn:lambda:cn-north-1:123456789012:layer:own_layer:12"),
         ("QuotaOwner", "a.person_of-theirs"),
+        ("PermissionsBoundary", "arn:aws:iam::123456789012:policy/boundary-soundlake-dev"),
         ("AlarmEmail", "some.body+alarms@mail.example.org"),
     ],
 )

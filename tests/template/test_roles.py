@@ -237,6 +237,15 @@ def test_everything_has_a_role_of_its_own() -> None:
     assert sorted(roles) == sorted(MANAGED)
 
 
+def test_every_role_keeps_within_a_boundary_that_is_given() -> None:
+    boundary = "arn:aws:iam::123456789012:policy/made-up"
+    given = Stack({"PermissionsBoundary": boundary}).of_type("AWS::IAM::Role")
+    assert {role.get("PermissionsBoundary") for role in given.values()} == {boundary}
+    assert set(given) == set(MANAGED)
+    # Who deploys by hand has none.
+    assert not any("PermissionsBoundary" in DEFAULT.properties(role) for role in MANAGED)
+
+
 #### FUNCTIONS #####################################################################################
 
 

@@ -45,11 +45,16 @@ _ARNS = {
     "AWS::Events::Rule": ("Name", "arn:{p}:events:{r}:{a}:rule/{name}"),
     "AWS::DynamoDB::Table": ("TableName", "arn:{p}:dynamodb:{r}:{a}:table/{name}"),
     "AWS::IAM::Role": ("RoleName", "arn:{p}:iam::{a}:role/{name}"),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "arn:{p}:iam::{a}:policy/{name}"),
     "AWS::SNS::Topic": ("TopicName", "arn:{p}:sns:{r}:{a}:{name}"),
     "AWS::CloudWatch::Alarm": ("AlarmName", "arn:{p}:cloudwatch:{r}:{a}:alarm:{name}"),
 }
 # What `Ref` gives, where it is not the logical id: a name, or for machines and topics the ARN.
-_REF_IS_ARN = {"AWS::StepFunctions::StateMachine", "AWS::SNS::Topic"}
+_REF_IS_ARN = {
+    "AWS::IAM::ManagedPolicy",
+    "AWS::SNS::Topic",
+    "AWS::StepFunctions::StateMachine",
+}
 _REF_NAMES = {
     "AWS::S3::Bucket": ("BucketName",),
     "AWS::Logs::LogGroup": ("LogGroupName",),
@@ -98,7 +103,9 @@ class Stack:
 
     def value(self, name: str) -> Any:
         """A parameter's value."""
-        return self.parameters.get(name, self.template["Parameters"][name]["Default"])
+        if name in self.parameters:
+            return self.parameters[name]
+        return self.template["Parameters"][name]["Default"]
 
     def resource(self, name: str) -> dict[str, Any]:
         """A resource, resolved."""
