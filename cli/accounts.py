@@ -298,8 +298,13 @@ def _token(target: Target, name: str) -> str:
     return f"{target.output('ParameterPrefix')}/accounts/{name}/token"
 
 
+def has_token(target: Target, name: str) -> bool:
+    """Tell whether an account's tokens are there, without reading them."""
+    return has_parameter(target, _token(target, name))
+
+
 def _delete_token(target: Target, name: str) -> None:
-    if has_parameter(target, _token(target, name)):
+    if has_token(target, name):
         target.ssm.delete_parameter(Name=_token(target, name))
 
 
@@ -331,7 +336,7 @@ def left(target: Target, name: str) -> Left:
     return Left(
         versions,
         table(target).has(name),
-        has_parameter(target, _token(target, name)),
+        has_token(target, name),
         list(_uploads(target, name)),
     )
 
