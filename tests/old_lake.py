@@ -220,6 +220,9 @@ _OF_ACCOUNTS = {"observations", "plays", "captures", "music_activity"}
 _OF_CHARTS = {"chart_entries"}
 
 
+_UNASKED: Row = {"detail_raw_key": None, "raw_key": None, "source": "spotify"}
+
+
 def schema(table: str) -> pa.Schema:
     """A table's columns as they were."""
     lines = " ".join(_COLUMNS[table].split()).replace(":", ": ").split()
@@ -276,7 +279,7 @@ def _row(table: str, account: str, number: int) -> Row:
     return {field.name: known.get(field.name, _any(field, number)) for field in schema(table)}
 
 
-def _any(field: pa.Field, number: int) -> Any:
+def _any(field: "pa.Field[Any]", number: int) -> Any:
     """A value of a column that is not looked at."""
     values: Row = {
         "string": f"{field.name} {number}",
@@ -337,10 +340,10 @@ def _known(table: str, account: str, number: int) -> Row:
         },
         "music_activity": {"played_at": f"{played_at(number).isoformat()}Z"},
         "chart_days": {"status": "loaded", "cadence": "daily", "error": None, "stage": None},
-        **dict.fromkeys(
-            ("albums", "artists", "audio_features", "track_sections"),
-            {"detail_raw_key": None, "raw_key": None, "source": "spotify"},
-        ),
+        "albums": _UNASKED,
+        "artists": _UNASKED,
+        "audio_features": _UNASKED,
+        "track_sections": _UNASKED,
     }
     return same | of_table.get(table, {})
 

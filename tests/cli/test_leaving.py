@@ -14,7 +14,7 @@ from soundlake.accounts import Account, State, connected, imported
 from soundlake.store.accounts import AccountsTable
 
 from cli import __main__ as cli
-from cli import copies, export, restore, rewind
+from cli import copies, export, machines, restore, rewind
 from cli.errors import Misuse, Trouble
 from cli.target import Target
 from tests.cli.conftest import stack_of_tables
@@ -647,7 +647,7 @@ def test_a_rewind_asks_first(
     target = stack(BUCKET)
     put(target, PLAYS, b"first")
     monkeypatch.setattr(cli, "choose", lambda *_: target)
-    monkeypatch.setattr(cli.machines, "now", lambda: NOW)
+    monkeypatch.setattr(machines, "now", lambda: NOW)
     when = (NOW - timedelta(minutes=90)).isoformat().replace("+00:00", "Z")
 
     no = CliRunner().invoke(cli.main, ["rewind", when], input="n\n")
