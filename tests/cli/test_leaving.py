@@ -314,7 +314,6 @@ def test_a_restore_that_dies_goes_on_and_no_run_had_anything_to_do_before_its_en
     exported(target, tmp_path)
     other = empty(target)
     with monkeypatch.context() as patched:
-        patched.setattr(copies, "AT_ONCE", 1)
         dying(patched, restore, "_bring" if after < 6 else "_account", after % 6)
         with pytest.raises(DiedError):
             restored(other, tmp_path)
