@@ -220,7 +220,14 @@ _OF_ACCOUNTS = {"observations", "plays", "captures", "music_activity"}
 _OF_CHARTS = {"chart_entries"}
 
 
-_UNASKED: Row = {"detail_raw_key": None, "raw_key": None, "source": "spotify"}
+# The kinds of answers that rows are made of.
+_ANSWERS = {
+    "albums": "albums",
+    "artists": "artists",
+    "audio_features": "audio-features",
+    "track_sections": "audio-analysis",
+    "track_segments": "audio-analysis",
+}
 
 
 def schema(table: str) -> pa.Schema:
@@ -340,11 +347,11 @@ def _known(table: str, account: str, number: int) -> Row:
         },
         "music_activity": {"played_at": f"{played_at(number).isoformat()}Z"},
         "chart_days": {"status": "loaded", "cadence": "daily", "error": None, "stage": None},
-        "albums": _UNASKED,
-        "artists": _UNASKED,
-        "audio_features": _UNASKED,
-        "track_sections": _UNASKED,
     }
+    if table in _ANSWERS:
+        day = f"raw/{_ANSWERS[table]}/spotify/month={MONTH}/2026-10-24"
+        answer = f"{day}/0123456789abcdef-001.json.gz"
+        same |= {"detail_raw_key": answer, "raw_key": answer, "source": "spotify"}
     return same | of_table.get(table, {})
 
 

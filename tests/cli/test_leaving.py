@@ -653,6 +653,7 @@ def test_a_rewind_asks_first(
     assert no.exit_code == 1
     assert "0 objects are brought back, and 1 newer ones taken away" in no.output
     assert objects(target) == {PLAYS: b"first"}
+    clock(-30)
     yes = CliRunner().invoke(cli.main, ["rewind", when, "--yes"])
     assert yes.exit_code == 0, yes.output
     assert objects(target) == {}

@@ -247,6 +247,12 @@ def purge(target: Target, bucket: str, tables: list[str]) -> None:
     target.s3.delete_bucket(Bucket=bucket)
     for table in tables:
         target.dynamodb.delete_table(TableName=table)
+    path = "/soundlake/local"
+    for page in target.ssm.get_paginator("get_parameters_by_path").paginate(
+        Path=path, Recursive=True
+    ):
+        for one in page["Parameters"]:
+            target.ssm.delete_parameter(Name=one["Name"])
 
 
 def test_a_lake_that_went_back_a_run_is_where_it_was_after_the_next(person: Person) -> None:
