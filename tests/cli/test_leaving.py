@@ -226,6 +226,19 @@ def test_an_earlier_export_is_made_whole_again_and_forgets_what_was_deleted(
     assert len(restore.opened(tmp_path).objects) == 5
 
 
+def test_an_earlier_export_that_is_being_made_whole_is_none(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(target, tmp_path)
+    put(target, PLAYS, b"more plays")
+    dying(monkeypatch, export, "write", 1)
+    with pytest.raises(DiedError):
+        exported(target, tmp_path)
+
+    with pytest.raises(Misuse, match=r"run \./soundlake export"):
+        restore.opened(tmp_path)
+
+
 def test_what_is_written_meanwhile_is_fetched_once_more(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
