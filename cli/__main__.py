@@ -26,7 +26,9 @@ from cli import (
     app_secrets,
     athena,
     chart_lists,
+    copy_display,
     doctor,
+    export,
     import_report,
     imports,
     listeners,
@@ -34,6 +36,8 @@ from cli import (
     logs,
     machines,
     render,
+    restore,
+    rewind,
     samconfig,
     services,
     smoke,
@@ -46,7 +50,7 @@ from cli import world as worlds
 from cli.errors import Misuse, Trouble, sentence
 from cli.follow import Outcome
 from cli.home import World, starting
-from cli.import_display import display
+from cli.import_display import display, megabytes
 from cli.target import CHART_LIST, MACHINES, Target, choose
 from local.spotify.settings import MODES, Mode
 
@@ -722,6 +726,99 @@ def show_imports(
 ) -> None:
     """Show every import of listening history, and what became of its rows."""
     import_report.show_all(_target(profile, region, stage), Console(), as_json=as_json)
+
+
+@main.command(name="export")
+@click.argument("folder", type=_FILE)
+@click.option("--account", help="Only what is of this account; without it, everything.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def export_lake(
+    *,
+    folder: Path,
+    account: str | None,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Write everything into FOLDER, as open files: tables, and the answers they are made of.
+
+    One that was cut off goes on when it is run again; into an earlier export it brings what is
+    new. No token is in it.
+    """
+    target, console = _target(profile, region, stage), Console()
+    with copy_display.display(None if as_json else console, "exporting") as shown:
+        says = export.export(target, folder, account, shown)
+    if as_json:
+        json.dump(says | {"folder": str(folder)}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    count = sum(one["objects"] for one in says["zones"].values())
+    size = sum(one["bytes"] for one in says["zones"].values())
+    click.echo(f"Exported {count:,} objects, {megabytes(size)}, to {folder}. Not in it:")
+    for why in [*says["left_out"], *says["problems"]]:
+        click.echo(f"  {why}")
+
+
+@main.command(name="restore")
+@click.argument("folder", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def restore_lake(
+    *,
+    folder: Path,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Bring the export in FOLDER into a stack that has nothing of it yet."""
+    target, console = _target(profile, region, stage), Console()
+    found = restore.opened(folder)
+    with copy_display.display(None if as_json else console, "restoring") as shown:
+        done = restore.restore(target, found, _now(target), shown)
+    if as_json:
+        json.dump(done, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    already = f"; {done['there_already']:,} were there" if done["there_already"] else ""
+    click.echo(f"Restored {done['objects']:,} objects, {megabytes(done['bytes'])}{already}.")
+    for one in done["accounts"]:
+        click.echo(f"{one['account']}: {one['what_to_do']}")
+
+
+@main.command(name="rewind")
+@click.argument("when")
+@click.argument("prefix", default=rewind.LAKE)
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@stack_options
+def rewind_lake(
+    *,
+    when: str,
+    prefix: str,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Have the lake as it was at WHEN, like 2026-11-20T18:00:00Z, from the versions that S3 keeps.
+
+    PREFIX is what of it: lake/plays/, or the key of one object.
+    """
+    now = machines.now()
+    at = rewind.parse_when(when, now)
+    target = _target(profile, region, stage)
+    steps = rewind.plan(target, at, prefix, now)
+    if not steps:
+        click.echo(f"Everything under {prefix} is as it was.")
+        return
+    gone = sum(one.version is None for one in steps)
+    said = f"{len(steps) - gone:,} objects are brought back, and {gone:,} newer ones taken away"
+    if not yes and not click.confirm(f"{said}. Go on?", err=True):
+        raise Trouble("Nothing was changed.")
+    rewind.rewind(target, steps)
+    click.echo(f"{said}. What was there before is a version now, and can be brought back, too.")
 
 
 def _show_charts(stored: str) -> None:

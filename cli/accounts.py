@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -36,6 +36,7 @@ from cli.world import has_parameter
 ZONES: Final = ("raw/", "lake/", "marts/")
 QUERY_RESULTS: Final = "athena/"
 DAMAGED: Final = "damaged"  # shown as the state of an account whose item cannot be read
+LOST: Final = "lost"  # and of one whose item is gone, and whose plays are here
 _BATCH: Final = 1000  # objects that S3 deletes at once
 _ROUNDS: Final = 5
 _BY: Final = "disconnect"  # whose a lease is that ends an account
@@ -73,13 +74,16 @@ def _plays(target: Target) -> dict[str, int]:
 def show(target: Target, now: datetime, console: Console, *, as_json: bool) -> None:
     """Print every account with its state, what to do about it, and how long its consent lasts.
 
-    One whose item cannot be read is among them, in a state of that name.
+    One whose item cannot be read is among them, in a state of that name, and one whose plays are
+    here without it, as in a stack over a bucket that came without its tables.
     """
     found, broken = table(target).all()
-    plays = _plays(target) if found or broken else {}
+    plays = _plays(target)
+    known = {*(one.account for one in found), *(one.account for one in broken)}
+    broken = [*broken, *(Damaged(name, _lost(name)) for name in sorted(plays.keys() - known))]
     if as_json:
         told = [described(one, plays, now) for one in found]
-        told += [_described_damaged(one, plays) for one in broken]
+        told += [_described_damaged(one, plays, _state(one, known)) for one in broken]
         json.dump(told, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return
@@ -96,13 +100,24 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool) -> N
         shown.add_row(*row, one.time_zone or "-")
     for each in broken:
         kept = f"{plays.get(each.account, 0):,}"
-        shown.add_row(each.account, "?", DAMAGED, "?", kept, "?", "?")
+        shown.add_row(each.account, "?", _state(each, known), "?", kept, "?", "?")
     console.print(shown)
     for one in found:
         for sentence in _sentences(one, now):
             console.print(f"{one.account}: {sentence}", highlight=False, soft_wrap=True)
     for each in broken:
         console.print(each.error, highlight=False, markup=False, soft_wrap=True)
+
+
+def _lost(name: str) -> str:
+    return (
+        f"{name}: its data is here and its account is gone; ./soundlake connect --account {name} "
+        "--time-zone ZONE makes it anew when its listener agrees."
+    )
+
+
+def _state(one: Damaged, known: Set[str]) -> str:
+    return DAMAGED if one.account in known else LOST
 
 
 def _consent(account: Account, now: datetime) -> str:
@@ -184,8 +199,8 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{one['account']}: {one['warning']}"
 
 
-def _described_damaged(one: Damaged, plays: dict[str, int]) -> dict[str, Any]:
-    known = {"account": one.account, "state": DAMAGED, "what_to_do": one.error}
+def _described_damaged(one: Damaged, plays: dict[str, int], state: str) -> dict[str, Any]:
+    known = {"account": one.account, "state": state, "what_to_do": one.error}
     names = ("name", "since", "last_capture_at", "consent_ends", "consent_days_left", "warning")
     unknown = dict.fromkeys((*names, "time_zone"))
     return known | unknown | {"plays": plays.get(one.account, 0)}
@@ -298,8 +313,13 @@ def _token(target: Target, name: str) -> str:
     return f"{target.output('ParameterPrefix')}/accounts/{name}/token"
 
 
+def has_token(target: Target, name: str) -> bool:
+    """Tell whether an account's tokens are there, without reading them."""
+    return has_parameter(target, _token(target, name))
+
+
 def _delete_token(target: Target, name: str) -> None:
-    if has_parameter(target, _token(target, name)):
+    if has_token(target, name):
         target.ssm.delete_parameter(Name=_token(target, name))
 
 
@@ -331,7 +351,7 @@ def left(target: Target, name: str) -> Left:
     return Left(
         versions,
         table(target).has(name),
-        has_parameter(target, _token(target, name)),
+        has_token(target, name),
         list(_uploads(target, name)),
     )
 

@@ -397,6 +397,24 @@ def test_accounts_are_listed_with_what_to_do(
     assert found[1]["plays"] == 0
 
 
+def test_an_account_whose_plays_alone_are_here_is_lost_and_can_be_made_anew(
+    run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a stack over a bucket that came without its tables."""
+    accounts.table(target).delete(MINE)
+    accounts.table(target).delete(OTHER)
+    put(target, "lake/plays/month=2026-11/x.parquet")
+    result = athena.Result(["account", "plays"], [[MINE, "1234"]])
+    monkeypatch.setattr(accounts.athena, "run", lambda *_: result)
+
+    text = run("accounts").output
+    (found,) = json.loads(run("accounts", "--json").output)
+
+    assert f"./soundlake connect --account {MINE} --time-zone ZONE" in text
+    assert "1,234" in text
+    assert (found["account"], found["state"], found["plays"]) == (MINE, "lost", 1234)
+
+
 def test_without_accounts_the_next_step_is_said(run: Any, target: Target) -> None:
     for name in (MINE, OTHER):
         accounts.table(target).delete(name)

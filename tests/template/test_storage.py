@@ -1,5 +1,6 @@
 """The buckets, and what is put there by name."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -145,7 +146,8 @@ def test_only_the_budget_forgets() -> None:
 
 # A place in the bucket ends with a slash (as a folder), with /* (as a resource), or is one object.
 _ENDS = re.compile(r".*(/|/\*|/[a-z-]+\.csv|/[a-z${A-Z}.]+\.parquet|/imports/\*\.(json|parquet))")
-_PLACES = ("s3://${DataBucket}/", "${DataBucket.Arn}/")
+_PLACES = ("s3://${DataBucket}/", "${DataBucketArn}/")
+_ITSELF = "arn:${AWS::Partition}:s3:::${DataBucket}"
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -160,14 +162,52 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def test_every_place_in_the_bucket_ends_properly() -> None:
-    places = [text for text in _texts(source()) if "${DataBucket" in text]
+    places = [text for text in _texts(source()) if "${DataBucket" in text and text != _ITSELF]
     assert len(places) > 20
     assert [place for place in places if not place.startswith(_PLACES)] == []
     assert [place for place in places if not _ENDS.fullmatch(place)] == []
 
 
 @pytest.mark.parametrize(
-    "place", ["s3://${DataBucket}/athena", "${DataBucket.Arn}/raw/charts*", "${DataBucket.Arn}/raw"]
+    "place", ["s3://${DataBucket}/athena", "${DataBucketArn}/raw/charts*", "${DataBucketArn}/raw"]
 )
 def test_an_open_end_would_be_noticed(place: str) -> None:
     assert not _ENDS.fullmatch(place)
+
+
+#### WHAT AN EARLIER STACK LEFT ####################################################################
+
+
+OWNED = ("DataBucket", "AccountsTable", "BudgetTable")
+KEPT = Stack({"ExistingDataBucket": "kept.lake-1", "ExistingTables": "KEPT"})
+
+
+def _everything(stack: Stack) -> dict[str, Any]:
+    """All resources and outputs that are there, resolved, but for what a stack may not own."""
+    there = {
+        name: stack.resource(name)
+        for name, resource in stack.template["Resources"].items()
+        if name not in OWNED
+        and ("Condition" not in resource or stack.condition(resource["Condition"]))
+    }
+    return there | {"outputs": stack.resolve(stack.template["Outputs"])}
+
+
+def test_a_stack_over_kept_data_owns_none_of_it() -> None:
+    assert list(KEPT.of_type("AWS::S3::Bucket")) == ["UploadsBucket"]
+    assert KEPT.of_type("AWS::DynamoDB::Table") == {}
+
+
+def test_a_stack_over_kept_data_works_on_it_and_is_else_the_same() -> None:
+    """Nothing refers to a bucket or table that is not there: that would not resolve."""
+    own = json.dumps(_everything(DEFAULT), sort_keys=True)
+    assert own.count(BUCKET["BucketName"]) > 100
+    expected = own.replace(BUCKET["BucketName"], "kept.lake-1")
+    assert json.dumps(_everything(KEPT), sort_keys=True) == expected
+
+
+def test_bucket_and_tables_can_be_kept_one_without_the_other() -> None:
+    tables = Stack({"ExistingDataBucket": "kept.lake-1"}).of_type("AWS::DynamoDB::Table")
+    assert set(tables) == set(TABLES)
+    buckets = Stack({"ExistingTables": "KEPT"}).of_type("AWS::S3::Bucket")
+    assert list(buckets) == ["DataBucket", "UploadsBucket"]

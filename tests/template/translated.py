@@ -150,7 +150,7 @@ class Stack:
             return _PSEUDO[name]
         if name in self.template["Parameters"]:
             return self.value(name)
-        resource = self.template["Resources"][name]
+        resource = self._there(name)
         if resource["Type"] in _REF_IS_ARN:
             return self._arn(name)
         found: Any = resource.get("Properties", {})
@@ -158,8 +158,15 @@ class Stack:
             found = found[step]
         return self.resolve(found) if resource["Type"] in _REF_NAMES else name
 
+    def _there(self, name: str) -> dict[str, Any]:
+        """A resource that may be referred to: one that these parameters make."""
+        resource: dict[str, Any] = self.template["Resources"][name]
+        if "Condition" in resource and not self.condition(resource["Condition"]):
+            raise AssertionError(f"something refers to {name}, which is not there")
+        return resource
+
     def _arn(self, name: str) -> str:
-        resource = self.template["Resources"][name]
+        resource = self._there(name)
         name_property, form = _ARNS[resource["Type"]]
         given = self.resolve(resource.get("Properties", {}).get(name_property, name))
         return form.format(p=PARTITION, r=REGION, a=ACCOUNT_ID, name=given)

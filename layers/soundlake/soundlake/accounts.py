@@ -57,7 +57,8 @@ WHAT_TO_DO: Mapping[State, str] = {
     ),
     State.NEEDS_CONSENT: (
         "Spotify no longer takes this account's consent (it ends after six months, or was "
-        "withdrawn): its listener must agree again with ./soundlake connect."
+        "withdrawn), or its tokens stayed behind when it was restored: its listener must agree "
+        "again with ./soundlake connect."
     ),
     State.NOT_ALLOWED: (
         "Spotify does not list this user for the app: add them under User Management at "
@@ -173,6 +174,14 @@ def disconnected(before: Account, at: datetime) -> Account:
         return before
     quiet = replace(before, rejected_at=None, rejected_by=None, retry_at=None)
     return _moved(quiet, State.DISCONNECTED, at)
+
+
+def restored(before: Account, at: datetime) -> Account:
+    """An account as it comes back at `at` into a stack without its tokens, which stayed behind."""
+    if before.state in WITHOUT_CONSENT - {State.CONNECTING}:
+        return before
+    quiet = replace(before, rejected_at=None, rejected_by=None, retry_at=None)
+    return _moved(quiet, State.NEEDS_CONSENT, at)
 
 
 def hopeful(before: Account) -> Account:

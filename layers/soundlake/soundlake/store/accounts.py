@@ -169,16 +169,25 @@ class AccountsTable:
         """
         while True:
             account = imported(name or new_name(), now)
-            put = partial(
-                self._dynamodb.put_item,
-                TableName=self.name,
-                Item=written(to_item(account)),
-                ConditionExpression="attribute_not_exists(account)",
-            )
-            if self._conditionally(put):
+            if self.bring_back(account):
                 return account
             if name is not None and (found := self.get(name)) is not None:
                 return found
+
+    def bring_back(self, account: Account) -> bool:
+        """Write an account as it was elsewhere, with its listener's claim where it has one.
+
+        False, nothing being written, where there is one of its name, or a claim to another.
+        """
+        if account.spotify_id is not None:
+            return self.create(account)
+        put = partial(
+            self._dynamodb.put_item,
+            TableName=self.name,
+            Item=written(to_item(account)),
+            ConditionExpression="attribute_not_exists(account)",
+        )
+        return self._conditionally(put)
 
     def replace(self, before: Account, after: Account) -> bool:
         """Write what changed, only where the account still stands as it was read.
