@@ -48,6 +48,7 @@ from cli.follow import Outcome
 from cli.home import World, starting
 from cli.import_display import display
 from cli.target import CHART_LIST, MACHINES, Target, choose
+from cli.why import show as why
 from local.spotify.settings import MODES, Mode
 
 _FILE = click.Path(path_type=Path)
@@ -438,6 +439,30 @@ def show_runs(
         runs.show_all(target, machine, most, Console(), as_json=as_json)
     else:
         runs.show(target, runs.chosen(target, which), Console(), as_json=as_json)
+
+
+@main.command(name="why", help=why.HELP.replace("\n\n", "\n\n\b\n", 1))
+@click.argument("what")
+@click.argument("key", nargs=-1)
+@click.option("--column", help="Only what this column of the row comes from.")
+@click.option("--all", "whole", is_flag=True, help="Show all of many.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def show_why(
+    *,
+    what: str,
+    key: tuple[str, ...],
+    column: str | None,
+    whole: bool,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Trace a row or a figure; its words are `show.HELP`."""
+    target = _target(profile, region, stage)
+    node = why.trace(target, what, key, column)
+    why.show(node, Console(), as_json=as_json, whole=whole)
 
 
 @main.command(name="logs")

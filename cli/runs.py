@@ -106,10 +106,41 @@ def console_link(target: Target, arn: str) -> str | None:
     """Return where AWS's console shows an execution; None on this machine, which has no console."""
     if target.local:
         return None
-    partition = arn.split(":")[1]
-    host = _CONSOLES.get(partition, _CONSOLES["aws"])
-    where = f"https://{target.region}.{host}/states/home?region={target.region}"
+    where = f"https://{host(target)}/states/home?region={target.region}"
     return f"{where}#/v2/executions/details/{arn}"
+
+
+def host(target: Target) -> str:
+    """Return the host of AWS's console in the stack's region."""
+    partition = target.session.get_partition_for_region(target.region)
+    return f"{target.region}.{_CONSOLES.get(partition, _CONSOLES['aws'])}"
+
+
+def all_of(target: Target, machine: str) -> list[Run]:
+    """Return every execution of a machine that Step Functions still knows, the latest first."""
+    arn = target.output(MACHINES[machine])
+    pages = target.states.get_paginator("list_executions").paginate(stateMachineArn=arn)
+    return [
+        Run(
+            number,
+            machine,
+            one["executionArn"],
+            one["status"],
+            one["startDate"].astimezone(UTC),
+            _utc(one),
+        )
+        for number, one in enumerate((one for page in pages for one in page["executions"]), 1)
+    ]
+
+
+def tells(target: Target, run: Run, text: str) -> bool:
+    """Tell whether any of a run's events has a text in what went in or came out of a state."""
+    return any(
+        text in str(details)
+        for event in History(target.states, run.arn).new()
+        for details in event.values()
+        if isinstance(details, Mapping)
+    )
 
 
 def outcome(target: Target, run: Run) -> Outcome:

@@ -1,0 +1,144 @@
+"""What the figures of the summaries come from: of `run all`, `status` and each table's size."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from soundlake.store.queue import KEY as QUEUE
+
+from cli import runs
+from cli.errors import Misuse
+from cli.follow import Outcome
+from cli.lake import locations
+from cli.runs import Run
+from cli.target import Target
+from cli.why.asking import quoted
+from cli.why.rows import Rows
+from cli.why.tree import Node
+
+# Whose runs write a table's objects.
+_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "observations": ("capture", "import"),
+    "plays": ("capture", "import"),
+    "captures": ("capture",),
+    "gaps": ("capture", "import"),
+    "account_days": ("capture", "import"),
+    "imports": ("import",),
+    "import_rows": ("import",),
+    "chart_entries": ("daily", "import"),
+    "country_profiles": ("daily", "import"),
+    "data_quality": ("daily", "import"),
+}
+_WRITTEN: Final = 20  # of a table's objects, the latest, of which is told who wrote them
+
+
+def size(rows: Rows, target: Target, table: str) -> Node:
+    """How many rows a table has: by month, and in which objects, written by whom."""
+    counted = rows.tables.rows(
+        table, [], columns="month, count(*) AS n", group="month", order="month"
+    )
+    where = locations(target).get(table, "")
+    prefix = where.partition("://")[2].partition("/")[2].rstrip("/") + "/"
+    pages = target.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=target.output("DataBucket"), Prefix=prefix
+    )
+    held = [one for page in pages for one in page.get("Contents", ())]
+    held.sort(key=lambda one: one["LastModified"], reverse=True)
+    machines = _BY.get(table, ("daily",))
+    node = Node(
+        "figure",
+        f"rows of {table}",
+        {
+            "rows": sum(each["n"] for each in counted),
+            "by month": {each["month"]: each["n"] for each in counted},
+            "objects": len(held),
+        },
+    )
+    node.because = [rows.kept.object(one["Key"], machines) for one in held[:_WRITTEN]]
+    if len(held) > _WRITTEN:
+        node.because.append(Node("note", f"{len(held) - _WRITTEN:,} older objects are not shown."))
+    return node
+
+
+def _captured(rows: Rows, run: Run, found: Outcome, name: str) -> Node:
+    """A count of the captured pages: what each account's page had."""
+    node = Node("figure", f"{name} of {run.name}", {name: found.plays(name)})
+    where = [f"(capture_id = {quoted(run.name)} OR capture_id LIKE {quoted(run.name + '-%')})"]
+    for each in rows.tables.rows("captures", where, order="captured_at, account"):
+        node.because.append(rows.trace("captures", each, name))
+    return node
+
+
+def _charts(rows: Rows, run: Run, found: Outcome, name: str) -> Node:
+    """Which charts a run did or did not, and the answers that they are of."""
+    wanted = {"charts": found.charts, "rows": found.charts, "failed": found.failed_charts}[name]
+    facts: dict[str, Any] = {"charts": len(wanted)}
+    if name != "failed":
+        facts["rows"] = sum(int(each.get("rows") or 0) for each in wanted)
+    node = Node("figure", f"{name} of {run.name}", {**facts, "done before": found.done_before})
+    for each in wanted:
+        day = each.get("shown_date") or each.get("date")
+        about = {name: each.get(name) for name in ("status", "rows", "stage", "error")}
+        chart = Node("chart", f"{each.get('chart')} {day}", about)
+        if day and each.get("rows"):
+            where = [
+                f"month = {quoted(str(day)[:7])}",
+                f"chart = {quoted(str(each['chart']))}",
+                f"chart_date = DATE {quoted(str(day))}",
+            ]
+            keys = rows.tables.rows("chart_entries", where, columns="DISTINCT raw_key")
+            chart.because = rows.kept.all(one["raw_key"] for one in keys)
+        node.because.append(chart)
+    return node
+
+
+def _quality(rows: Rows, run: Run, found: Outcome, name: str) -> Node:
+    """What the data of a run's days did not hold to."""
+    days = sorted({str(each["date"]) for each in found.charts if each.get("date")})
+    node = Node("figure", f"{name} of {run.name}", {name: found.verify.get(name)})
+    if days:
+        among = ", ".join(f"DATE {quoted(day)}" for day in days)
+        where = [f"severity = {quoted(name.removesuffix('s'))}", f"chart_date IN ({among})"]
+        node.because = rows.some("data_quality", where, order="chart_date, chart, about")
+    return node
+
+
+def _requests(_: Rows, run: Run, found: Outcome, name: str) -> Node:
+    """Which of a run's parts asked what."""
+    node = Node("figure", f"{name} of {run.name}", {name: found.requests()})
+    parts = [("Probe", found.access), ("Enrich", found.enrich)]
+    parts += [(f"chart {each.get('chart')}", each) for each in found.charts]
+    parts += [(f"account {each.get('account')}", each) for each in found.accounts]
+    for who, part in parts:
+        if part.get("requests"):
+            node.because.append(Node("asked by", who, dict(part["requests"])))
+    return node
+
+
+_OF_RUN: Final[Mapping[str, tuple[str, Callable[[Rows, Run, Outcome, str], Node]]]] = {
+    **dict.fromkeys(("page", "new", "late", "known", "invalid"), ("capture", _captured)),
+    **dict.fromkeys(("charts", "rows", "failed"), ("daily", _charts)),
+    **dict.fromkeys(("errors", "warnings"), ("daily", _quality)),
+    "requests": ("daily", _requests),
+}
+NAMES: Final = (*_OF_RUN, "queue")
+
+
+def figure(rows: Rows, target: Target, name: str, words: Sequence[str]) -> Node:
+    """A figure of a summary; raises Misuse. `words` may name the run, by default the last one."""
+    if name == "queue":
+        return Node("figure", "queue", {}, [rows.kept.object(QUEUE, ("daily",))])
+    machine, trace = _OF_RUN[name]
+    if len(words) > 1:
+        raise Misuse(f"A figure is named by itself and its run; {words[1]!r} is too much.")
+    run = runs.chosen(target, words[0] if words else machine)
+    if run.machine != machine and name != "requests":
+        raise Misuse(f"{name!r} is a figure of {machine}; run {run.name} is one of {run.machine}.")
+    node = trace(rows, run, runs.outcome(target, run), name)
+    node.because.append(rows.kept.run(run))
+    return node
+
+
+def is_figure(name: str) -> bool:
+    """Tell whether a figure of a summary has this name."""
+    return re.fullmatch("|".join(NAMES), name) is not None
