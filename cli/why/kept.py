@@ -100,7 +100,7 @@ class Kept:
                 return "yes, the bytes of the SHA-256 in its key"
             if key.endswith(".parquet"):
                 ends = body[:4] == body[-4:] == _PARQUET
-                return "yes, Parquet from its first to its last byte" if ends else "no, cut off"
+                return "it begins and ends as Parquet does" if ends else "no, it is cut off"
             if key.endswith(".json"):
                 decode(body, key)
                 return "yes, JSON"

@@ -59,6 +59,7 @@ _DETAILS: Final[Mapping[str, tuple[str, ...]]] = {
     "artists": (*("popularity", "followers", "images", "detailed_at", "detail_raw_key"),),
 }
 _GENRES: Final = ("genres", "genres_source", "genres_asked", "genres_ask_again")
+_OF_ALL: Final = ("section_duration_avg",)  # reckoned from all that is named
 _SPREADS: Final = ("_mean", "_std", "_q1", "_median", "_q3")
 
 
@@ -87,11 +88,12 @@ class Rows:
     def _facts(self, table: str, row: Row) -> dict[str, Any]:
         """What is shown of a row: what it says, without its key and what long lists say."""
         hidden = {"month", "evidence", "raw_keys", "raw_key", "asked", "genres_asked", "images"}
-        hidden |= {name for name in row if name.endswith("_sequence")} | {"covered", "account"}
+        hidden |= {name for name in row if name.endswith("_sequence")} | {"covered"}
+        hidden |= {*KEYS[table]} - {"uri"}
         return {
             name: _shown(value)
             for name, value in row.items()
-            if name not in hidden and value is not None and str(value) not in title(table, row)
+            if name not in hidden and value is not None
         }
 
     def some(self, table: str, where: Iterable[str], **how: Any) -> list[Node]:
@@ -461,14 +463,15 @@ class Rows:
     def _saying(self, column: str, parts: Iterable[tuple[str, Row]]) -> list[Node]:
         """The rows that may say a column, in the order in which they are asked."""
         said = _ACTIVITY.get(column, ())
-        note = Node("note", f"{column}: the first that says anything of {', '.join(said)}")
-        nodes = [
-            self.trace(table, each, name)
-            for table, _, name in (one.partition(".") for one in said)
-            for part, each in parts
-            if part == table
-        ]
-        return [note, *nodes]
+        known = dict(parts)
+        nodes: list[Node] = [Node("note", f"{column} is told by {', else '.join(said)}")]
+        for one in said:
+            table, _, name = one.partition(".")
+            if table in known:
+                nodes.append(self.trace(table, known[table], name))
+                if known[table][name] is not None and column not in _OF_ALL:
+                    break
+        return nodes
 
 
 # What an observation calls a play's column.
