@@ -89,6 +89,10 @@ simulate-budget: env ## Live through months under a daily quota (ARGS=--write; -
 names: env ## Measure how often a name without an id finds its track (ARGS=--write; --json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.names $(ARGS)
 
+.PHONY: transcripts
+transcripts: env ## Write what the command line says in docs/why.md anew (ARGS=--print)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.transcripts $(ARGS)
+
 .PHONY: clean
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)
 	@echo "Stopping the services and removing .soundlake with every local lake in it."

@@ -133,10 +133,10 @@ def all_of(target: Target, machine: str) -> list[Run]:
     ]
 
 
-def tells(target: Target, run: Run, text: str) -> bool:
-    """Tell whether any of a run's events has a text in what went in or came out of a state."""
-    return any(
-        text in str(details)
+def told(target: Target, run: Run) -> str:
+    """Return all that went into a run's states and came out of them, as one text."""
+    return "\n".join(
+        str(details)
         for event in History(target.states, run.arn).new()
         for details in event.values()
         if isinstance(details, Mapping)

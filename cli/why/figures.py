@@ -11,10 +11,12 @@ from cli.errors import Misuse
 from cli.follow import Outcome
 from cli.lake import locations
 from cli.runs import Run
-from cli.target import Target
+from cli.target import RUN, Target
 from cli.why.asking import quoted
 from cli.why.rows import Rows
 from cli.why.tree import Node
+
+type Trace = Callable[[Rows, Run, Outcome, str], Node]
 
 # Whose runs write a table's objects.
 _BY: Final[Mapping[str, tuple[str, ...]]] = {
@@ -115,7 +117,7 @@ def _requests(_: Rows, run: Run, found: Outcome, name: str) -> Node:
     return node
 
 
-_OF_RUN: Final[Mapping[str, tuple[str, Callable[[Rows, Run, Outcome, str], Node]]]] = {
+_OF_RUN: Final[Mapping[str, tuple[str, Trace]]] = {
     **dict.fromkeys(("page", "new", "late", "known", "invalid"), ("capture", _captured)),
     **dict.fromkeys(("charts", "rows", "failed"), ("daily", _charts)),
     **dict.fromkeys(("errors", "warnings"), ("daily", _quality)),
@@ -131,9 +133,16 @@ def figure(rows: Rows, target: Target, name: str, words: Sequence[str]) -> Node:
     machine, trace = _OF_RUN[name]
     if len(words) > 1:
         raise Misuse(f"A figure is named by itself and its run; {words[1]!r} is too much.")
+    if name == "requests" and not words:
+        both = [_of(rows, target, trace, name, runs.chosen(target, each)) for each in RUN]
+        return Node("figure", "requests of the last runs", {}, both)
     run = runs.chosen(target, words[0] if words else machine)
     if run.machine != machine and name != "requests":
         raise Misuse(f"{name!r} is a figure of {machine}; run {run.name} is one of {run.machine}.")
+    return _of(rows, target, trace, name, run)
+
+
+def _of(rows: Rows, target: Target, trace: Trace, name: str, run: Run) -> Node:
     node = trace(rows, run, runs.outcome(target, run), name)
     node.because.append(rows.kept.run(run))
     return node

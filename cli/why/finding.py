@@ -219,15 +219,11 @@ def _chart(_: str, column: str, word: str) -> Condition:
 
 def chart_name(word: str) -> str:
     """The chart that a person means: `daily-SE` for itself, for `SE` and for `sweden`."""
-    if re.fullmatch(r"(daily|weekly)-\w+", word):
-        return word
-    cadence, _, place = (
-        word.rpartition("-") if word.lower().startswith("weekly-") else ("", "", word)
-    )
+    found = re.fullmatch(r"(?:(daily|weekly)-)?(.+)", word, re.IGNORECASE)
+    cadence, place = (found[1] or "daily", found[2]) if found else ("daily", word)
     codes = {"global": "GLOBAL", "world": "GLOBAL"}
     codes |= {each.name.lower(): code for code, each in COUNTRIES.items()}
-    code = codes.get(place.lower(), place.upper())
-    return f"{cadence.lower() or 'daily'}-{code}"
+    return f"{cadence.lower()}-{codes.get(place.lower(), place.upper())}"
 
 
 def _where(table: str, conditions: Sequence[Condition]) -> list[str]:

@@ -39,6 +39,7 @@ class Kept:
         self._raw = Raw(self._bucket)
         self._nodes: dict[str, Node] = {}
         self._runs: dict[str, list[Run]] = {}
+        self._histories: dict[str, str] = {}
 
     def raw(self, key: str, **facts: Any) -> Node:
         """A raw object: whether it is whole, the request that it answers, and who brought it."""
@@ -137,8 +138,10 @@ class Kept:
         imported = key.startswith((_IMPORTS, CHART_FILES))
         machine = "import" if imported else "daily"
         found = self._during(machine, written)
-        if len(found) > 1 and key.startswith("raw/charts/"):
-            found = [one for one in found if self._names(one, key)] or found
+        if len(found) > 1:
+            # An import's states carry the place of its files alone.
+            name = key.rpartition("/")[0] if key.startswith(_IMPORTS) else key
+            found = [one for one in found if name in self._told(one)] or found
         if not found:
             when = format_time(written)
             return [Node("execution", f"of {machine} about {when}", {"unknown": _GONE})]
@@ -199,9 +202,10 @@ class Kept:
             and (one.stopped is None or at <= one.stopped + _SECOND)
         ]
 
-    def _names(self, one: Run, key: str) -> bool:
-        """Tell whether a run's history names a raw object."""
-        return runs.tells(self._target, one, key)
+    def _told(self, one: Run) -> str:
+        if one.arn not in self._histories:
+            self._histories[one.arn] = runs.told(self._target, one)
+        return self._histories[one.arn]
 
     def _link(self, key: str) -> str | None:
         if self._target.local:

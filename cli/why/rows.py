@@ -10,6 +10,7 @@ from soundlake.texts import shortened
 
 from cli import logs, runs
 from cli.errors import Misuse, Trouble
+from cli.import_report import OUTCOMES
 from cli.target import Target
 from cli.why.asking import Row, Tables, keys_in, literal, quoted
 from cli.why.finding import KEYS, command, title
@@ -17,6 +18,7 @@ from cli.why.kept import Kept
 from cli.why.tree import Node
 
 _LONG: Final = 120  # characters of a value that a line shows
+_COUNTED: Final = 100  # rows of a ledger that a count is traced to
 _RUNS: Final = 5  # of a day, that are looked through for a chart
 # The columns of music_activity, and what says each: the first that says anything counts.
 _ACTIVITY: Final[Mapping[str, tuple[str, ...]]] = {
@@ -246,15 +248,36 @@ class Rows:
         shown = [own, f"oldest < {end}", f"newest >= {begin}"]
         nodes += self.some("captures", shown, order="captured_at")
         heard = [own, f"played_at >= {begin}", f"played_at < {end}"]
-        count = self.tables.rows("plays", heard, columns="count(*) AS plays")
+        count = self.tables.rows("plays", heard, columns="count(*) AS n")
         they = command("plays", {"account": row["account"], "played_at": row["day"]})
-        return [*nodes, Node("note", f"{count[0]['plays'] if count else 0} plays: {they}")]
+        return [*nodes, Node("note", f"{count[0]['n'] if count else 0} plays: {they}")]
 
     #### IMPORTS ###################################################################################
 
-    def imports(self, row: Row, _: str | None) -> list[Node]:
-        """The records of an import and the kept rows of its files, and who wrote them."""
-        return self.kept.all(self.kept.under(row["raw_prefix"]))
+    def imports(self, row: Row, column: str | None) -> list[Node]:
+        """The records of an import and the kept rows of its files, and who wrote them.
+
+        Of a count of the ledger, the first rows that it counts.
+        """
+        nodes = self.kept.all(self.kept.under(row["raw_prefix"]))
+        if column not in OUTCOMES:
+            return nodes
+        where = [
+            f"account = {quoted(row['account'])}",
+            f"import_id = {quoted(row['import_id'])}",
+            f"outcome = {quoted(column)}",
+        ]
+        names = ("account", "import_id", "file", "row", "reason", "played_at", "uri", "of_raw_key")
+        counted = self.tables.rows(
+            "import_rows", where, columns=", ".join(names), order="file, row", limit=_COUNTED
+        )
+        ledger = [
+            Node(
+                "import_rows", title("import_rows", each), {name: each[name] for name in names[4:]}
+            )
+            for each in counted
+        ]
+        return [*ledger, *nodes]
 
     def import_rows(self, row: Row, _: str | None) -> list[Node]:
         """The kept row, the play that it is evidence of now, and what it repeats."""
