@@ -568,8 +568,8 @@ def test_the_queue_leads_to_the_run_that_left_it(target: Target) -> None:
 
 #### THE PAGE ######################################################################################
 
-PAGE = (REPO / "docs" / "why.md").read_text(encoding="utf-8")
-ASKED = re.findall(r"^(?:\$ )?\./soundlake why (.+?)(?: {2,}#.*)?$", PAGE, re.MULTILINE)
+TEXT = (REPO / "docs" / "why.md").read_text(encoding="utf-8")
+ASKED = re.findall(r"^(?:\$ )?\./soundlake why (.+?)(?: {2,}#.*)?$", TEXT, re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", ASKED)
@@ -586,12 +586,12 @@ def test_what_the_page_asks_can_be_asked(line: str) -> None:
 
 
 def test_the_page_names_every_figure_and_has_its_transcripts() -> None:
-    table = PAGE.partition("| figure |")[2].partition("\n\n")[0]
+    table = TEXT.partition("| figure |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", table)) == set(figures.NAMES)
-    blocks = re.findall(r"^```console\n(.+?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```console\n(.+?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 6
     assert all(block.startswith("$ ./soundlake ") for block in blocks)
-    assert "execution capture" in PAGE
+    assert "execution capture" in TEXT
 
 
 #### HOW IT IS SHOWN ###############################################################################
