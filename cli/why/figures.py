@@ -1,12 +1,17 @@
 """What the figures of the summaries come from: of `run all`, `status` and each table's size."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
+from soundlake.quota import DAY, hour_of, last_day
+from soundlake.store.abilities import AbilitiesTable
+from soundlake.store.budget import Budget, BudgetTable
 from soundlake.store.queue import KEY as QUEUE
+from soundlake.times import format_time
 
-from cli import runs
+from cli import accounts, machines, runs
+from cli.connect import stored_app
 from cli.errors import Misuse
 from cli.follow import Outcome
 from cli.lake import locations
@@ -31,6 +36,7 @@ _BY: Final[Mapping[str, tuple[str, ...]]] = {
     "country_profiles": ("daily", "import"),
     "data_quality": ("daily", "import"),
 }
+HOUR: Final = timedelta(hours=1)
 _WRITTEN: Final = 20  # of a table's objects, the latest, of which is told who wrote them
 
 
@@ -117,19 +123,70 @@ def _requests(_: Rows, run: Run, found: Outcome, name: str) -> Node:
     return node
 
 
+def _accounts(rows: Rows, target: Target) -> Node:
+    """How every account is, and the last attempt to capture it."""
+    found = accounts.listed(target)
+    node = Node("figure", "accounts", {"accounts": len(found)})
+    for one in found:
+        last = one.last_capture_at and format_time(one.last_capture_at)
+        facts = {"state": one.state.value, "last captured": last, "to do": one.what_to_do}
+        own = [f"account = {quoted(one.account)}"]
+        attempt = rows.some("captures", own, order="captured_at DESC", limit=1)
+        node.because.append(Node("account", one.account, facts, attempt))
+    return node
+
+
+def _access(rows: Rows, target: Target) -> Node:
+    """What Spotify lets the app do: each finding, by which answer, in whose run."""
+    table = AbilitiesTable(target.output("BudgetTable"), target.dynamodb)
+    known = table.abilities(stored_app(target).client_id, machines.now())
+    node = Node("figure", "access", {"mode": known.mode})
+    for name, one in known.findings.items():
+        facts = {"allowed": one.allowed, "evidence": one.evidence, "found": format_time(one.at)}
+        by = [run for machine in RUN for run in rows.kept.during(machine, one.at)]
+        node.because.append(Node("ability", name.value, facts, by))
+    return node
+
+
+def _asked(rows: Rows, target: Target) -> Node:
+    """What was asked of Spotify in the last 24 hours: by hour, and in whose runs."""
+    now, table = machines.now(), BudgetTable(target.output("BudgetTable"), target.dynamodb)
+    budget = Budget(stored_app(target).client_id, target.output("QuotaOwner"))
+    calls = table.known(budget, now).calls
+    node = Node("figure", "asked", {"requests": dict(last_day(calls, now))})
+    for hour, counted in sorted(calls.items(), reverse=True):
+        if hour >= hour_of(now - DAY):
+            by = rows.kept.between(hour, hour + HOUR)
+            node.because.append(Node("hour", format_time(hour), dict(counted), by))
+    return node
+
+
+def _queue(rows: Rows, _: Target) -> Node:
+    """What waits to be looked up, as the last run left it."""
+    return Node("figure", "queue", {}, [rows.kept.object(QUEUE, ("daily",))])
+
+
+_OF_STATUS: Final[Mapping[str, Callable[[Rows, Target], Node]]] = {
+    "access": _access,
+    "accounts": _accounts,
+    "asked": _asked,
+    "queue": _queue,
+}
 _OF_RUN: Final[Mapping[str, tuple[str, Trace]]] = {
     **dict.fromkeys(("page", "new", "late", "known", "invalid"), ("capture", _captured)),
     **dict.fromkeys(("charts", "rows", "failed"), ("daily", _charts)),
     **dict.fromkeys(("errors", "warnings"), ("daily", _quality)),
     "requests": ("daily", _requests),
 }
-NAMES: Final = (*_OF_RUN, "queue")
+NAMES: Final = (*_OF_RUN, *_OF_STATUS)
 
 
 def figure(rows: Rows, target: Target, name: str, words: Sequence[str]) -> Node:
     """A figure of a summary; raises Misuse. `words` may name the run, by default the last one."""
-    if name == "queue":
-        return Node("figure", "queue", {}, [rows.kept.object(QUEUE, ("daily",))])
+    if name in _OF_STATUS:
+        if words:
+            raise Misuse(f"The figure {name} is of no run; {words[0]!r} is too much.")
+        return _OF_STATUS[name](rows, target)
     machine, trace = _OF_RUN[name]
     if len(words) > 1:
         raise Misuse(f"A figure is named by itself and its run; {words[1]!r} is too much.")
@@ -150,4 +207,4 @@ def _of(rows: Rows, target: Target, trace: Trace, name: str, run: Run) -> Node:
 
 def is_figure(name: str) -> bool:
     """Tell whether a figure of a summary has this name."""
-    return re.fullmatch("|".join(NAMES), name) is not None
+    return name in NAMES

@@ -70,8 +70,8 @@ class Kept:
         if head is None:
             return Node("object", key, {"there": False})
         written: datetime = head["LastModified"].astimezone(UTC)
-        runs_ = [one for machine in machines for one in self._during(machine, written)]
-        return Node("object", key, _stored(head), [self._run(one) for one in runs_])
+        by = [each for machine in machines for each in self.during(machine, written)]
+        return Node("object", key, _stored(head), by)
 
     def _head(self, key: str) -> Mapping[str, Any] | None:
         try:
@@ -147,8 +147,8 @@ class Kept:
             return [Node("execution", f"of {machine} about {when}", {"unknown": _GONE})]
         if len(found) > 1:
             several = f"{len(found)} runs of {machine} were going when it was written; one of them"
-            return [Node("note", several, {}, [self._run(one) for one in found])]
-        return [self._run(found[0])]
+            return [Node("note", several, {}, [self.run(one) for one in found])]
+        return [self.run(found[0])]
 
     def captured(self, capture_id: str) -> Node:
         """The execution of a capture, which its id names: from the second look on with a number."""
@@ -164,7 +164,7 @@ class Kept:
                     raise
                 continue
             stopped = found.get("stopDate")
-            return self._run(
+            return self.run(
                 Run(
                     0,
                     "capture",
@@ -176,11 +176,12 @@ class Kept:
             )
         return Node("execution", f"capture {capture_id}", {"unknown": _GONE})
 
+    def during(self, machine: str, at: datetime) -> list[Node]:
+        """The runs of a machine that were going at a time."""
+        return [self.run(one) for one in self._during(machine, at)]
+
     def run(self, one: Run) -> Node:
         """An execution."""
-        return self._run(one)
-
-    def _run(self, one: Run) -> Node:
         facts = {
             "status": one.status,
             "began": format_time(one.started),
@@ -191,13 +192,24 @@ class Kept:
         }
         return Node("execution", f"{one.machine} {one.name}", facts)
 
-    def _during(self, machine: str, at: datetime) -> list[Run]:
-        """The runs of a machine that were going at a time."""
+    def between(self, first: datetime, last: datetime) -> list[Node]:
+        """The runs of all machines that were going in a span of time."""
+        return [
+            self.run(one)
+            for machine in MACHINES
+            for one in self._all(machine)
+            if one.started < last and (one.stopped is None or one.stopped >= first)
+        ]
+
+    def _all(self, machine: str) -> list[Run]:
         if machine not in self._runs:
             self._runs[machine] = runs.all_of(self._target, machine)
+        return self._runs[machine]
+
+    def _during(self, machine: str, at: datetime) -> list[Run]:
         return [
             one
-            for one in self._runs[machine]
+            for one in self._all(machine)
             if one.started.replace(microsecond=0) <= at
             and (one.stopped is None or at <= one.stopped + _SECOND)
         ]

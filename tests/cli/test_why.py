@@ -4,16 +4,21 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from moto import mock_aws
+from soundlake.abilities import Ability, Finding
+from soundlake.accounts import connected
 from soundlake.activity import FIELDS, activity_rows
+from soundlake.store.abilities import AbilitiesTable
+from soundlake.store.budget import BudgetTable
 from soundlake.store.schemas import SCHEMAS
 
 from cli import __main__ as cli
-from cli import athena, logs
+from cli import accounts, athena, logs
 from cli.errors import Misuse
 from cli.target import Target
 from cli.why import figures, finding, rows, show
@@ -361,8 +366,6 @@ def _made(said: list[str], column: str) -> Any:
         table: dict.fromkeys(SCHEMAS[table].names)
         for table in ("plays", "tracks", "albums", "audio_features", "track_sections")
     }
-    from datetime import UTC, datetime
-
     given["plays"] |= {"played_at": datetime(2026, 11, 21, tzinfo=UTC), "track_id": TRACK}
     given["plays"] |= {"album_id": ALBUM, "account": None}
     if column == "track_id":
@@ -560,6 +563,30 @@ def test_the_charts_and_requests_and_warnings_of_a_run(target: Target) -> None:
     assert nodes(why(target, "errors"), "data_quality") == []
     asked = {each.name: each.facts for each in nodes(why(target, "requests"), "asked by")}
     assert asked["chart daily-NO"] == {"playlists/{id}": 2}
+
+
+def test_what_status_says_leads_to_accounts_findings_and_hours(target: Target) -> None:
+    now = datetime.now(UTC)
+    assert accounts.table(target).create(connected(ACCOUNT, "somebody", "Somebody", now))
+    app = json.dumps({"client_id": "a-client", "client_secret": "s"})
+    target.ssm.put_parameter(Name="/soundlake/test/spotify/app", Value=app, Type="SecureString")
+    finding_ = Finding(Ability.CHARTS, allowed=False, at=now, evidence="/v1/playlists/x: 404")
+    AbilitiesTable("the-budget", target.dynamodb).probed("a-client", [finding_], now)
+    BudgetTable("the-budget", target.dynamodb).count("somebody", now, {"albums": 3})
+
+    (account,) = nodes(why(target, "accounts"), "account")
+    assert account.facts["state"] == "active"
+    assert names(account, "captures") == [f"{ACCOUNT} run-1"]
+    (ability,) = nodes(why(target, "access"), "ability")
+    assert ability.facts["evidence"] == "/v1/playlists/x: 404"
+    assert "daily run-d" in names(ability, "execution")
+    asked = why(target, "asked")
+    assert asked.facts == {"requests": {"albums": 3}}
+    (hour,) = nodes(asked, "hour")
+    assert hour.facts == {"albums": 3}
+    assert names(hour, "execution") == ["capture run-1", "daily run-d", "import run-i"]
+    with pytest.raises(Misuse, match="figure accounts is of no run"):
+        why(target, "accounts", "run-1")
 
 
 def test_the_queue_leads_to_the_run_that_left_it(target: Target) -> None:
