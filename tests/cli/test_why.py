@@ -22,6 +22,7 @@ from cli import accounts, athena, logs
 from cli.errors import Misuse
 from cli.target import Target
 from cli.why import figures, finding, rows, show
+from cli.why.asking import Tables
 from cli.why.tree import MOST, Node, lines
 from tests.template.test_docs import DOCUMENTED
 from tests.template.test_queries import only_duckdb
@@ -170,12 +171,13 @@ def test_every_row_leads_to_what_was_kept_asked_and_run(table: str, target: Targ
 
 @pytest.mark.parametrize("table", sorted(WORDS))
 def test_the_command_of_a_row_finds_that_row(table: str, target: Target) -> None:
-    row = why(target, table, *WORDS[table]).more["row"]
+    tables = Tables(target)
+    row = finding.find(tables, table, WORDS[table])
 
     text = finding.command(table, row)
-    assert text.startswith(f"./soundlake why {table} ")
-    words = [str(row[name]) for name in finding.KEYS[table] if row.get(name) is not None]
-    assert why(target, table, *words).more["row"] == row
+    start, words = f"./soundlake why {table} ", shlex.split(text)[3:]
+    assert text.startswith(start)
+    assert finding.find(tables, table, words) == row
 
 
 def test_the_queries_are_such_as_athena_takes(duck: Duck, target: Target) -> None:
