@@ -82,7 +82,7 @@ class Rows:
         if column is not None and column not in row:
             names = ", ".join(name for name in row if name != "month")
             raise Misuse(f"{table} has no column {column!r}; it has {names}.")
-        facts = {column: row[column]} if column else self._facts(table, row)
+        facts = {column: _shown(row[column])} if column else self._facts(table, row)
         node = Node(table, title(table, row), facts, more={"row": row})
         node.because = TRACES[table](self, row, column)
         return node
