@@ -123,6 +123,10 @@ names: env ## Measure how often a name without an id finds its track (ARGS=--wri
 permissions: env ## Say who may do what in the stack, and why (ARGS=--write for docs/permissions.md)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.permissions $(ARGS)
 
+.PHONY: transcripts
+transcripts: env ## Write what the command line says in docs/why.md anew (ARGS=--print)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.transcripts $(ARGS)
+
 .PHONY: clean
 clean: ## Stop the services and remove the local lake and all builds (.venv stays)
 	@echo "Stopping the services and removing .soundlake with every local lake in it."

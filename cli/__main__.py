@@ -38,6 +38,7 @@ from cli import (
     render,
     restore,
     rewind,
+    runs,
     samconfig,
     services,
     smoke,
@@ -52,6 +53,7 @@ from cli.follow import Outcome
 from cli.home import World, starting
 from cli.import_display import display, megabytes
 from cli.target import CHART_LIST, MACHINES, Target, choose
+from cli.why import show as why
 from local.spotify.settings import MODES, Mode
 
 _FILE = click.Path(path_type=Path)
@@ -431,25 +433,91 @@ def show_doctor(
         raise SystemExit(1)
 
 
+@main.command(name="runs")
+@click.argument("which", required=False)
+@click.option("--machine", type=click.Choice(list(MACHINES)), help="Only this machine's.")
+@click.option(
+    "-n", "most", type=click.IntRange(1, runs.MOST), default=10, show_default=True, help="How many."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def show_runs(
+    *,
+    which: str | None,
+    machine: str | None,
+    most: int,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Show the last runs of the machines, or all of one, with what failed in it.
+
+    WHICH is a run's number in the list (1 is the last), its id or the beginning of it, or a
+    machine, for its last run.
+    """
+    target = _target(profile, region, stage)
+    if which is None:
+        runs.show_all(target, machine, most, Console(), as_json=as_json)
+    else:
+        runs.show(target, runs.chosen(target, which), Console(), as_json=as_json)
+
+
+@main.command(name="why", help=why.HELP.replace("\n\n", "\n\n\b\n", 1))
+@click.argument("what")
+@click.argument("key", nargs=-1)
+@click.option("--column", help="Only what this column of the row comes from.")
+@click.option("--all", "whole", is_flag=True, help="Show all of many.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def show_why(
+    *,
+    what: str,
+    key: tuple[str, ...],
+    column: str | None,
+    whole: bool,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Trace a row or a figure; its words are `show.HELP`."""
+    target = _target(profile, region, stage)
+    node = why.trace(target, what, key, column)
+    why.show(node, Console(), as_json=as_json, whole=whole)
+
+
 @main.command(name="logs")
 @click.argument("which", required=False)
-@click.option("--since", "span", default="1h", show_default=True, help="Like 90s, 15m, 1h, 2d.")
+@click.option("--since", "span", help="Like 90s, 15m, 1h, 2d.  [default: 1h]")
 @click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--run", "run_", help="Only a run's: its number in ./soundlake runs, or its id.")
+@click.option("--about", help="Only lines with this word: a chart, an account, a date.")
+@click.option("--json", "as_json", is_flag=True, help="Write each line as JSON.")
 @stack_options
 def show_logs(
     *,
     which: str | None,
-    span: str,
+    span: str | None,
     follow: bool,
+    run_: str | None,
+    about: str | None,
+    as_json: bool,
     profile: str | None,
     region: str | None,
     stage: str | None,
 ) -> None:
     """Show the functions' log lines: of a machine (capture, daily, import), a function, or all."""
+    if run_ is not None and (span is not None or follow):
+        raise Misuse("--run has a beginning and an end; give it without --since and --follow.")
+    span = span or "1h"
     start = logs.since(span)
     target = _target(profile, region, stage)
-    if not logs.show(target, which, start, Console(), follow=follow):
-        raise logs.none_found(which, span)
+    wanted = logs.Wanted(which, start, about=about, as_json=as_json)
+    if run_ is not None:
+        wanted = logs.of_run(target, runs.chosen(target, run_), wanted)
+    if not logs.show(target, wanted, Console(), follow=follow):
+        raise logs.none_found(which, None if run_ else span)
 
 
 @main.command()

@@ -170,6 +170,11 @@ def follow(
         if described["status"] not in {"RUNNING", "PENDING_REDRIVE"}:
             break
         time.sleep(interval)
+    return describe(outcome, described)
+
+
+def describe(outcome: Outcome, described: Mapping[str, Any]) -> Outcome:
+    """Take in what Step Functions says of an execution as a whole; `outcome` itself."""
     outcome.status = described["status"]
     outcome.started, outcome.stopped = described["startDate"], described.get("stopDate")
     outcome.error = described.get("error") or outcome.error

@@ -2,21 +2,27 @@
 
 import json
 import re
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
+from soundlake.times import format_time
 
 from cli.errors import Misuse, Trouble
+from cli.runs import Run
 from cli.target import MACHINES, Target, resources
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STYLES: Final = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow", "DEBUG": "dim"}
 _POLL_SECONDS: Final = 1.0
+_AFTERWARDS: Final = timedelta(seconds=5)  # within which a run's last lines arrive
+_TRACE: Final = re.compile(r'"xray_trace_id": ?"([^"]+)"')
 # What every line of the logger carries and nobody reads line by line.
 _NOISE: Final = {
     *("level", "message", "timestamp", "service", "location", "cold_start", "function_arn"),
@@ -69,23 +75,70 @@ def _of_machine(target: Target, machine: str, known: Mapping[str, str]) -> dict[
     }
 
 
-def show(
-    target: Target, which: str | None, start: datetime, console: Console, *, follow: bool
-) -> int:
-    """Print the lines since `start` in the order of time; return how many. Runs on if `follow`."""
-    where = groups(target, chosen(target, which))
-    first = int(start.timestamp() * 1000)
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines: of a machine or function (None for all), since when, and until when (UTC).
+
+    `about` is a word that a line must have; `trace`, where X-Ray gave a run one, is what a line
+    must not contradict.
+    """
+
+    which: str | None
+    start: datetime
+    end: datetime | None = None
+    about: str | None = None
+    trace: str | None = None
+    as_json: bool = False
+
+
+def of_run(target: Target, run: Run, wanted: Wanted) -> Wanted:
+    """Narrow down what is wanted to one run: its machine's functions, while it ran.
+
+    In AWS the lines of other runs at the same time are told apart by X-Ray's trace; without one,
+    what ran meanwhile is among them.
+    """
+    described = target.states.describe_execution(executionArn=run.arn)
+    root = re.search(r"Root=([^;]+)", str(described.get("traceHeader") or ""))
+    end = run.stopped + _AFTERWARDS if run.stopped else None
+    return replace(
+        wanted,
+        which=wanted.which or run.machine,
+        start=run.started,
+        end=end,
+        trace=root[1] if root else None,
+    )
+
+
+def show(target: Target, wanted: Wanted, console: Console, *, follow: bool) -> int:
+    """Print the lines that are wanted in order; return how many. Runs on if `follow`."""
+    where = groups(target, chosen(target, wanted.which))
     printed: set[str] = set()
     while True:
-        events = sorted(_events(target, where, first), key=lambda one: one[1]["timestamp"])
-        for name, event in events:
+        events = sorted(_events(target, where, wanted), key=lambda one: one[1]["timestamp"])
+        for name, event in of_trace(events, wanted.trace):
             key = f"{name} {event.get('eventId') or event['timestamp']} {event['message']}"
-            if key not in printed and (line := readable(name, event)):
-                printed.add(key)
+            line = None if key in printed else readable(name, event)
+            if line is None or (wanted.about and wanted.about not in line.plain):
+                continue
+            printed.add(key)
+            if wanted.as_json:
+                sys.stdout.write(json.dumps(said(name, event), ensure_ascii=False) + "\n")
+            else:
                 console.print(line, soft_wrap=True)
         if not follow:
             return len(printed)
         time.sleep(_POLL_SECONDS)
+
+
+def of_trace(
+    events: Iterable[tuple[str, Mapping[str, Any]]], trace: str | None
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the lines of a trace, and those that name none; all, where no line names it."""
+    events = list(events)
+    named = [(one, _TRACE.search(one[1]["message"])) for one in events]
+    if trace is None or not any(found and found[1] == trace for _, found in named):
+        return events
+    return [one for one, found in named if found is None or found[1] == trace]
 
 
 def groups(target: Target, names: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -100,12 +153,13 @@ def groups(target: Target, names: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _events(
-    target: Target, where: list[tuple[str, str]], first: int
+    target: Target, where: list[tuple[str, str]], wanted: Wanted
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    span: dict[str, Any] = {"startTime": int(wanted.start.timestamp() * 1000)}
+    if wanted.end is not None:
+        span["endTime"] = int(wanted.end.timestamp() * 1000)
     for name, group in where:
-        pages = target.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=first
-        )
+        pages = target.logs.get_paginator("filter_log_events").paginate(logGroupName=group, **span)
         try:
             for page in pages:
                 for event in page["events"]:
@@ -142,7 +196,23 @@ def readable(name: str, event: Mapping[str, Any]) -> Text | None:
     return line
 
 
-def none_found(which: str | None, span: str) -> Trouble:
-    """Return the sentence for an empty answer."""
+def said(name: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a line as JSON has it: its function, its time (UTC), and what it says."""
+    text = event["message"].strip()
+    try:
+        what = json.loads(text)
+    except ValueError:
+        what = text
+    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+    return {"function": name, "at": format_time(at), "said": what}
+
+
+def none_found(which: str | None, span: str | None) -> Trouble:
+    """Return the sentence for an empty answer; without a span it was a run's."""
     what = f" of {which}" if which else ""
+    if span is None:
+        return Trouble(
+            f"There are no log lines{what} of that run; they are kept for the stack's "
+            "LogRetentionDays."
+        )
     return Trouble(f"There are no log lines{what} in the last {span}; try a longer --since.")

@@ -6,6 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access
 from soundlake.deriving import importing
 from soundlake.deriving.coverage import captures_from, publish_coverage
+from soundlake.deriving.explaining import explain
 from soundlake.deriving.plays import plays_of
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.ledger import OUTCOMES
@@ -23,7 +24,7 @@ from soundlake.store.captures import CaptureKey, prefix
 from soundlake.store.kept import Kept
 from soundlake.store.lake import Lake, Row, SchemaError
 from soundlake.store.objects import CorruptObjectError, NotJsonError
-from soundlake.times import month_of, parse_time, shift_month
+from soundlake.times import month_of, naive_ms, parse_time, shift_month
 
 TRIES = 3  # against another run that records an attempt meanwhile
 DAMAGED = "damaged"  # the outcome of a capture whose kept answer is no longer whole
@@ -43,9 +44,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     observations, `{import, play: group}` plays and ledger, `{import, conclude: {...}}` its own row;
     `withdrawn` beside them takes the import back. `status` is `grouped`, `refused`, `merged`,
     `played`, `concluded` or `failed`, with `error`.
+
+    A person asks `{why: {account, played_at, uri, name_key}}` or, of a row that is in a play,
+    `{why: {account, time, raw_key, raw_row}}` (of a page's its `uri` for `raw_row`), and gets
+    `{status: explained, play, observations, follows}`, or `unknown`; nothing is written.
     """
-    if "import" in event:
-        return _import(event)
+    if other := _OTHER.keys() & event.keys():
+        return _OTHER[other.pop()](event)
     capture = event["capture"]
     account, at = capture["account"], parse_time(capture["captured_at"])
     lake = Lake(access.bucket())
@@ -122,6 +127,23 @@ def _import(event: dict[str, Any]) -> dict[str, Any]:
         return access.failure(error)
     told |= {name: row[name] for name in ("files", "rows", *OUTCOMES)} if row else {}
     return {"status": "concluded", "ledger": told, "counts": {"imports": 1}}
+
+
+def _why(event: dict[str, Any]) -> dict[str, Any]:
+    """The observations that a play is, and what each gives it."""
+    asked = event["why"]
+    times = {
+        name: naive_ms(parse_time(asked[name])) for name in asked.keys() & {"played_at", "time"}
+    }
+    account = asked["account"]
+    try:
+        found = explain(Lake(access.bucket()), account, asked | times, access.zone_of(account))
+    except (*access.FORESEEN, SchemaError) as error:
+        return access.failure(error)
+    return {"status": "explained", **found} if found else {"status": "unknown"}
+
+
+_OTHER = {"import": _import, "why": _why}  # what is no capture, by the event's key
 
 
 def _result(capture: dict[str, Any], rows: list[Row]) -> dict[str, Any]:

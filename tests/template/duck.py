@@ -32,7 +32,7 @@ json.dump({"names": names, "rows": rows}, sys.stdout)
 
 
 def _month(row: Row) -> str:
-    names = ("chart_date", "played_at", "day", "captured_at", "found_at")
+    names = ("chart_date", "played_at", "day", "captured_at", "found_at", "time")
     times = (row.get(name) for name in names)
     return next((str(time)[:7] for time in times if time is not None), "2025-02")
 
@@ -45,7 +45,8 @@ def _typed(field: pa.Field, value: Any) -> Any:
     return value
 
 
-def _write(lake: Path, table: str, rows: Sequence[Row]) -> str:
+def view(lake: Path, table: str, rows: Sequence[Row]) -> str:
+    """Write a table's rows, and return the statement that makes a view of them."""
     schema = SCHEMAS[table]
     for month in {_month(row) for row in rows} or {"2025-02"}:
         part = [
@@ -87,7 +88,7 @@ def ask(
     no rows or, where not `files`, without any. Raises AssertionError with DuckDB's own words.
     """
     views = [
-        _write(lake, table, tables.get(table, ()))
+        view(lake, table, tables.get(table, ()))
         if files or table in tables
         else _without_a_file(table)
         for table in SCHEMAS

@@ -908,6 +908,7 @@ def test_an_empty_lake_gives_no_rows(name: str, files: bool, tmp_path: Path) -> 
 # element_at, format_datetime, json_extract_scalar or approx_distinct, is not among them.
 SHARED = {
     "avg",
+    "cardinality",
     "cast",
     "coalesce",
     "count",

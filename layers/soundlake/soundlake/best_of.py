@@ -57,11 +57,7 @@ def plays_of(
     `numbers` tell which rows are of one play; `flagged` are rows by what is said of their plays.
     """
     count = len(rows.time)
-    place = np.empty(count, np.int64)
-    place[rows.order] = np.arange(count)
-    # The rows of a play in the order in which they are asked: its source's, then by time.
-    kinds = int(rows.source.max(initial=0)) + 1
-    by_play = np.argsort((numbers * kinds + rows.source) * count + place)
+    by_play, place = _by_play(rows, numbers)
     ordered = numbers[by_play]
     begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     sizes = np.diff(np.append(begins, count))
@@ -90,6 +86,34 @@ def plays_of(
     return table, play_of
 
 
+def givers(rows: Rows) -> dict[str, int]:
+    """For the rows of one play, which of them gives each column that rows give, where any does."""
+    count = len(rows.time)
+    by_play, _ = _by_play(rows, np.zeros(count, np.int64))
+    asked = _Asked(rows, by_play, np.zeros(1, np.int64), np.array([count]))
+    found = {name: asked.giver(name) for name in _BEST}
+    found |= {name: asked.giver(name, exported=True) for name in _EXPORTED}
+    said = {
+        name: int(place[0])
+        for name, place in found.items()
+        if not _missing(taken(rows.table[name], place)).any()
+    }
+    ended = {} if asked.ended().null_count else {"ended_at": int(asked.exported[0])}
+    return said | {"played_at": int(asked.first[0])} | ended
+
+
+def _by_play(rows: Rows, numbers: Array) -> tuple[Array, Array]:
+    """The rows by play, and each one's place by time.
+
+    Those of a play are in the order in which they are asked: their source's, then by time.
+    """
+    count = len(rows.time)
+    place = np.empty(count, np.int64)
+    place[rows.order] = np.arange(count)
+    kinds = int(rows.source.max(initial=0)) + 1
+    return np.argsort((numbers * kinds + rows.source) * count + place), place
+
+
 class _Asked:
     """The rows of each play in the order in which they are asked for what it is."""
 
@@ -104,15 +128,19 @@ class _Asked:
 
     def best(self, name: str, *, exported: bool = False) -> Column:
         """What the first row says that says anything."""
-        column = self._rows.table[name]
-        values = taken(column, self.exported if exported else self.first)
+        return taken(self._rows.table[name], self.giver(name, exported=exported))
+
+    def giver(self, name: str, *, exported: bool = False) -> Array:
+        """That row; where none says anything, the first."""
+        missing = _missing(whole(self._rows.table[name]))
+        found = (self.exported if exported else self.first).copy()
         for turn in range(int(self._sizes.max(initial=1))):
-            missing = _missing(values) & (self._sizes > max(turn, 1))
-            if not missing.any():
+            unsaid = missing[found] & (self._sizes > max(turn, 1))
+            if not unsaid.any():
                 break
-            filled = taken(column, self._by_play[self._begins[missing] + turn])
-            values = _put(values, missing, filled)
-        return values
+            others = self._by_play[self._begins[unsaid] + turn]
+            found[unsaid] = np.where(missing[others], found[unsaid], others)
+        return found
 
     def ended(self) -> Column:
         """The end that the extended export tells, else account data's."""
@@ -160,14 +188,6 @@ def _missing(values: Column) -> Array:
         null = pc.list_value_length(values).fill_null(0)
         null = pc.equal(null, pa.scalar(0))
     return null.to_numpy(zero_copy_only=False)
-
-
-def _put(values: Column, where: Array, filled: Column) -> Column:
-    """The values, with others in the places where they were missing, if these say something."""
-    better = ~_missing(filled)
-    places = np.arange(len(values))
-    places[np.flatnonzero(where)[better]] = len(values) + np.flatnonzero(better)
-    return taken(pa.concat_arrays([values, filled]), places)
 
 
 def _flags(plays: dict[str, Array], count: int) -> Column:
