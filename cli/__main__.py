@@ -825,8 +825,8 @@ def export_lake(
     count = sum(one["objects"] for one in says["zones"].values())
     size = sum(one["bytes"] for one in says["zones"].values())
     click.echo(f"Exported {count:,} objects, {megabytes(size)}, to {folder}. Not in it:")
-    for why in [*says["left_out"], *says["problems"]]:
-        click.echo(f"  {why}")
+    for one in [*says["left_out"], *says["problems"]]:
+        click.echo(f"  {one}")
 
 
 @main.command(name="restore")
