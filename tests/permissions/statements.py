@@ -14,11 +14,7 @@ import yaml
 from tests.template.translated import DEFAULT, NO_VALUE, TEMPLATE, Stack
 
 ROLE: Final = "AWS::IAM::Role"
-POLICIES: Final = {
-    "AWS::S3::BucketPolicy": "Bucket",
-    "AWS::SQS::QueuePolicy": "Queues",
-    "AWS::SNS::TopicPolicy": "Topics",
-}
+POLICIES: Final = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
 # What a role may besides, by a policy that AWS keeps.
 MANAGED: Final[Mapping[str, str]] = {
     "AWSLambdaBasicExecutionRole": (
@@ -65,15 +61,12 @@ def statements(role: str, stack: Stack = DEFAULT) -> list[Statement]:
 
 
 def of_resources(stack: Stack = DEFAULT) -> Iterator[tuple[str, Statement]]:
-    """The statements of every bucket's, queue's and topic's own policy, by its logical id."""
-    for kind, about in POLICIES.items():
+    """The statements of every bucket's, queue's and topic's own policy, by what it is of."""
+    for kind in POLICIES:
         for name in stack.of_type(kind):
-            properties = stack.template["Resources"][name]["Properties"]
-            named = properties[about]
-            named = named[0] if isinstance(named, list) else named
-            written = properties["PolicyDocument"]["Statement"]
-            for each in _resolved(written, _reasons()[name], stack):
-                yield named["Ref"], each
+            document = stack.template["Resources"][name]["Properties"]["PolicyDocument"]
+            for each in _resolved(document["Statement"], _reasons()[name], stack):
+                yield name.removesuffix("Policy"), each
 
 
 def without_reason(stack: Stack = DEFAULT) -> list[str]:

@@ -5,6 +5,7 @@ which AWS does not; that the roles may not take each other is one of the deeds.
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+import requests
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -19,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from cli.accounts import listed
 from cli.target import MACHINES, resources
+from local.aws import process
 from tests.permissions.refusals import DEEDS, Deed, Try, word
 from tests.stack.conftest import Stack
 
@@ -178,6 +181,16 @@ def test_what_may_be_done_may_not_be_done_without_tls(roles: Roles, role: str, o
     finally:
         events.unregister("before-sign.*.*", without_tls)
     assert not roles.refused(role, one)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_listens_but_the_port_that_tls_is_on(stack: Stack) -> None:
+    """With TLS, the embedded AWS would take 443 too."""
+    state = stack.lake.state
+    listening = process.listening_addresses(state.processes["aws"].pid)
+    assert {address.rpartition(":")[2] for address in listening} == {f"{state.aws_port:04X}"}
+    with pytest.raises((requests.ConnectionError, requests.Timeout)):
+        requests.get(f"http://127.0.0.1:{state.aws_port}/_ministack/health", timeout=5)
 
 
 @pytest.mark.parametrize("bucket", ["data", "uploads"])
