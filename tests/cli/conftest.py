@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import boto3
@@ -25,10 +26,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@cache
+def session() -> boto3.Session:
+    """One session for all, which reads AWS's descriptions of its services once."""
+    return boto3.Session("testing", "testing", region_name="eu-north-1")
+
+
 def stack_of_tables(outputs: Mapping[str, str]) -> Target:
     """A stack in moto, which is on: these outputs, and its tables of accounts and budgets."""
-    session = boto3.Session("testing", "testing", region_name="eu-north-1")
-    stack = Target(session, "soundlake-test")
+    stack = Target(session(), "soundlake-test")
     stack.__dict__["outputs"] = {
         "AccountsTable": "the-accounts",
         "BudgetTable": "the-budget",

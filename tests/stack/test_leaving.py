@@ -216,6 +216,9 @@ def test_an_export_brings_an_empty_stack_the_same_rows_which_no_run_changes(
     extra = {"listener": person.lake.facts.listeners[1]["id"]}
     assert connect.connect(target, connect.visit, port=0, extra=extra)["account"] == person.other
     person.run(30)
+    # And the day is made again, from the kept answers to its charts on.
+    again = person.stack.run("daily", {"date": person.stack.date})
+    assert again["status"] == "SUCCEEDED", again.get("cause")
     assert without_attempts(rows(target)) == without_attempts(person.rows)
     assert (
         export.export(target, person.export.with_name("again"), None, no_show)["zones"][
