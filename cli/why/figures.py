@@ -84,20 +84,35 @@ def _charts(rows: Rows, run: Run, found: Outcome, name: str) -> Node:
     if name != "failed":
         facts["rows"] = sum(int(each.get("rows") or 0) for each in wanted)
     node = Node("figure", f"{name} of {run.name}", {**facts, "done before": found.done_before})
+    kept = _answers(rows, {_day(each) for each in wanted if each.get("rows")})
     for each in wanted:
-        day = each.get("shown_date") or each.get("date")
         about = {name: each.get(name) for name in ("status", "rows", "stage", "error")}
-        chart = Node("chart", f"{each.get('chart')} {day}", about)
-        if day and each.get("rows"):
-            where = [
-                f"month = {quoted(str(day)[:7])}",
-                f"chart = {quoted(str(each['chart']))}",
-                f"chart_date = DATE {quoted(str(day))}",
-            ]
-            keys = rows.tables.rows("chart_entries", where, columns="DISTINCT raw_key")
-            chart.because = rows.kept.all(one["raw_key"] for one in keys)
-        node.because.append(chart)
+        name, day = str(each.get("chart")), _day(each)
+        node.because.append(
+            Node("chart", f"{name} {day}", about, rows.kept.all(kept.get((name, day), ())))
+        )
     return node
+
+
+def _day(result: Mapping[str, Any]) -> str:
+    """The day that a chart's rows are of."""
+    return str(result.get("shown_date") or result.get("date"))
+
+
+def _answers(rows: Rows, days: set[str]) -> dict[tuple[str, str], list[str]]:
+    """The raw objects that the charts of some days are of, by chart and day."""
+    if not days:
+        return {}
+    months = ", ".join(quoted(each) for each in sorted({day[:7] for day in days}))
+    among = ", ".join(f"DATE {quoted(day)}" for day in sorted(days))
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in rows.tables.rows(
+        "chart_entries",
+        [f"month IN ({months})", f"chart_date IN ({among})"],
+        columns="DISTINCT chart, chart_date, raw_key",
+    ):
+        found.setdefault((each["chart"], each["chart_date"]), []).append(each["raw_key"])
+    return found
 
 
 def _quality(rows: Rows, run: Run, found: Outcome, name: str) -> Node:

@@ -1,6 +1,9 @@
 """What was kept, asked and run: raw objects, the requests that brought them, and executions."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -9,7 +12,7 @@ from botocore.exceptions import ClientError
 from soundlake.store.captures import CaptureKey
 from soundlake.store.chart_files import PREFIX as CHART_FILES
 from soundlake.store.chart_files import ChartFileKey, ChartFiles
-from soundlake.store.objects import Bucket, CorruptObjectError, NotJsonError, decode
+from soundlake.store.objects import Bucket, CorruptObjectError, NotJsonError, decode, unpack
 from soundlake.store.raw import Raw
 from soundlake.times import format_time
 
@@ -22,6 +25,8 @@ _CAPTURED: Final = "raw/recently-played/"
 _IMPORTS: Final = "raw/imports/"
 # S3 says a whole second; the last object of a run may be written in the second of its end.
 _SECOND: Final = timedelta(seconds=1)
+# Answers that may be about several ids, of which raw keeps a list.
+_IN_BATCHES: Final = re.compile(r"raw/(?!recently-played/|charts/|robots/|imports/)")
 _ASKED: Final = 5  # ids of a batch that are shown
 _PARQUET: Final = b"PAR1"
 _GONE: Final = (
@@ -82,15 +87,19 @@ class Kept:
             raise
 
     def _look(self, key: str) -> Node:
-        head, stored = self._head(key), self._bucket.get(key)
-        if head is None or stored is None:
+        try:
+            head = self._target.s3.get_object(Bucket=self._bucket.name, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
+                raise
             missing = "no, it is missing: bring back its version, which S3 keeps for NoncurrentDays"
             return Node("raw object", key, {"whole": missing})
-        facts = {"whole": self._whole(key, stored.body), **_stored(head)}
-        facts["sha256"] = sha256(stored.body).hexdigest()
+        body = head["Body"].read()
+        facts = {"whole": self._whole(key, body), **_stored(head)}
+        facts["sha256"] = sha256(body).hexdigest()
         if link := self._link(key):
             facts["link"] = link
-        request, asked = self._request(key, stored.metadata)
+        request, asked = self._request(key, head["Metadata"])
         written: datetime = head["LastModified"].astimezone(UTC)
         return Node("raw object", key, facts, [*request, *self._brought(key, written)], asked)
 
@@ -105,7 +114,9 @@ class Kept:
             if key.endswith(".json"):
                 decode(body, key)
                 return "yes, JSON"
-            self._raw.need(key)
+            unpacked = unpack(body, key)
+            if key.endswith(".json.gz"):
+                decode(unpacked, key)
         except NotJsonError as error:
             return f"its bytes are; {error}"
         except (CorruptObjectError, ValueError) as error:
@@ -121,10 +132,12 @@ class Kept:
             return [], {}
         facts: dict[str, Any] = {"answered": f"{metadata.get('at')} by the source's clock"}
         more: dict[str, Any] = {}
-        try:
-            ids = self._raw.asked(key)
-        except CorruptObjectError:
-            ids = []
+        ids: list[str] = []
+        with suppress(CorruptObjectError, ValueError):
+            if "asked" in metadata:
+                ids = json.loads(metadata["asked"])
+            elif _IN_BATCHES.match(key):  # too many for that: they are beside it
+                ids = self._raw.asked(key)
         if ids:
             shown = ", ".join(ids[:_ASKED]) + (", ..." if len(ids) > _ASKED else "")
             facts["asked about"] = f"{len(ids)} ({shown})"

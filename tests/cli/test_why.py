@@ -449,6 +449,21 @@ def test_a_batch_says_what_it_asked_about(target: Target) -> None:
     assert names(why(target, "track_segments", TRACK), "raw object") == [ANALYSIS]
 
 
+def test_ids_that_are_too_many_for_metadata_are_read_beside_the_answer(
+    target: Target, bucket: Any
+) -> None:
+    body = bucket.get_object(Bucket=BUCKET, Key=FEATURES)["Body"].read()
+    metadata = {"at": "2026-11-21T09:20:02.000Z", "request": "/v1/audio-features?ids=x"}
+    bucket.put_object(Bucket=BUCKET, Key=FEATURES, Body=body, Metadata=metadata)
+    (alone,) = nodes(why(target, "audio_features", TRACK), "request")
+    assert "asked about" not in alone.facts
+
+    beside = json.dumps([TRACK, OTHER]).encode()
+    bucket.put_object(Bucket=BUCKET, Key=f"{FEATURES}.asked.json", Body=beside)
+    (asked,) = nodes(why(target, "audio_features", TRACK), "request")
+    assert asked.facts["asked about"] == f"2 ({TRACK}, {OTHER})"
+
+
 #### WHAT IS NOT THERE #############################################################################
 
 
