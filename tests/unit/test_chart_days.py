@@ -456,7 +456,7 @@ def recorded(
         ([recorded(19, "loaded"), recorded(21, "refused"), recorded(21, "loaded")], 21, 0),
         # A source that shows the same day again and again is not renewed.
         ([recorded(17, "loaded"), recorded(21, "unchanged", shown=17)], 17, 4),
-        ([recorded(21, "loaded", shown=19)], 19, 2),
+        ([recorded(21, "loaded", shown=19)], 21, 2),
         # What is loaded and has no profile is behind, too.
         ([recorded(21, "loaded")], 18, 3),
         ([recorded(21, "loaded")], None, 0),

@@ -70,7 +70,9 @@ def test_plays_wait_for_their_activity_from_the_day_on_which_they_were_written(
     def written(self: Lake, table: str, name: str) -> dict[str, datetime]:
         assert name == ACCOUNT
         days = {"plays": 5, newer.ACTIVITY: activity}[table]
-        return {} if days is None else {f"lake/{table}/month=2019-05/{name}.parquet": at(days)}
+        keys = [f"lake/{table}/month=2019-0{month}/{name}.parquet" for month in (5, 6)]
+        # The later month was written today, and has waited for no day yet.
+        return {} if days is None else dict(zip(keys, (at(days), at(0)), strict=True))
 
     monkeypatch.setattr(Lake, "owners", lambda *_: [ACCOUNT])
     monkeypatch.setattr(Lake, "written", written)
