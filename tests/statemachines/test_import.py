@@ -97,7 +97,7 @@ def test_an_upload_that_is_told_of_twice_is_imported_once() -> None:
         (
             "file_that_is_no_chart",
             ["Import", "CheckImport", *END],
-            "history.json: Import refused: 'history.json' is an empty list: there is no play in",
+            "upload.json: Import refused: 'upload.json' is an empty list: there is no play in",
         ),
         (
             "file_with_a_row_that_cannot_be_read",
@@ -160,9 +160,9 @@ def test_a_file_does_not_keep_a_failed_day_from_being_made_up_for() -> None:
 def test_an_input_without_an_upload_says_so() -> None:
     run = story("nothing_to_import_in_the_input").run
     assert (run.status, run.path) == ("FAILED", ["Import", "CheckImport", "NotImported"])
-    assert (
-        run.cause
-        == "Import failed: The input has neither an upload ('detail') nor an import to 'undo'."
+    assert run.cause == (
+        "Import failed: The input has neither an upload ('detail'), nor an import to 'undo', nor an "
+        "account to 'derive'."
     )
 
 
