@@ -7,8 +7,7 @@ docs/requests.md, or docs/budget.md and budget.svg. Fails where more is asked th
 anything is asked while blocked, or where a capture is missed without a lock-out.
 
 `cost` measures what runs use of AWS on the embedded one, and computes what a month costs; `--write`
-puts it into docs/cost.md and cost.svg, and what was measured into tests/figures/cost.json. Fails
-where one listener costs more than a dollar beyond the free tier.
+puts it into docs/cost.md and cost.svg, and what was measured into tests/figures/cost.json.
 """
 
 import argparse
@@ -26,7 +25,7 @@ from rich.console import Console
 from cli.home import ROOT
 from tests.figures import budget, cost_page, cost_runs, report, work
 from tests.figures.budget import Plan
-from tests.figures.cost import MEASURED, Reckoning, total
+from tests.figures.cost import MEASURED, Reckoning
 from tests.figures.counted import MODES, MONTHS, Case
 from tests.figures.days import days_world, made_up_file
 from tests.stack.conftest import REAL_DAY
@@ -125,9 +124,7 @@ def _cost(given: argparse.Namespace, show: Console) -> int:
         cost_page.picture(reckoning, ROOT / "docs" / "cost.svg")
         page = cost_page.page(reckoning)
         (ROOT / "docs" / "cost.md").write_text(page, encoding="utf-8")
-    dollars = total(reckoning.monthly(1), free=True)
-    more = f"one listener costs ${dollars:.2f} a month, more than ${cost_page.TARGET:.2f}."
-    return _say([more] if dollars >= cost_page.TARGET else [])
+    return 0
 
 
 def _say(sentences: Iterable[str]) -> int:

@@ -6,6 +6,7 @@ Money is in US dollars without tax, a month has 30 days, a GB has 10^9 bytes.
 import csv
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -128,7 +129,7 @@ class Reckoning:
 
     def use(self, name: str) -> Use:
         """What was used in some measured runs."""
-        return Use(**self.measured[name])
+        return Use(**deepcopy(self.measured[name]))
 
     @cached_property
     def memory(self) -> dict[str, int]:
@@ -156,7 +157,9 @@ class Reckoning:
         hour = self.use(f"capture, {listeners}: an hour's run")
         day = cold.times(LOOKS * WAKING) + looks.times(LOOKS * (1 - WAKING) / looks.runs)
         month = day.times(DAYS)
-        month.gb_s = cold.times(LOOKS * DAYS).gb_s
+        month.gb_s = self.use("capture, 1: cold").times(LOOKS * DAYS).gb_s
+        for verb in ("capture", "derive"):  # Select looks at all accounts at once
+            month.gb_s[verb] *= listeners
         month.runs = 24 * DAYS
         month.transitions = hour.transitions * 24 * DAYS
         month.history_logs = hour.history_logs * 24 * DAYS

@@ -33,7 +33,7 @@ _CHECKED = {
     "no": "not checked",
 }
 TARGET = 1.0  # dollars beyond the free tier, of one listener
-_SMALL = 0.005
+ANALYSES = 50  # a day, as the template has it
 
 
 def page(reckoning: Reckoning) -> str:
@@ -42,6 +42,8 @@ def page(reckoning: Reckoning) -> str:
     parts = [
         _HEAD.format(charts=CHARTS, interval=INTERVAL, region=REGION, priced=PRICED_ON),
         markdown(_HEADLINE, _headline(one, five)),
+        _aim(one),
+        _left_over(reckoning, one),
         _dominating(reckoning, one, five),
         "## A month, line by line\n",
         markdown(_MONTH, _month(one, five)),
@@ -81,6 +83,33 @@ def _headline(one: Amounts, five: Amounts) -> list[list[str]]:
         [name, *(f"**{_dollars(total(each, free=free))}**" for free in (True, False))]
         for name, each in (("one listener", one), ("five listeners", five))
     ]
+
+
+def _aim(one: Amounts) -> str:
+    dollars = total(one, free=True)
+    if dollars < TARGET:
+        return f"The aim, less than ${TARGET:.2f} for one listener beyond the free tier, is met.\n"
+    return (
+        f"The aim, less than ${TARGET:.2f} for one listener beyond the free tier, is missed by "
+        f"${dollars - TARGET:.2f}.\n"
+    )
+
+
+def _left_over(reckoning: Reckoning, one: Amounts) -> str:
+    """What look-ups cost that the first day left to the later day that was measured."""
+    later = reckoning.use("a day: first run")
+    left = later.asked - CHARTS - ANALYSES
+    if left < CHARTS:
+        return ""
+    known = prices()
+    each = (known[item].of(1, free=False) for item in ("s3_write", "s3_read"))
+    spent = DAYS * left * (sum(each) + known["dynamodb_read"].of(4, free=False))
+    return (
+        f"That is an upper bound: the later day's first run that was measured still looked up "
+        f"artists of the first day at MusicBrainz, {left:,} requests beyond its {CHARTS} charts "
+        f"and {ANALYSES} analyses, each with an answer kept. Were there none of them, one listener "
+        f"would cost about ${total(one, free=True) - spent:.2f}.\n"
+    )
 
 
 def _dominating(reckoning: Reckoning, one: Amounts, five: Amounts) -> str:
@@ -348,7 +377,8 @@ Measured on the embedded AWS on {date} ({machine}; load before, over 1, 5 and 15
   To that {aws} ms are added for each request to AWS and {provider} ms for each one to Spotify, at
   the memory of the run's largest function. Every invocation of a capture is taken
   to meet a cold function, whose start AWS bills since August 2025, and in every daily run each
-  function is once as slow again as its slowest invocation of the first day. Loading code and
+  function takes as much more as its slowest invocation in the first day's first run did. Each of
+  five listeners is taken to need the time of one. Loading code and
   layers onto a new machine is not in it: where that takes 5 s more for every function, double it.
 - *DynamoDB units* are requests times the size of the largest item there was; a look-up of several
   items counts as four.

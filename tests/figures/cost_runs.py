@@ -252,8 +252,9 @@ def _days(stack: Stack, meter: Meter) -> dict[str, Any]:
     for name, at in zip(("first", "second", "third"), TIMES, strict=True):
         meter.ran(_daily(stack, at))
         found[f"first day: {name} run"] = asdict(meter.read())
-    found["longest ms"] = dict(meter.longest_ms)
+        found.setdefault("longest ms", dict(meter.longest_ms))  # on cold functions
     growth._Past(stack).month()
+    stack.empty("lake/chart_days/")  # of this day too, whose charts the runs before have read
     meter.read()
     for name, at in zip(("first", "second", "third"), TIMES, strict=True):
         meter.ran(_daily(stack, at))
