@@ -115,6 +115,10 @@ requests: env ## Count the requests to every provider beside the least (ARGS=--w
 simulate-budget: env ## Live through months under a daily quota (ARGS=--write; --json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures budget $(ARGS)
 
+.PHONY: cost
+cost: env ## Compute what a month on AWS costs from measured runs (ARGS=--write; --kept; --json)
+	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.figures cost $(ARGS)
+
 .PHONY: names
 names: env ## Measure how often a name without an id finds its track (ARGS=--write; --json)
 	@PYTHONPATH=.:layers/soundlake $(BIN)/python -P -m tests.names $(ARGS)

@@ -1,10 +1,13 @@
-"""Figures of many days: `python -m tests.figures requests|budget [--json] [--write]`.
+"""Figures of many days: `python -m tests.figures requests|budget|cost [--json] [--write]`.
 
 `requests` counts what is asked of every provider, beside the least possible. `budget` lives through
 a month in development mode under a daily quota. Both begin with the real day of charts where its
 file is at hand (`--charts`), else with a made-up one. `--write` puts the figures into
 docs/requests.md, or docs/budget.md and budget.svg. Fails where more is asked than need be, where
 anything is asked while blocked, or where a capture is missed without a lock-out.
+
+`cost` measures what runs use of AWS on the embedded one, and computes what a month costs; `--write`
+puts it into docs/cost.md and cost.svg, and what was measured into tests/figures/cost.json.
 """
 
 import argparse
@@ -20,8 +23,9 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.home import ROOT
-from tests.figures import budget, report, work
+from tests.figures import budget, cost_page, cost_runs, report, work
 from tests.figures.budget import Plan
+from tests.figures.cost import MEASURED, Reckoning
 from tests.figures.counted import MODES, MONTHS, Case
 from tests.figures.days import days_world, made_up_file
 from tests.stack.conftest import REAL_DAY
@@ -36,7 +40,7 @@ PLANS = (
 def main() -> int:
     """Measure, print, and say whether everything is as it should be."""
     parser = argparse.ArgumentParser(prog="python -m tests.figures", description=__doc__)
-    parser.add_argument("what", choices=("requests", "budget"))
+    parser.add_argument("what", choices=("requests", "budget", "cost"))
     parser.add_argument("--charts", type=Path, default=REAL_DAY, help="a day's charts")
     parser.add_argument("--days", type=int, default=budget.DAYS, help="of a month (30)")
     parser.add_argument("--only", default="", help="the cases whose name has this")
@@ -45,8 +49,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="write JSON")
     parser.add_argument("--write", action="store_true", help="write the page in docs")
     given = parser.parse_args()
-    if given.write and given.what == "budget" and importlib.util.find_spec("matplotlib") is None:
+    if given.write and given.what != "requests" and importlib.util.find_spec("matplotlib") is None:
         parser.error("matplotlib is missing; make the environment anew with make env.")
+    if given.what == "cost":
+        return _cost(given, Console(width=200))
     with tempfile.TemporaryDirectory(prefix="soundlake-figures-") as folder:
         path = given.charts
         if not path.exists():
@@ -100,6 +106,25 @@ def _budget(path: Path, given: argparse.Namespace, facts: dict[str, str], show: 
     return _say(
         f"{plan.name}: {sentence}" for plan in plans for sentence in plan.broken(lived[plan.name])
     )
+
+
+def _cost(given: argparse.Namespace, show: Console) -> int:
+    if given.kept:
+        reckoning = Reckoning.read()
+    else:
+        reckoning = Reckoning(cost_runs.measure())
+        if given.write:
+            MEASURED.write_text(json.dumps(reckoning.measured, indent=1) + "\n", encoding="utf-8")
+    if given.json:
+        months = {number: reckoning.monthly(number) for number in cost_runs.LISTENERS}
+        print(json.dumps({"measured": reckoning.measured, "months": months}, indent=1))
+    else:
+        cost_page.show(reckoning, show)
+    if given.write:
+        cost_page.picture(reckoning, ROOT / "docs" / "cost.svg")
+        page = cost_page.page(reckoning)
+        (ROOT / "docs" / "cost.md").write_text(page, encoding="utf-8")
+    return 0
 
 
 def _say(sentences: Iterable[str]) -> int:

@@ -47,10 +47,10 @@ def case_rows(case: Case) -> list[list[str]]:
 def show_requests(cases: Sequence[Case], console: Console) -> None:
     """Print every case, then all of them."""
     for case in cases:
-        console.print(_table(LINES, case_rows(case), case.name))
+        console.print(table(LINES, case_rows(case), case.name))
         for sentence in case.failed:
             console.print(f"  A run failed: {sentence}")
-    console.print(_table(REQUESTS, requests_rows(cases), "All"))
+    console.print(table(REQUESTS, requests_rows(cases), "All"))
 
 
 def requests_page(cases: Sequence[Case], facts: Mapping[str, str]) -> str:
@@ -62,9 +62,9 @@ def requests_page(cases: Sequence[Case], facts: Mapping[str, str]) -> str:
         charted=f"{100 * CHARTED:g}",
         close=f"{100 * CLOSE:g}",
     )
-    parts = [about, _facts(facts), "## All cases\n", _markdown(REQUESTS, requests_rows(cases))]
+    parts = [about, _facts(facts), "## All cases\n", markdown(REQUESTS, requests_rows(cases))]
     for case in cases:
-        parts += [f"## {case.name}\n", _markdown(LINES, case_rows(case))]
+        parts += [f"## {case.name}\n", markdown(LINES, case_rows(case))]
         parts += [f"A run failed: {sentence}\n" for sentence in case.failed]
     return "\n".join(parts)
 
@@ -129,7 +129,7 @@ def day_rows(days: Sequence[Day]) -> list[list[str]]:
 def show_budget(lived: Mapping[str, Sequence[Day]], console: Console) -> None:
     """Print every month."""
     for name, days in lived.items():
-        console.print(_table(DAYS, day_rows(days), name))
+        console.print(table(DAYS, day_rows(days), name))
 
 
 def picture(lived: Mapping[str, Sequence[Day]], path: Path) -> None:
@@ -181,7 +181,7 @@ def budget_page(
     parts = [_BUDGET, _facts(facts)]
     for plan in plans:
         days = lived[plan.name]
-        parts += [f"## {plan.name}\n", _summary(days), _markdown(DAYS, day_rows(days))]
+        parts += [f"## {plan.name}\n", _summary(days), markdown(DAYS, day_rows(days))]
     return "\n".join(parts)
 
 
@@ -232,16 +232,16 @@ quarters.
 
 
 def _facts(facts: Mapping[str, str]) -> str:
-    return _markdown(["made", ""], [[name, value] for name, value in facts.items()])
+    return markdown(["made", ""], [[name, value] for name, value in facts.items()])
 
 
-def _markdown(header: Sequence[str], rows: Rows) -> str:
+def markdown(header: Sequence[str], rows: Rows) -> str:
     lines = [f"| {' | '.join(row)} |" for row in (header, *rows)]
     lines.insert(1, f"|---|{'--:|' * (len(header) - 1)}")
     return "\n".join(lines) + "\n"
 
 
-def _table(header: Sequence[str], rows: Rows, title: str) -> Table:
+def table(header: Sequence[str], rows: Rows, title: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     for number, name in enumerate(header):
         table.add_column(name, justify="right" if number and name != "formula" else "left")
