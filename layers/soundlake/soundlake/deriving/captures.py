@@ -1,6 +1,9 @@
 """What Derive makes of captured pages: observations, plays, and the attempts themselves."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+
+import pyarrow as pa
 
 from soundlake.deriving.coverage import captures_from, publish_coverage
 from soundlake.deriving.plays import plays_of
@@ -103,9 +106,7 @@ def derive(
     zone = zone_of(account) if months else None
     around = _around(months)
     for each in around:
-        lake.replace_table(
-            "plays", each, account, lambda _, each=each: plays_of(lake, account, each, zone)
-        )
+        lake.replace_table("plays", each, account, partial(_plays, lake, account, each, zone))
     return capture_rows(lake, account, pages, {*around, shift_month(month, -1), month})
 
 
@@ -115,7 +116,7 @@ def observe(lake: Lake, account: str, pages: Iterable[CapturedPage]) -> list[str
     months = sorted({month_of(row["time"]) for row in seen})
     for each in months:
         own = [row for row in seen if month_of(row["time"]) == each]
-        lake.replace("observations", each, account, lambda known, own=own: merge(known, own))
+        lake.replace("observations", each, account, partial(_merged, own))
     return months
 
 
@@ -133,6 +134,18 @@ def capture_rows(
         for row in lake.owned("observations", each, account)
     ]
     return [capture_row(page, account, every) for page in pages]
+
+
+def _plays(lake: Lake, account: str, month: str, zone: str | None, _: pa.Table) -> pa.Table:
+    return plays_of(lake, account, month, zone)
+
+
+def _merged(own: list[Row], known: list[Row]) -> list[Row]:
+    return merge(known, own)
+
+
+def _joined(own: list[Row], before: list[Row]) -> list[Row]:
+    return with_rows(before, own)
 
 
 def _around(months: Iterable[str]) -> list[str]:
@@ -173,7 +186,7 @@ def with_rows(before: list[Row], rows: list[Row]) -> list[Row]:
 def _keep_captures(lake: Lake, account: str, rows: list[Row]) -> None:
     for month in sorted({month_of(row["captured_at"]) for row in rows}):
         own = [row for row in rows if month_of(row["captured_at"]) == month]
-        lake.replace("captures", month, account, lambda before, own=own: with_rows(before, own))
+        lake.replace("captures", month, account, partial(_joined, own))
 
 
 def own_row(lake: Lake, account: str, month: str, capture_id: str) -> Row | None:
