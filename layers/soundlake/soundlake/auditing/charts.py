@@ -65,7 +65,8 @@ def derived(
     withdrawn = _withdrawn(real, month)
     found, of_days, open_charts = [], [], set[str]()
     for chart, key in keys.items():
-        answers = _answers(bucket, listed.get(chart) or _unlisted(chart), month)
+        loaded = {row["raw_key"] for row in readable_rows(real, ENTRIES, key).to_pylist()}
+        answers = _answers(bucket, listed.get(chart) or _unlisted(chart), month, loaded)
         known = {row["chart_date"]: row for row in records if row["chart"] == chart}
         open_ = _open(bucket, answers, known, now, since)
         for answer in answers:
@@ -99,17 +100,22 @@ def _unlisted(chart: str) -> Chart:
     return Chart(chart, country, name, cadence, "", enabled=True)  # type: ignore[arg-type]
 
 
-def _answers(bucket: Bucket, chart: Chart, month: str) -> list[Answer]:
-    """All that answers and files give for a chart's days, in the order in which they came."""
+def _answers(bucket: Bucket, chart: Chart, month: str, loaded: set[str]) -> list[Answer]:
+    """All that answers and files give for a chart's days, in the order in which they came.
+
+    `loaded` are the answers that its rows name.
+    """
     begin, end = (
         date.fromisoformat(f"{month}-01"),
         date.fromisoformat(f"{shift_month(month, 1)}-01"),
     )
-    found = [*_asked(bucket, chart, begin, end), *_files(bucket, chart, begin, end)]
+    found = [*_asked(bucket, chart, begin, end, loaded), *_files(bucket, chart, begin, end)]
     return sorted(found, key=lambda answer: (answer.at, answer.raw_key))
 
 
-def _asked(bucket: Bucket, chart: Chart, begin: date, end: date) -> Iterable[Answer]:
+def _asked(
+    bucket: Bucket, chart: Chart, begin: date, end: date, loaded: set[str]
+) -> Iterable[Answer]:
     raw = Raw(bucket)
     for source in SOURCES.values():
         prefix = f"raw/charts/{source.name}/{chart.chart}/"
@@ -127,7 +133,11 @@ def _asked(bucket: Bucket, chart: Chart, begin: date, end: date) -> Iterable[Ans
             for _, keys in sorted(tried.items()):
                 try:
                     pages = [raw.need(key) for key in keys]
-                    of = _as_then(chart, pages[0].json)
+                    of = (
+                        _as_then(chart, pages[0].json)
+                        if (keys[0] in loaded or not chart.playlist_id)
+                        else chart
+                    )
                     if not source.whole(pages, of):
                         continue
                     shown, stated = shown_answer(raw, keys, before, of, day)
@@ -152,7 +162,10 @@ def _recent(one: date, day: date) -> bool:
 
 
 def _as_then(chart: Chart, answer: Any) -> Chart:
-    """A chart with the playlist that an answer is of: the list may name another one since."""
+    """A chart with the playlist that an answer is of: the list may name another one since.
+
+    Of a chart that is not listed (any more) nobody else knows it.
+    """
     if isinstance(answer, dict) and isinstance(answer.get("id"), str):
         return Chart(
             chart.chart, chart.country, chart.country_name, chart.cadence, answer["id"], True

@@ -26,7 +26,7 @@ Part = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The months and parts of a run; `left` is the latest month that it leaves to the next."""
+    """The months and parts of a run; `left` is the month before which the next one goes on."""
 
     months: list[str]
     parts: list[Part]
@@ -81,7 +81,7 @@ def survey(
     for one in wanted:
         parts = _parts(one, sorted(accounts), sorted(every_chart), imports)
         if done and len(found) + len(parts) > MOST_PARTS:
-            return Survey(done, found, one)
+            return Survey(done, found, done[-1])
         found += parts
         done.append(one)
     return Survey(done, found, None)
