@@ -95,7 +95,6 @@ def _survey(given: Any, start_time: str) -> dict[str, Any]:
         "months": found.months,
         "parts": found.parts,
         "left": found.left,
-        "counts": {"parts": len(found.parts)},
     }
 
 

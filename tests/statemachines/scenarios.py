@@ -1369,10 +1369,14 @@ def history_taken_back_while_it_is_imported(world: World) -> None:
 
 @scenario
 def audited(world: World) -> None:
-    """Of all that is derived something is there, and all of it follows from the raw zone."""
-    history_of_names_alone(world)
+    """All that captures and a day's charts left follows from the raw zone."""
     day_after_a_capture(world)
     world.run("audit", event("schedule"))
+
+
+@scenario
+def audited_after_an_import(world: World) -> None:
+    history_of_names_alone(world)
     world.run("audit", {"all": True})
 
 

@@ -1,6 +1,6 @@
 """An account's month, derived again: observations, plays, captures, gaps and days."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ def derived(
     real, lake, raw = Lake(bucket), Lake(overlay), Raw(bucket)
     imports = _imports(bucket, account, now)
     named = _named(real, account)
-    found = _keys(real, raw, account, month)
+    found = _keys(real, raw, account, month, named)
     young = [key for key in found if key not in named and _at(key) > now - YOUNG]
     if young:
         raise UnsettledError(f"{young[0]} is not in the tables yet; the next capture sees to it.")
@@ -79,7 +79,7 @@ def _named(lake: Lake, account: str) -> dict[str, Row]:
     return {row["raw_key"]: row for row in rows.to_pylist() if row["raw_key"]}
 
 
-def _keys(lake: Lake, raw: Raw, account: str, month: str) -> list[str]:
+def _keys(lake: Lake, raw: Raw, account: str, month: str, named: Mapping[str, Row]) -> list[str]:
     """The pages of a month, and the others that show plays of it.
 
     Of those of other months `captures` says what they show; one that it does not name, or of which
@@ -88,7 +88,6 @@ def _keys(lake: Lake, raw: Raw, account: str, month: str) -> list[str]:
     begin = datetime.fromisoformat(f"{month}-01")
     end = datetime.fromisoformat(f"{shift_month(month, 1)}-01")
     start = prefix(account, shift_month(month, -1))
-    named = _named(lake, account)
     found = []
     for key in raw.keys(f"raw/recently-played/{account}/", start):
         row = named.get(key)
