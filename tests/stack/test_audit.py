@@ -27,7 +27,8 @@ class Lake:
 
     def spoil(self, key: str, body: bytes | None) -> None:
         """Write an object past everybody who may, or delete it."""
-        self._whole.setdefault(key, self._stack.body(key))
+        if key not in self._whole:
+            self._whole[key] = self._stack.body(key)
         s3, where = self._stack.lake.target.s3, {"Bucket": self._stack.bucket, "Key": key}
         if body is None:
             s3.delete_object(**where)

@@ -107,13 +107,13 @@ def with_failures(life: Life) -> None:
 
 
 def with_late_plays_of_long_ago(life: Life) -> None:
-    """A full page of which the oldest surfaced after weeks: its day is never sure."""
-    life.days(60)
-    late = life.at - 20 * DAY
+    """A full page of which the oldest surfaced after months: its day is never sure."""
+    life.days(110)
+    late = life.at - 95 * DAY
     life.at += DAY
     filling = [life.at - timedelta(minutes=number) for number in range(1, 49)]
     life.page(late, life.at - DAY - HOUR, *filling)
-    life.days(60)
+    life.days(20)
 
 
 def with_rows_that_cannot_be_read(life: Life) -> None:

@@ -33,10 +33,10 @@ def derived(bucket: Bucket, raw_prefix: str) -> list[Subject]:
     missing or damaged.
     """
     standing = Imports(bucket).standing(raw_prefix)
+    if not any(key.endswith("-concluded.json") for key in bucket.keys(raw_prefix)):
+        return []  # it never came to an end, so nothing is said of it
     if standing is None or standing.what == BEGUN:
         raise UnsettledError("The import is not over; import the same file again to end it.")
-    if not any(key.endswith("-concluded.json") for key in bucket.keys(raw_prefix)):
-        return []  # it was taken back before it was over
     import_ = Import.told(standing.begun)
     kept = Kept(bucket, raw_prefix)
     numbers = sorted(

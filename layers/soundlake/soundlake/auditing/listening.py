@@ -43,9 +43,10 @@ def derived(
     keys = {table: object_key(table, month, account) for table in TABLES}
     overlay = Overlay(bucket, keys.values())
     real, lake, raw = Lake(bucket), Lake(overlay), Raw(bucket)
-    imports = _imports(bucket, account, now)
+    given = _givers(real, keys[OBSERVATIONS])
+    imports = _imports(bucket, account, now, given)
     named = _named(real, account)
-    found = _keys(real, raw, account, month, named)
+    found = _keys(raw, account, month, named, given)
     young = [key for key in found if key not in named and _at(key) > now - YOUNG]
     if young:
         raise UnsettledError(f"{young[0]} is not in the tables yet; the next capture sees to it.")
@@ -74,36 +75,37 @@ def derived(
 def _named(lake: Lake, account: str) -> dict[str, Row]:
     """The rows of `captures` of pages, by key, as far as they can be read."""
     rows, _ = lake.readable(
-        CAPTURES, lake.written(CAPTURES, account), ["raw_key", "oldest", "newest", "unread_oldest"]
+        CAPTURES, lake.written(CAPTURES, account), ["raw_key", "oldest", "newest"]
     )
     return {row["raw_key"]: row for row in rows.to_pylist() if row["raw_key"]}
 
 
-def _keys(lake: Lake, raw: Raw, account: str, month: str, named: Mapping[str, Row]) -> list[str]:
+def _givers(lake: Lake, key: str) -> set[str]:
+    """The raw objects that an object's observations name."""
+    rows = readable_rows(lake, OBSERVATIONS, key).column("raw_keys").to_pylist()
+    return {raw_key for keys in rows for raw_key in keys or ()}
+
+
+def _keys(
+    raw: Raw, account: str, month: str, named: Mapping[str, Row], given: set[str]
+) -> list[str]:
     """The pages of a month, and the others that show plays of it.
 
-    Of those of other months `captures` says what they show; one that it does not name, or of which
-    it cannot tell, is read.
+    Of those of other months `captures` says what they show; one that it does not name, or that the
+    month's observations are `given` by, is read.
     """
     begin = datetime.fromisoformat(f"{month}-01")
     end = datetime.fromisoformat(f"{shift_month(month, 1)}-01")
-    start = prefix(account, shift_month(month, -1))
-    found = []
-    for key in raw.keys(f"raw/recently-played/{account}/", start):
+    start, own = prefix(account, shift_month(month, -1)), f"raw/recently-played/{account}/"
+    found = {key for key in given if key.startswith(own)}
+    for key in raw.keys(own, start):
         row = named.get(key)
         elsewhere = row is not None and (
             row["newest"] is None or row["oldest"] >= end or row["newest"] < begin
         )
         if CaptureKey.month(key) == month or not elsewhere:
-            found.append(key)
-    known = readable_rows(lake, OBSERVATIONS, object_key(OBSERVATIONS, month, account))
-    told = {
-        key
-        for keys in known.column("raw_keys").to_pylist()
-        for key in keys or ()
-        if key.startswith(f"raw/recently-played/{account}/")
-    }
-    return sorted({*found, *(key for key in told if key < start)})
+            found.add(key)
+    return sorted(found)
 
 
 def _at(key: str) -> datetime:
@@ -125,18 +127,24 @@ def _pages(raw: Raw, account: str, keys: Iterable[str]) -> tuple[list[CapturedPa
     return pages, [row for _, found in read for row in found]
 
 
-def _imports(bucket: Bucket, account: str, now: datetime) -> list[tuple[Import, Kept]]:
-    """The account's imports that stand, in the order of their beginning."""
+def _imports(
+    bucket: Bucket, account: str, now: datetime, given: set[str]
+) -> list[tuple[Import, Kept]]:
+    """The account's imports that stand, in the order of their beginning.
+
+    One that was never ended counts for nothing where the month has none of its rows.
+    """
     found = []
     for raw_prefix, standing in standings(bucket, account):
         import_ = Import.told(standing.begun)
         if standing.what == BEGUN:
             if now - import_.at < GOING:
                 raise UnsettledError(f"The import {import_.import_id} is not over.")
-            raise UnsettledError(
-                f"The import {import_.import_id} broke off: import the same file again, or take "
-                f"it back: ./soundlake import --undo {import_.import_id}."
-            )
+            if any(key.startswith(raw_prefix) for key in given):
+                raise UnsettledError(
+                    f"The import {import_.import_id} broke off: import the same file again, or "
+                    f"take it back: ./soundlake import --undo {import_.import_id}."
+                )
         if standing.what == CONCLUDED:
             found.append((import_, Kept(bucket, raw_prefix)))
     return sorted(found, key=lambda each: (each[0].at, each[0].import_id))
