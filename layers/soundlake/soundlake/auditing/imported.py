@@ -54,7 +54,7 @@ def derived(bucket: Bucket, raw_prefix: str) -> list[Subject]:
 
 def _told(kept: Kept, import_: Import, number: int) -> dict[str, Any]:
     file = kept.need(number)
-    member = Member(number, "", file.name, 0, file.kind)
+    member = Member(number, None, file.name, 0, file.kind)
     # What is kept is not read again, so there is no upload to read it of.
     return keep_file(kept, import_, None, member)  # type: ignore[arg-type]
 
