@@ -119,7 +119,8 @@ def test_a_schedules_input_is_the_sample(machine: str) -> None:
 )
 def test_schedules_can_be_switched_off(schedules: str, capture: str, daily: str) -> None:
     assert _schedule("capture", Schedules=schedules)["State"] == capture
-    assert _schedule("audit", Schedules=schedules)["State"] == capture
+    audit = "DISABLED" if schedules == "DISABLED" else "ENABLED"
+    assert _schedule("audit", Schedules=schedules)["State"] == audit
     assert _schedule("daily", Schedules=schedules)["State"] == daily
 
 
