@@ -25,6 +25,7 @@ from cli import (
     accounts,
     app_secrets,
     athena,
+    audit,
     chart_lists,
     copy_display,
     doctor,
@@ -887,6 +888,40 @@ def rewind_lake(
         raise Trouble("Nothing was changed.")
     rewind.rewind(target, steps)
     click.echo(f"{said}. What was there before is a version now, and can be brought back, too.")
+
+
+@main.command(name="audit")
+@click.option("--month", help="Only this month, like 2026-11.")
+@click.option("--all", "everything", is_flag=True, help="Every month, the latest first.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@stack_options
+def run_audit(
+    *,
+    month: str | None,
+    everything: bool,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    stage: str | None,
+) -> None:
+    """Derive the tables again from the raw zone, and show what differs.
+
+    Without an option this month, the last one and, each week, another older one. Nothing is
+    changed: what differs is told, and docs/operations.md says what to do.
+    """
+    asked = audit.given(month, everything=everything)
+    target, console = _target(profile, region, stage), Console()
+    done = []
+    for found in audit.run(target, asked, console if not as_json else Console(quiet=True)):
+        done.append(found)
+        if not as_json:
+            for line in audit.lines(found, target.output("DataBucket")):
+                console.print(line, highlight=False, soft_wrap=True)
+    if as_json:
+        json.dump([each.told() for each in done], sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    if not all(each.same for each in done):
+        raise SystemExit(1)
 
 
 def _show_charts(stored: str) -> None:

@@ -165,6 +165,6 @@ def _next(runs: Iterable[Facts]) -> str:
         return "Next: wait for what is running; ./soundlake logs --follow shows it."
     failed = [machine for machine, status in results.items() if status != "SUCCEEDED"]
     if failed:
-        again = f"run {failed[0]}" if failed[0] in RUN else f"{failed[0]} FILE"
+        again = {"import": "import FILE", "audit": "audit"}.get(failed[0], f"run {failed[0]}")
         return f"Next: ./soundlake logs {failed[0]} says why; then ./soundlake {again}."
     return 'Next: ./soundlake query "SELECT count(*) FROM plays".'

@@ -30,8 +30,9 @@ MACHINES: Final[Mapping[str, str]] = {
     "capture": "CaptureStateMachineArn",
     "daily": "DailyStateMachineArn",
     "import": "ImportStateMachineArn",
+    "audit": "AuditStateMachineArn",
 }
-# Those that run by themselves or on demand; the other waits for a file.
+# Those that bring something, by themselves or on demand; imports wait for a file.
 RUN: Final = ("capture", "daily")
 _FINISHED: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 

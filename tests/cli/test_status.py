@@ -49,6 +49,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
                 "DataBucket": "the-data",
                 "DailyStateMachineArn": "daily",
                 "ImportStateMachineArn": "import",
+                "AuditStateMachineArn": "audit",
             }
         )
         stack.__dict__["states"] = FakeStates()
@@ -352,6 +353,9 @@ def test_an_import_is_nothing_to_do_until_one_failed() -> None:
     assert status._next(well[:1]) == "Next: ./soundlake run daily."
     assert status._next([*well, {"machine": "import", "result": "FAILED"}]) == (
         "Next: ./soundlake logs import says why; then ./soundlake import FILE."
+    )
+    assert status._next([*well, {"machine": "audit", "result": "FAILED"}]) == (
+        "Next: ./soundlake logs audit says why; then ./soundlake audit."
     )
 
 

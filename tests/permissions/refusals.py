@@ -39,6 +39,7 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "Import": ("raw/charts/files/x.csv.gz", "raw/imports/x.json"),
     "Read": ("raw/imports/x.parquet",),
     "Transform": ("staging/daily/x.json", "staging/files/x.json"),
+    "Audit": ("scratch/audit/x.jsonl",),
 }
 ASK_SPOTIFY: Final = ("Capture", "Connect", "Plan", "Probe", "Extract", "Enrich")
 COUNT: Final = ("Capture", "Connect", "Select", "Probe", "Extract", "Enrich")
@@ -46,6 +47,7 @@ STARTERS: Final[Mapping[str, str]] = {
     "capture": "the schedule of capture",
     "daily": "the schedule of daily",
     "import": "the rule of import",
+    "audit": "the schedule of audit",
 }
 
 
@@ -206,7 +208,7 @@ def _of_tables_in_dynamodb() -> Iterable[Deed]:
     makers = ("Connect", "Import")
     yield Deed(
         "read an account",
-        ("Capture", "Connect", "Derive", "Import"),
+        ("Audit", "Capture", "Connect", "Derive", "Import"),
         (_table(accounts, "get_item"),),
     )
     yield Deed("list accounts", ("Select", *makers), (_table(accounts, "scan"),))
@@ -255,7 +257,7 @@ def _of_the_rest() -> Iterable[Deed]:
     )
     yield Deed(
         "keep a start that could not be delivered",
-        (STARTERS["capture"], STARTERS["daily"]),
+        (STARTERS["capture"], STARTERS["daily"], STARTERS["audit"]),
         (
             Try(
                 "sqs",
@@ -309,7 +311,7 @@ def _of_the_rest() -> Iterable[Deed]:
 
 
 def _invokers() -> dict[str, tuple[str, ...]]:
-    capture, daily, imports = (f"the machine {name}" for name in STARTERS)
+    capture, daily, imports, audits = (f"the machine {name}" for name in STARTERS)
     return {
         "Connect": NOBODY,  # the command line does, with a person's own rights
         "Select": (capture,),
@@ -318,6 +320,7 @@ def _invokers() -> dict[str, tuple[str, ...]]:
         **dict.fromkeys(("Plan", "Probe", "Extract", "Enrich"), (daily,)),
         **dict.fromkeys(("Transform", "Load", "Verify", "Publish"), (daily, imports)),
         **dict.fromkeys(("Import", "Read"), (imports,)),
+        "Audit": (audits,),
     }
 
 

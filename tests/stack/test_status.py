@@ -11,8 +11,9 @@ def test_status_tells_what_the_first_runs_did(stack: Stack, first: FirstRun) -> 
     found = status.facts(stack.lake.target, datetime.now(UTC))
 
     assert [name for name in found if "problem" in found[name]] == []
-    # The import machine runs where a test has brought a file, before this one or not.
-    assert {one["machine"] for one in found["runs"]} - {"import"} == {"capture", "daily"}
+    # The others run where a test has wanted them, before this one or not.
+    others = {"import", "audit"}
+    assert {one["machine"] for one in found["runs"]} - others == {"capture", "daily"}
     assert found["accounts"]["connected"] >= 1
     asked = found["requests"]["last_24_hours"]
     assert asked["captures"] >= first.requests["me/player/recently-played"]

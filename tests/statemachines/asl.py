@@ -9,7 +9,7 @@ from typing import Any
 from tests.template.translated import REPO, machines
 
 FOLDER = REPO / "statemachines"
-MACHINES = ("capture", "daily", "import")
+MACHINES = ("audit", "capture", "daily", "import")
 SUBSTITUTION = re.compile(r"\$\{([^}]+)\}")
 
 State = dict[str, Any]

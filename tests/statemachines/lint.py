@@ -14,6 +14,7 @@ MANY_ATTEMPTS = 5  # more of them need a MaxDelaySeconds
 UNCAUGHT = {
     "Plan": "nothing has begun, so there is nothing to record: the run fails with its error",
     "Select": "as for Plan; what earlier rounds captured is kept and derived",
+    "Survey": "as for Plan",
 }
 _PASCAL = re.compile(r"([A-Z][a-z]+)+")
 

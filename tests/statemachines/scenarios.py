@@ -26,6 +26,7 @@ from tests.statemachines.fake_spotify import (
     MUSICBRAINZ,
     PLAYED,
     RECCOBEATS,
+    REFRESH_TOKEN,
     TOKEN,
     answer,
     play,
@@ -1361,3 +1362,79 @@ def history_taken_back_while_it_is_imported(world: World) -> None:
     world.after("Derive", in_step("play", take_back, withdrawn=False))
     world.run("import", world.upload(PACKAGE, HISTORY))
     undo(world)
+
+
+#### THE AUDIT MACHINE #############################################################################
+
+
+@scenario
+def audited(world: World) -> None:
+    """All that captures and a day's charts left follows from the raw zone."""
+    day_after_a_capture(world)
+    world.run("audit", {"month": MONTH})
+
+
+@scenario
+def audited_after_an_import(world: World) -> None:
+    history_of_names_alone(world)
+    world.run("audit", {"all": True})
+
+
+@scenario
+def audit_of_nothing(world: World) -> None:
+    """As the schedule starts it: this month and the last one."""
+    world.run("audit", event("schedule"))
+
+
+@scenario
+def audit_of_a_month_that_is_none(world: World) -> None:
+    world.run("audit", {"month": "March"})
+
+
+@scenario
+def audit_finds_five_faults(world: World) -> None:
+    """A row deleted, one added, one changed, an object deleted, and one of somebody else."""
+    world.connect("other", REFRESH_TOKEN)
+    day_after_a_capture(world)
+    world.change("plays", ACCOUNT, lambda rows: rows[1:])
+    world.change("observations", ACCOUNT, lambda rows: [*rows, rows[0] | {"track_name": "Added"}])
+    world.change("chart_entries", "daily-NO", lambda rows: [rows[0] | {"popularity": 1}, *rows[1:]])
+    world.delete(chart_key("daily-SE"))
+    world.put_copy(chart_key("other", "captures"), chart_key(ACCOUNT, "captures"))
+    world.run("audit", {"month": MONTH})
+
+
+@scenario
+def audit_throws_twice(world: World) -> None:
+    world.run("capture", HOURLY)
+    world.before("Audit", raising(RuntimeError("made up"), times=2))
+    world.run("audit", {"month": MONTH})
+
+
+@scenario
+def audit_of_a_part_throws_always(world: World) -> None:
+    """The other parts are looked at all the same."""
+    world.run("capture", HOURLY)
+
+    def throw(given: dict[str, Any]) -> None:
+        if given.get("part", {}).get("kind") == "activity":
+            raise RuntimeError(QUOTED)
+
+    world.before("Audit", throw)
+    world.run("audit", {"month": MONTH})
+
+
+@scenario
+def audit_of_kept_rows_that_are_damaged(world: World) -> None:
+    world.run("import", world.upload(PACKAGE, HISTORY))
+    (key, *_) = [key for key in world.versions() if key.endswith("0001.parquet")]
+    world.put(key, b"not Parquet any more")
+    world.run("audit", {"all": True})
+
+
+@scenario
+def audit_while_a_page_waits_for_derive(world: World) -> None:
+    """Derive could not work; the next capture makes up for it, and no row is missing."""
+    world.before("Derive", raising(RuntimeError("made up"), times=3))
+    world.run("capture")
+    world.run("audit", {"month": f"{datetime.now(UTC):%Y-%m}"})

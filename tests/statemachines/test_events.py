@@ -25,6 +25,7 @@ PIPELINE = {
     "Publish": "published",
     "Import": "kept",
     "Read": "read",
+    "Audit": "surveyed",
     "Connect": "connected",  # last: the token that it gets would be Capture's
 }
 
@@ -42,7 +43,7 @@ def results() -> dict[str, Any]:
 def test_there_is_an_event_for_every_function_and_machine() -> None:
     assert set(PIPELINE) == set(VERBS) == set(tasks()) | BY_HAND
     named = {verb.lower() for verb in VERBS}
-    named |= {"schedule", "capture-schedule", "daily-input", "upload"}
+    named |= {"schedule", "capture-schedule", "daily-input", "upload", "audit-part"}
     assert {path.stem for path in (REPO / "events").glob("*.json")} == named
 
 
@@ -67,11 +68,12 @@ def test_an_event_has_the_shape_that_the_machine_gave(verb: str) -> None:
         "Import": "file_imported",
         "Read": "history_imported_after_a_capture",
         "Probe": "day_of_an_app_nobody_knows",
+        "Audit": "audited",
     }
     told = story(others.get(verb, "day_after_a_capture"))
     (given, *_) = [call.event for run in told.runs for call in run.invoked(verb)]
     sample = event(verb.lower())
-    if verb in {"Select", "Plan"}:
+    if verb in {"Select", "Plan", "Audit"}:
         given, sample = given | {"input": None}, sample | {"input": None}
     assert _shape(sample) == _shape(given)
 
@@ -87,6 +89,19 @@ def _shape(value: Any) -> Any:
 @pytest.mark.parametrize("verb", PIPELINE)
 def test_an_event_is_accepted(verb: str, results: dict[str, Any]) -> None:
     assert results[verb]["status"] == PIPELINE[verb], results[verb]
+
+
+def test_a_part_of_an_audit_is_accepted() -> None:
+    sample = event("audit-part")
+    (given, *_) = [call.event for call in story("audited").run.invoked("Audit")[1:]]
+    assert _shape(sample) == _shape(given)
+    world = World()
+    with world.opened():
+        world.engine.call("Capture", event("capture"))
+        world.engine.call("Derive", event("derive"))
+        result = world.engine.call("Audit", sample)
+    assert (result["status"], result["objects"]) == ("same", 5)
+    assert result["rows"] > 0
 
 
 def test_each_event_is_what_the_one_before_leads_to(results: dict[str, Any]) -> None:
@@ -121,5 +136,6 @@ def test_a_machine_takes_what_starts_it(machine: str) -> None:
         "capture": "captured_by_an_unreplaced_schedule",
         "daily": "day_by_an_unreplaced_schedule",
         "import": "file_imported_of_an_event",
+        "audit": "audit_of_nothing",
     }[machine]
     assert story(scenario).run.status == "SUCCEEDED"

@@ -161,8 +161,8 @@ def test_an_input_without_an_upload_says_so() -> None:
     run = story("nothing_to_import_in_the_input").run
     assert (run.status, run.path) == ("FAILED", ["Import", "CheckImport", "NotImported"])
     assert run.cause == (
-        "Import failed: The input has neither an upload ('detail'), nor an import to 'undo', nor an "
-        "account to 'derive'."
+        "Import failed: The input has neither an upload ('detail'), nor an import to 'undo', nor "
+        "an account to 'derive'."
     )
 
 

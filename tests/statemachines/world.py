@@ -27,6 +27,8 @@ from soundlake.store import abilities as store_abilities
 from soundlake.store import accounts as store_accounts
 from soundlake.store import budget as store_budget
 from soundlake.store import objects, secrets
+from soundlake.store.lake import Lake
+from soundlake.store.objects import Bucket
 
 from tests.statemachines import asl
 from tests.statemachines.engine import Engine, Execution, Handler, client, load_handler
@@ -198,6 +200,13 @@ class World:
         client("s3").copy_object(
             Bucket=BUCKET, Key=key, CopySource={"Bucket": BUCKET, "Key": source}
         )
+
+    def delete(self, key: str) -> None:
+        client("s3").delete_object(Bucket=BUCKET, Key=key)
+
+    def change(self, table: str, name: str, change: Callable[[list[Any]], list[Any]]) -> None:
+        """Write other rows into an object of the month, past everybody who may."""
+        Lake(Bucket(BUCKET, client("s3"))).replace(table, MONTH, name, change)
 
     def charts(self, off: set[str]) -> None:
         """Replace the chart list by one with these charts switched off."""

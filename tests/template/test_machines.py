@@ -8,7 +8,11 @@ import pytest
 from tests.statemachines.asl import MACHINES, SUBSTITUTION, definition, substituted, text
 from tests.template.translated import DEFAULT, REPO, Stack, machines, source
 
-SCHEDULES = {"capture": "CaptureStateMachineHourly", "daily": "DailyStateMachineDaily"}
+SCHEDULES = {
+    "audit": "AuditStateMachineWeekly",
+    "capture": "CaptureStateMachineHourly",
+    "daily": "DailyStateMachineDaily",
+}
 RULE = "ImportStateMachineUploaded"
 TELLS = "RunFailed"  # starts nothing: tests/template/test_alarms.py
 
@@ -99,7 +103,7 @@ def test_a_schedule_that_fails_is_tried_again_and_kept(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", SCHEDULES)
 def test_a_schedules_input_is_the_sample(machine: str) -> None:
-    name = {"capture": "capture-schedule", "daily": "schedule"}[machine]
+    name = {"capture": "capture-schedule"}.get(machine, "schedule")
     sample = json.loads((REPO / "events" / f"{name}.json").read_text(encoding="utf-8"))
     assert json.loads(_schedule(machine)["Target"]["Input"]) == sample
 
@@ -115,11 +119,14 @@ def test_a_schedules_input_is_the_sample(machine: str) -> None:
 )
 def test_schedules_can_be_switched_off(schedules: str, capture: str, daily: str) -> None:
     assert _schedule("capture", Schedules=schedules)["State"] == capture
+    audit = "DISABLED" if schedules == "DISABLED" else "ENABLED"
+    assert _schedule("audit", Schedules=schedules)["State"] == audit
     assert _schedule("daily", Schedules=schedules)["State"] == daily
 
 
 def test_times_are_parameters() -> None:
     changed = "cron(1 2 * * ? *)"
+    assert _schedule("audit", AuditSchedule=changed)["ScheduleExpression"] == changed
     assert _schedule("capture", CaptureSchedule=changed)["ScheduleExpression"] == changed
     assert _schedule("daily", DailySchedule=changed)["ScheduleExpression"] == changed
 

@@ -67,6 +67,24 @@ FILES: dict[str, dict[str, str]] = {
         "lake/country_profiles/*": "r",
         "lake/data_quality/*": "rw",
     },
+    "Audit": {
+        "config/charts.csv": "r",
+        "raw/recently-played/*": "r",
+        "raw/imports/*": "r",
+        "raw/charts/*": "r",
+        "raw/audio-features/*": "r",
+        "raw/audio-analysis/*": "r",
+        **{
+            f"lake/{table}/*": "r"
+            for table in (
+                *("observations", "plays", "captures", "gaps", "account_days"),
+                *("imports", "import_rows", "chart_entries", "chart_days", "data_quality"),
+                *("country_profiles", "music_activity", "tracks", "track_names", "albums"),
+                *("audio_features", "track_sections", "track_segments"),
+            )
+        },
+        "scratch/audit/*": "w",
+    },
     "Publish": {
         "config/charts.csv": "r",
         "raw/charts/*": "r",
@@ -114,6 +132,7 @@ ITEMS: dict[str, set[tuple[str, str]]] = {
     | {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan", "UpdateItem")},
     "Select": USE_BUDGET | {("dynamodb:Scan", ACCOUNTS)},
     "Derive": {("dynamodb:GetItem", ACCOUNTS)},
+    "Audit": {("dynamodb:GetItem", ACCOUNTS)},
     "Import": {(f"dynamodb:{action}", ACCOUNTS) for action in ("GetItem", "PutItem", "Scan")},
     "Plan": READ_ABILITIES,
     "Probe": USE_BUDGET | READ_ABILITIES,
@@ -148,14 +167,17 @@ XRAY = "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"
 LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 MANAGED = {
     **{f"{verb}FunctionRole": {LOGS, XRAY} for verb in FILES},
+    "AuditStateMachineRole": {XRAY},
     "CaptureStateMachineRole": {XRAY},
     "DailyStateMachineRole": {XRAY},
     "ImportStateMachineRole": {XRAY},
+    "AuditStateMachineWeeklyRole": set(),
     "CaptureStateMachineHourlyRole": set(),
     "DailyStateMachineDailyRole": set(),
     "ImportStateMachineUploadedRole": set(),
 }
 SCHEDULES = {
+    "AuditStateMachineWeekly": f"{STATES}audit",
     "CaptureStateMachineHourly": f"{STATES}capture",
     "DailyStateMachineDaily": f"{STATES}daily",
 }

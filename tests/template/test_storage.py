@@ -101,10 +101,10 @@ def test_replaced_objects_can_be_brought_back_for_a_while() -> None:
     assert "ExpirationInDays" not in rule
 
 
-def test_only_staged_rows_and_query_results_end() -> None:
+def test_only_staged_rows_query_results_and_audits_end() -> None:
     """Raw answers, tables and the chart list stay until somebody deletes them."""
     ending = {rule["Prefix"]: rule for rule in _rules().values() if "ExpirationInDays" in rule}
-    assert set(ending) == {"staging/", "athena/"}
+    assert set(ending) == {"staging/", "athena/", "scratch/audit/"}
     assert all(rule["ExpirationInDays"] >= 1 for rule in ending.values())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from soundlake import access
+from soundlake.deriving import captures
 from soundlake.plays import failed_capture_row
 from soundlake.store.objects import Bucket, pack
 from soundlake.store.raw import Raw
@@ -23,7 +24,6 @@ from tests.unit.helpers import (
     invoke,
     keep_page,
     keep_raw,
-    load_app,
     played,
     track_id,
     without,
@@ -710,8 +710,7 @@ def test_attempts_that_others_record_meanwhile_are_part_of_the_gaps(
 ) -> None:
     """Or of the next run's, where it never ends."""
     derive(keep_page(zones, "run-1", NOW - DAY, page(1, end=NOW - DAY)))
-    app = load_app("derive")
-    keep, left = app._keep_captures, [others]
+    keep, left = captures._keep_captures, [others]
 
     def meanwhile(lake: Any, account: str, rows: list[Row]) -> None:
         keep(lake, account, rows)
@@ -728,9 +727,9 @@ def test_attempts_that_others_record_meanwhile_are_part_of_the_gaps(
             )
             keep(lake, account, [row])
 
-    monkeypatch.setattr(app, "_keep_captures", meanwhile)
+    monkeypatch.setattr(captures, "_keep_captures", meanwhile)
     assert derive(keep_page(zones, "run-2", NOW, page(2)))["status"] == "captured"
-    assert len(attempts(zones)) == 2 + min(others, app.TRIES)
+    assert len(attempts(zones)) == 2 + min(others, captures.TRIES)
 
     monkeypatch.undo()
     derive(keep_page(zones, "run-3", NOW + MINUTE, page(2)))

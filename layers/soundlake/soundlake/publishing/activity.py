@@ -1,6 +1,6 @@
 """Music activity: an account's months whose plays, or whose tracks' details, have changed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,7 +28,7 @@ def publish_activity(
     touched = {*_touched(lake, account, new.ids | answers.track_ids)}
     touched |= {*names.months(account)} - newer  # these know the names whenever they are derived
     later = sorted(newer - touched, reverse=True)
-    known = _Known(lake)
+    known = Known(lake)
     done: dict[str, Replaced] = {}
     for month in [*sorted(touched), *later]:
         if month not in touched and sum(one.rows for one in done.values()) >= MOST:
@@ -56,25 +56,45 @@ def _publish(
     *,
     answers: PendingAnswers,
     names: PendingNames,
-    known: "_Known",
+    known: "Known",
 ) -> Replaced:
     def change(_: list[Row]) -> list[Row]:
-        plays = names.over(lake.read("plays", [object_key("plays", month, account)]).to_pylist())
-        track_ids = {row["track_id"] for row in plays if row["track_id"]}
-        tracks = new.over(known.by_id("tracks", "track_id", track_ids), track_ids)
-        album_ids = {row["album_id"] for row in (*tracks.values(), *plays) if row["album_id"]}
-        return activity_rows(
-            plays,
-            tracks,
-            known.by_id("albums", "album_id", album_ids),
-            known.by_id("audio_features", "track_id", track_ids) | answers.features,
-            answers.sections | known.by_id("track_sections", "track_id", track_ids),
+        return activity_of(
+            names.over(lake.read("plays", [object_key("plays", month, account)]).to_pylist()),
+            known,
+            tracks=new.over,
+            features=answers.features,
+            sections=answers.sections,
         )
 
     return lake.replace(ACTIVITY, month, account, change)
 
 
-class _Known:
+def activity_of(
+    plays: list[Row],
+    known: "Known",
+    *,
+    tracks: Callable[[Mapping[str, Row], Set[str]], Mapping[str, Row]],
+    features: Mapping[str, Row],
+    sections: Mapping[str, Row],
+) -> list[Row]:
+    """The activity of plays, by what tables know and what is about to be added to them.
+
+    `tracks` gives the rows of tracks as they will be, `features` and `sections` are new rows.
+    """
+    track_ids = {row["track_id"] for row in plays if row["track_id"]}
+    of = tracks(known.by_id("tracks", "track_id", track_ids), track_ids)
+    album_ids = {row["album_id"] for row in (*of.values(), *plays) if row["album_id"]}
+    return activity_rows(
+        plays,
+        of,
+        known.by_id("albums", "album_id", album_ids),
+        {**known.by_id("audio_features", "track_id", track_ids), **features},
+        {**sections, **known.by_id("track_sections", "track_id", track_ids)},
+    )
+
+
+class Known:
     """The tables of tracks, albums and features, each read once for all months.
 
     Nobody but this run writes them, and it does so after their activity.

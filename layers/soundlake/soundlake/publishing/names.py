@@ -1,6 +1,6 @@
 """Names that plays have in the place of a track, and the tracks that they mean."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
@@ -100,13 +100,7 @@ class PendingNames:
 
     def over(self, plays: Iterable[Row]) -> list[Row]:
         """Plays with the tracks that their names mean, where these are known."""
-        tracks = self._track_of
-        return [
-            play | {"track_id": tracks[play["name_key"]]}
-            if play["name_key"] in tracks and play["kind"] in {None, MUSIC}
-            else play
-            for play in plays
-        ]
+        return with_tracks(plays, self._track_of)
 
     @cached_property
     def _track_of(self) -> dict[str | None, str]:
@@ -168,6 +162,16 @@ class PendingNames:
 
             replaced.append((TABLE, self._lake.replace(TABLE, month, TABLE, change)))
         return replaced
+
+
+def with_tracks(plays: Iterable[Row], track_of: Mapping[str | None, str]) -> list[Row]:
+    """Plays with the tracks that their names mean, where these are known."""
+    return [
+        play | {"track_id": track_of[play["name_key"]]}
+        if play["name_key"] in track_of and play["kind"] in {None, MUSIC}
+        else play
+        for play in plays
+    ]
 
 
 def _matched(

@@ -32,7 +32,7 @@ def publish_profiles(
     for month, found in _incomplete(lake, answers.track_ids, complete_too=bool(answers.changed)):
         wanted.setdefault(month, set()).update(found)
     return {
-        month: _publish(lake, month, chart_days, names, answers)
+        month: publish_month(lake, month, chart_days, names, answers.features)
         for month, chart_days in sorted(wanted.items())
     }
 
@@ -83,17 +83,20 @@ def _pairs(table: pa.Table) -> list[Pair]:
     return [(row["chart"], row["chart_date"]) for row in rows]
 
 
-def _publish(
-    lake: Lake, month: str, pairs: set[Pair], names: dict[str, str], answers: PendingAnswers
+def publish_month(
+    lake: Lake,
+    month: str,
+    pairs: set[Pair],
+    names: Mapping[str, str],
+    features: Mapping[str, Row],
 ) -> Replaced:
+    """Derive the profiles of chart days of one month; `features` are about to be in their table."""
     entries = _entries(lake, month, pairs).to_pandas()
 
     def change(before: list[Row]) -> list[Row]:
-        known = {row["country"]: row["country_name"] for row in before} | names
+        known = {row["country"]: row["country_name"] for row in before} | {**names}
         entries["country_name"] = [known.get(country, country) for country in entries["country"]]
-        profiles = country_profiles(
-            entries, _features(lake, set(entries["track_id"]), answers.features)
-        )
+        profiles = country_profiles(entries, _features(lake, set(entries["track_id"]), features))
         others = [row for row in before if (row["chart"], row["chart_date"]) not in pairs]
         return sorted(others + profiles, key=lambda row: (row["chart_date"], row["chart"]))
 

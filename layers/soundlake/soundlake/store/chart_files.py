@@ -7,6 +7,7 @@ order in which its files came, and what was imported again after another file st
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from itertools import takewhile
 from typing import Self
 
 from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError, pack, unpack
@@ -88,19 +89,27 @@ class ChartFiles:
             raise CorruptObjectError(f"{key.text} does not hold the bytes of its SHA-256.")
         return body
 
-    def neighbours(self, chart: str, day: date) -> list[ChartFileKey]:
+    def of_days(self, chart: str, first: date, end: date) -> list[ChartFileKey]:
+        """A chart's files of the days from one to before another, in order."""
+        prefix = f"{PREFIX}{chart}/"
+        keys = takewhile(
+            lambda text: text < f"{prefix}{end}/", self._bucket.keys(prefix, f"{prefix}{first}/")
+        )
+        return [ChartFileKey.parse(text) for text in keys]
+
+    def neighbours(
+        self, chart: str, day: date, until: datetime | None = None
+    ) -> list[ChartFileKey]:
         """The files that came last for the chart's nearest days before and after that have any.
 
-        One that another has taken the place of says nothing of its day any more.
+        One that another has taken the place of says nothing of its day any more. With `until`,
+        those that had come by then.
         """
         first, end = day - timedelta(days=NEIGHBOURS), day + timedelta(days=NEIGHBOURS + 1)
-        prefix = f"{PREFIX}{chart}/"
         latest: dict[date, ChartFileKey] = {}
-        for text in self._bucket.keys(prefix, f"{prefix}{first}/"):
-            if text >= f"{prefix}{end}/":
-                break
-            key = ChartFileKey.parse(text)
-            latest[key.chart_date] = key
+        for key in self.of_days(chart, first, end):
+            if until is None or key.at <= until:
+                latest[key.chart_date] = key
         before = max((each for each in latest if each < day), default=None)
         after = min((each for each in latest if each > day), default=None)
         return [latest[each] for each in (before, after) if each is not None]

@@ -1,0 +1,173 @@
+"""The audit machine, run: which way, what it compares, and what it says of what differs."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from soundlake.auditing.comparing import KEYS
+from soundlake.times import shift_month
+
+from tests.statemachines.engine import Execution
+from tests.statemachines.scenarios import story
+from tests.statemachines.world import ACCOUNT, MONTH, Story
+
+TO_PARTS = ["Survey", "CheckSurvey", "AuditParts", "CheckOutcome"]
+SAME = ["Audit", "CheckAudit", "RecordSame"]
+REPORTS = "scratch/audit/"
+
+
+def _reported(told: Story) -> list[dict[str, Any]]:
+    """Every line of the reports of the last run."""
+    found = []
+    for key in told.keys(f"{REPORTS}{told.run.name}/"):
+        if key.endswith(".jsonl"):
+            found += [json.loads(line) for line in told.versions[key][-1].splitlines()]
+    return found
+
+
+def _of(run: Execution, kind: str) -> dict[str, Any]:
+    """What came of the part of a kind."""
+    found = [
+        call.result
+        for call in run.invoked("Audit")
+        if call.event.get("part", {}).get("kind") == kind and call.result is not None
+    ]
+    return dict(max(found, key=lambda result: result.get("rows", 0)))
+
+
+def test_what_follows_from_the_raw_zone_is_the_same() -> None:
+    told = story("audited")
+    run = told.run
+    assert (run.status, run.path) == ("SUCCEEDED", [*TO_PARTS, "Audited"])
+    assert run.branches == [SAME] * run.output["parts"]
+    assert (run.output["differing"], run.output["waiting"]) == ([], [])
+    assert run.output["months"] == [MONTH]
+    assert run.output["left"] is None
+    assert run.output["rows"] > 40
+    assert told.keys(REPORTS) == []
+    tables = {key.split("/")[1] for key in told.keys("lake/")}
+    assert set(KEYS) - tables == {"gaps", "account_days", "imports", "import_rows"}
+
+
+def test_what_an_import_left_is_the_same() -> None:
+    told = story("audited_after_an_import")
+    run = told.run
+    assert run.status == "SUCCEEDED"
+    assert _of(run, "import")["rows"] == 2  # its own row, and the ledger's
+    assert _of(run, "activity")["rows"] == 1
+    assert {"imports", "import_rows", "track_names"} <= {
+        key.split("/")[1] for key in told.keys("lake/")
+    }
+
+
+def test_nothing_is_written_but_reports() -> None:
+    told = story("audit_finds_five_faults")
+    written = {
+        call.resource.partition("/")[2]
+        for call in told.calls
+        if call.verb == "Audit" and call.action == "s3:PutObject"
+    }
+    assert written
+    assert all(key.startswith(REPORTS) for key in written)
+
+
+def test_five_faults_are_found_and_told_apart() -> None:
+    told = story("audit_finds_five_faults")
+    run = told.run
+    assert (run.status, run.error) == ("FAILED", "Differs")
+    assert run.path == [*TO_PARTS, "Differs"]
+    lines = _reported(told)
+    found = Counter((line["object"].split("/", 1)[1], line["what"]) for line in lines)
+    month = f"month={MONTH}"
+    assert found[f"plays/{month}/{ACCOUNT}.parquet", "missing"] == 1
+    assert found[f"observations/{month}/{ACCOUNT}.parquet", "extra"] == 1
+    assert found[f"chart_entries/{month}/daily-NO.parquet", "changed"] == 1
+    assert found[f"chart_entries/{month}/daily-SE.parquet", "missing"] == 3
+    assert found[f"chart_entries/{month}/daily-SE.parquet", "no object"] == 1
+    assert found[f"captures/{month}/{ACCOUNT}.parquet", "changed"] == 1
+    (changed,) = [line for line in lines if line.get("columns") == ["popularity"]]
+    assert changed["there"]["popularity"] == 1
+    assert changed["derived"]["popularity"] != 1
+    assert changed["key"]["chart"] == "daily-NO"
+
+
+def test_a_run_names_what_differs_and_no_more() -> None:
+    run = story("audit_finds_five_faults").run
+    assert run.cause is not None
+    assert run.cause.startswith("Not what the raw zone gives: ")
+    assert f"plays of {ACCOUNT} in {MONTH} (captures 1 changed; " in run.cause
+    assert "plays 1 missing" in run.cause
+    assert "docs/operations.md" in run.cause
+    differs = _of(run, "charts")
+    assert differs["status"] == "differs"
+    assert differs["tables"]["chart_entries"] == {"changed": 1, "missing": 3}
+    assert len(differs["first"]) == 3
+    assert differs["counts"] == {"differences": 4}
+
+
+def test_what_was_heard_stands_in_no_history() -> None:
+    run = story("audit_finds_five_faults").run
+    for call in run.invoked("Audit"):
+        assert "spotify:track:" not in json.dumps(call.result)
+        assert "Track" not in json.dumps(call.result)
+
+
+def test_an_object_as_it_should_be_lies_beside_the_report() -> None:
+    told = story("audit_finds_five_faults")
+    key = f"lake/plays/month={MONTH}/{ACCOUNT}.parquet"
+    whole, damaged = told.versions[key][-2:]
+    derived = told.versions[f"{REPORTS}{told.run.name}/{key}"][-1]
+    assert damaged != whole
+    assert derived == whole
+
+
+def test_an_audit_of_nothing_is_well() -> None:
+    run = story("audit_of_nothing").run
+    assert run.status == "SUCCEEDED"
+    assert run.output["rows"] == 0
+    this, last = run.output["months"]
+    assert shift_month(this, -1) == last
+
+
+def test_a_wrong_month_is_refused() -> None:
+    run = story("audit_of_a_month_that_is_none").run
+    assert run.path == ["Survey", "CheckSurvey", "NotSurveyed"]
+    assert run.cause == "'March' is not a month; write it like 2026-11."
+
+
+def test_a_function_that_dies_is_tried_again() -> None:
+    run = story("audit_throws_twice").run
+    assert run.status == "SUCCEEDED"
+    assert [call.error is None for call in run.invoked("Audit")][:3] == [False, False, True]
+
+
+def test_a_part_that_dies_always_is_named_and_disturbs_no_other() -> None:
+    run = story("audit_of_a_part_throws_always").run
+    assert (run.status, run.error) == ("FAILED", "NotAudited")
+    assert run.cause is not None
+    assert run.cause.startswith(f"Not audited: activity of {ACCOUNT} in {MONTH} (RuntimeError: ")
+    assert run.branches.count(SAME) == len(run.branches) - 1
+    assert ["Audit", "RecordFailure"] in run.branches
+
+
+def test_kept_rows_that_are_damaged_are_named() -> None:
+    run = story("audit_of_kept_rows_that_are_damaged").run
+    assert run.error == "NotAudited"
+    assert run.cause is not None
+    assert "0001.parquet is not a whole Parquet file" in run.cause
+    assert ["Audit", "CheckAudit", "RecordFailure"] in run.branches
+
+
+def test_what_somebody_is_still_deriving_waits_and_fails_no_run() -> None:
+    run = story("audit_while_a_page_waits_for_derive").run
+    assert run.status == "SUCCEEDED"
+    (waiting,) = run.output["waiting"]
+    assert waiting["part"].startswith(f"plays of {ACCOUNT} in ")
+    assert "is not in the tables yet" in waiting["error"]
+
+
+@pytest.mark.parametrize("name", ["audited", "audit_finds_five_faults"])
+def test_what_a_state_carries_stays_small(name: str) -> None:
+    for call in story(name).run.invoked("Audit")[1:]:
+        assert len(json.dumps(call.result)) < 1500
