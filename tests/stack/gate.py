@@ -19,6 +19,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,7 @@ from botocore.credentials import Credentials
 from cli.services import Running
 from local.aws import process
 
+RESTING_S = 30
 PATIENCE_S = 20  # until a writer that nobody overtakes goes on by itself
 _NOT_PASSED_ON = {"connection", "content-length", "date", "server", "transfer-encoding"}
 
@@ -141,13 +143,13 @@ class Gate:
             with contextlib.ExitStack() as held:
                 for meeting in meetings:
                     held.enter_context(meeting.write())
-                answer = self._forward(one.command, path, body, headers)
+                answer = self._forward(one, path, body, headers)
             one.answer(*answer)
             return
         if kill.when == "amid":
             self._half(one.command, path, body, headers)
         else:
-            self._forward(one.command, path, body, headers)
+            self._forward(one, path, body, headers)
         for pid in self._writers(kill.verb, one.client_address[1]):
             os.kill(pid, signal.SIGKILL)
             kill.killed += 1
@@ -181,19 +183,28 @@ class Gate:
         return dict(request.headers.items())
 
     def _forward(
-        self, command: str, path: str, body: bytes, headers: dict[str, str]
+        self, one: "_Handler", path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[Any, bytes]:
-        upstream = (
-            http.client.HTTPSConnection(self._address, timeout=60, context=self._tls)
-            if self._tls
-            else http.client.HTTPConnection(self._address, timeout=60)
-        )
+        upstream = one.upstream or self._connection()
+        one.upstream = upstream
+        # A connection is kept as long as the other one: TLS begins slowly. The embedded AWS ends
+        # one that rests for long; it is opened again by itself.
+        if time.monotonic() - one.asked > RESTING_S:
+            upstream.close()
         try:
-            upstream.request(command, path, body, headers)
+            upstream.request(one.command, path, body, headers)
             answer = upstream.getresponse()
             return answer, answer.read()
-        finally:
+        except BaseException:
             upstream.close()
+            raise
+        finally:
+            one.asked = time.monotonic()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls:
+            return http.client.HTTPSConnection(self._address, timeout=60, context=self._tls)
+        return http.client.HTTPConnection(self._address, timeout=60)
 
     def _half(self, command: str, path: str, body: bytes, headers: dict[str, str]) -> None:
         """Begin a write and break off, as the system does with a dead process's connection."""
@@ -224,6 +235,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # headers and body in one packet
     disable_nagle_algorithm = True
+    upstream: http.client.HTTPConnection | None = None
+    asked = 0.0
 
     def passing(self) -> None:
         raise NotImplementedError
@@ -261,6 +274,8 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def finish(self) -> None:
+        if self.upstream:
+            self.upstream.close()
         with contextlib.suppress(ConnectionError):
             super().finish()
 
