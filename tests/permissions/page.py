@@ -118,9 +118,9 @@ def _own_policies() -> Iterator[str]:
 
 def _refused() -> Iterator[str]:
     roles = len(DEFAULT.of_type(ROLE))
-    tries = roles * sum(len(deed.tries) for deed in DEEDS)
-    through = sum(len(deed.may) * len(deed.tries) for deed in DEEDS)
-    yield _REFUSED.format(roles=roles, tries=tries, refused=tries - through)
+    refused = sum((roles - len(deed.may)) * len(deed.tries) for deed in DEEDS)
+    through = sum(len(deed.may) * len(deed.tries) for deed in DEEDS if not deed.by_others)
+    yield _REFUSED.format(roles=roles, tries=refused + through, refused=refused)
     yield _lines(["what", "who may", "refused to"], (_refusal(deed, roles) for deed in DEEDS))
     yield _BESIDES.removeprefix("\n")
 
