@@ -172,15 +172,15 @@ def _deeds() -> Iterable[Deed]:
     )
     yield Deed(
         "read what Spotify answered about a listener",
-        ("Capture", "Derive", "Publish"),
+        ("Capture", "Derive", "Publish", "Audit"),
         _s3("get_object", "raw/recently-played/nobody.json.gz"),
     )
     yield Deed(
-        "read the rows of an imported history", ("Derive", "Read"),
+        "read the rows of an imported history", ("Derive", "Read", "Audit"),
         _s3("get_object", "raw/imports/nobody.parquet"),
     )  # fmt: skip
     yield Deed(
-        "read plays", ("Derive", "Enrich", "Publish"),
+        "read plays", ("Derive", "Enrich", "Publish", "Audit"),
         _s3("get_object", "lake/plays/month=2026-11/nobody.parquet"),
     )  # fmt: skip
     uploads = "{uploads}"
