@@ -33,7 +33,7 @@ def update(stack: Stack, **changes: str) -> None:
         ],
     )
     cloudformation.get_waiter("stack_update_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300}
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
     )
 
 
