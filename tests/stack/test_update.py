@@ -15,9 +15,7 @@ CHART = "weekly-QX"
 
 def update(stack: Stack, **changes: str) -> None:
     """Update the stack with other parameters, which configures functions anew."""
-    cloudformation = stack.lake.target.session.client(
-        "cloudformation", endpoint_url=stack.lake.state.endpoint
-    )
+    cloudformation = stack.lake.target.cloudformation
     name = stack.lake.target.stack
     (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     cloudformation.update_stack(
