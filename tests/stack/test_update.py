@@ -59,6 +59,7 @@ def as_before(stack: Stack) -> Iterator[None]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_before")
 def test_a_run_goes_on_through_an_update_of_the_stack(stack: Stack) -> None:
     stack.charts("QX")
