@@ -42,6 +42,7 @@ def main() -> None:
     repairs.compact_causes()
     repairs.save_answers()
     repairs.read_new_columns_of_old_files()
+    repairs.refuse_what_finds_no_room()
     repairs.adopt_buckets()
     repairs.end_when_saved()
     repairs.keep_to_its_port()

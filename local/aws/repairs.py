@@ -14,6 +14,9 @@ Ports: with TLS it answers on 443 too where it may, which two of them, or anothe
 Columns: those that a table was given after its files were written are not found in them. Athena
 reads them as null.
 
+A full disk: it answers that an object is written which it could not write, and forgets it at its
+stop. Nobody would ever ask for it again.
+
 Buckets: objects outlive a kill and the stack does not, so the next deployment must be able to
 take its bucket over; like AWS, it would refuse a name that exists.
 """
@@ -24,9 +27,17 @@ import decimal
 import importlib
 import json
 import os
+import shutil
 import threading
 import uuid
 from typing import Any, Final
+
+# What is written beside an object, and at the stop, finds room there too.
+DISK_LEFT_BYTES: Final = 32 * 1024 * 1024
+_DISK_FULL: Final = (
+    "The disk that the local lake is on is full; make room on it, then run again: what is kept "
+    "stays, and what is missing is made up for."
+)
 
 _TEXT_WHEN_SAVED: Final = (
     *(datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID),
@@ -130,6 +141,27 @@ def keep_to_its_port() -> None:
     if getattr(app, "_port_is_bindable", None) is None:
         raise RuntimeError("MiniStack's app._port_is_bindable has moved")
     app._port_is_bindable = lambda _host, _port: False
+
+
+def refuse_what_finds_no_room() -> None:
+    """Let no object be written where the disk is as good as full: 507, which nobody tries again.
+
+    Raises RuntimeError when MiniStack's handling of S3's requests is not where it was.
+    """
+    s3: Any = importlib.import_module("ministack.services.s3")
+    dispatch, error = getattr(s3, "_dispatch", None), getattr(s3, "_error", None)
+    if dispatch is None or error is None:
+        raise RuntimeError("MiniStack's s3._dispatch or s3._error has moved")
+
+    def where_there_is_room(method: str, bucket: str, key: str, *rest: Any) -> Any:
+        _, body, _ = rest
+        # With the version that it displaces, an object takes its room twice at most.
+        needed = DISK_LEFT_BYTES + 2 * len(body)
+        if method == "PUT" and key and shutil.disk_usage(s3.DATA_DIR).free < needed:
+            return error("InsufficientStorage", _DISK_FULL, 507)
+        return dispatch(method, bucket, key, *rest)
+
+    s3._dispatch = where_there_is_room
 
 
 def adopt_buckets() -> None:

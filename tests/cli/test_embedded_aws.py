@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError, WaiterError
 from cli.athena import run
 from cli.target import Target, local_target, stack_state
 from local.aws import process, service
+from tests.disks import fill, small_disk
 
 from .conftest import free_port
 
@@ -308,6 +309,35 @@ def test_after_a_kill_objects_are_there_and_the_stack_can_be_made_again(aws: Emb
     assert [one["Description"] for one in saved(aws)] == ["again"]
 
 
+def test_what_finds_no_room_on_the_disk_is_refused_and_never_said_to_be_kept(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", 96) as disk:
+        _fill_and_make_room(disk)
+
+
+def _fill_and_make_room(disk: Path) -> None:
+    one = Embedded(disk / "embedded")
+    s3 = one.client("s3")
+    s3.create_bucket(Bucket="data", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="data", Key="old", Body=b"old")
+    other = fill(disk)
+
+    for key in ("old", "new"):
+        with pytest.raises(ClientError, match=r"\(InsufficientStorage\).* is full; make room"):
+            s3.put_object(Bucket="data", Key=key, Body=b"new")
+    one.restart()
+    found = s3.list_objects_v2(Bucket="data")["Contents"]
+    other.unlink()
+    s3.put_object(Bucket="data", Key="new", Body=b"new")
+    one.restart()
+    bodies = {key: s3.get_object(Bucket="data", Key=key)["Body"].read() for key in ("old", "new")}
+    one.stop()
+
+    assert [each["Key"] for each in found] == ["old"]
+    assert bodies == {"old": b"old", "new": b"new"}
+
+
 def test_its_temporary_folder_goes_with_it(aws: Embedded) -> None:
     assert aws.options.folder.joinpath("tmp").exists()
     aws.stop()
@@ -360,7 +390,7 @@ import json
 from local.aws import histories as h
 from ministack import app
 from ministack.core import persistence
-from ministack.services import athena, stepfunctions
+from ministack.services import athena, s3, stepfunctions
 from ministack.services.cloudformation import provisioners as p
 print(json.dumps({
     "known": sorted(p._RESOURCE_HANDLERS),
@@ -379,6 +409,7 @@ print(json.dumps({
     "saving": callable(app.save_all),
     "buckets": callable(p.s3_bucket_name_conflict),
     "encoder": callable(persistence._json_default),
+    "s3": callable(s3._dispatch) and callable(s3._error),
 }))
 """
 

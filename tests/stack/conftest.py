@@ -26,6 +26,7 @@ from cli.samconfig import local_region
 from cli.target import MACHINES, resources
 from tests.stack import trials
 from tests.stack.gate import Gate
+from tests.stack.undisturbed import Undisturbed, left
 
 REAL_DAY = ROOT.parent / "shared" / "data" / "charts-2025-02-18.csv"
 FEATURES = [
@@ -310,3 +311,22 @@ def gate(stack: Stack) -> Iterator[Gate]:
 def trial(stack: Stack, gate: Gate) -> trials.Trial:
     """An empty lake of the test's own."""
     return trials.trial(stack, gate)
+
+
+@pytest.fixture(scope="module")
+def day(stack: Stack, gate: Gate) -> Undisturbed:
+    """One run of the daily machine."""
+    trial = trials.trial(stack, gate)
+    run = trial.run("daily")
+    assert run["status"] == "SUCCEEDED", run["cause"]
+    return left(trial)
+
+
+@pytest.fixture(scope="module")
+def captures(stack: Stack, gate: Gate) -> Undisturbed:
+    """Two runs of the capture machine, one after the other."""
+    trial = trials.trial(stack, gate)
+    for _ in range(2):
+        run = trial.run("capture")
+        assert run["status"] == "SUCCEEDED", run["cause"]
+    return left(trial)

@@ -3,8 +3,13 @@
 While it stands, all that the functions ask of AWS passes through it, and the data bucket they see
 is a test's own. At the write of a named object it kills the process that writes, with SIGKILL as a
 system does that runs out of memory: when half of the object is sent, or when it is written and the
-answer is not there yet. It can also hold a writer until another one has written the same object.
-So the moment is always the same one, however fast the machine is.
+answer is not there yet. It can also hold a writer until another one has written the same object,
+answer in AWS's place, and have something else happen first. So the moment is always the same one,
+however fast the machine is.
+
+A request is named by what it does: `PUT lake/tracks/...` of an object in the data bucket,
+`SSM PutParameter`, `DynamoDB UpdateItem`. All names that are looked for are regular expressions
+that their beginning must match.
 
 All else is real: the deployed functions in their own processes, the machines, S3's conditions.
 What goes to a test's bucket is signed anew, by the account's owner: a signature is of one bucket,
@@ -20,7 +25,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,7 +50,8 @@ When = Literal["amid", "after"]
 class Kill:
     """End a function's process at its `nth` write of an object whose key begins as `key` (a regex).
 
-    `amid`: half of the object was sent; `after`: it was written, and nobody was told so.
+    `amid`: half of the object was sent; `after`: it was written, and nobody was told so. Of another
+    service `key` is the request's name.
     """
 
     verb: str
@@ -78,6 +84,30 @@ class Meeting:
             self.overtaken.set()
 
 
+@dataclass
+class Refusal:
+    """AWS's error in the place of an answer, to the next `times` requests of a name.
+
+    With `done` what was asked for is done all the same, and only the answer is another one.
+    """
+
+    name: str
+    status: int
+    code: str
+    times: int = 1
+    done: bool = False
+    given: int = 0  # times
+
+
+@dataclass
+class Meanwhile:
+    """Something that happens once, before a request of this name is passed on."""
+
+    name: str
+    do: Callable[[], object]
+    happened: bool = False
+
+
 class Gate:
     """The gate of one embedded AWS; `bucket` stands for the data bucket while it is set."""
 
@@ -85,6 +115,8 @@ class Gate:
         self.bucket = data_bucket
         self.kills: list[Kill] = []
         self.meetings: list[Meeting] = []
+        self.refusals: list[Refusal] = []
+        self.meanwhile: list[Meanwhile] = []
         self._address = urlsplit(state.endpoint).netloc
         self._tls = state.certificate and ssl.create_default_context(cafile=state.certificate)
         self._owner = S3SigV4Auth(Credentials("test", "test"), "s3", state.region)
@@ -138,7 +170,18 @@ class Gate:
         headers = one.passed_on()
         if path != one.path:
             headers = self._signed(one.command, path, body, headers)
-        kill, meetings = self._due(key) if one.command == "PUT" else (None, [])
+        target = one.headers.get("X-Amz-Target", "")
+        name = f"{one.command} {key}" if key else _named(target)
+        self._happen(name)
+        refusal = self._refused(name)
+        if refusal is not None:
+            if refusal.done:
+                self._forward(one, path, body, headers)
+            one.refuse(refusal.status, refusal.code, json=not key)
+            return
+        written = key if one.command == "PUT" else name if target else ""
+        port = one.client_address[1]
+        kill, meetings = self._due(written, port) if written else (None, [])
         if kill is None:
             with contextlib.ExitStack() as held:
                 for meeting in meetings:
@@ -150,7 +193,7 @@ class Gate:
             self._half(one.command, path, body, headers)
         else:
             self._forward(one, path, body, headers)
-        for pid in self._writers(kill.verb, one.client_address[1]):
+        for pid in self._writers(kill.verb, port):
             os.kill(pid, signal.SIGKILL)
             kill.killed += 1
         one.close_connection = True
@@ -163,12 +206,34 @@ class Gate:
         rest = path[len(there) :]
         return f"/{self.bucket}{rest}", unquote(rest.partition("?")[0]).lstrip("/")
 
-    def _due(self, key: str) -> tuple[Kill | None, list[Meeting]]:
+    def _happen(self, name: str) -> None:
+        with self._lock:
+            due = [
+                each for each in self.meanwhile if not each.happened and re.match(each.name, name)
+            ]
+            for each in due:
+                each.happened = True
+        for each in due:
+            each.do()
+
+    def _refused(self, name: str) -> Refusal | None:
+        with self._lock:
+            for each in self.refusals:
+                if each.given < each.times and re.match(each.name, name):
+                    each.given += 1
+                    return each
+        return None
+
+    def _due(self, key: str, port: int) -> tuple[Kill | None, list[Meeting]]:
         """What is to happen at this write: the first kill that it is for, each once; meetings."""
         with self._lock:
             meetings = [each for each in self.meetings if re.match(each.key, key)]
             for each in self.kills:
-                if each.nth > 0 and re.match(each.key, key):
+                if (
+                    each.nth > 0
+                    and re.match(each.key, key)
+                    and ("/" in key or self._writers(each.verb, port))
+                ):
                     each.nth -= 1
                     return (each if each.nth == 0 else None), meetings
         return None, meetings
@@ -220,6 +285,12 @@ class Gate:
             upstream.sendall("\r\n".join(lines).encode("latin-1") + body[: len(body) // 2])
 
 
+def _named(target: str) -> str:
+    """`DynamoDB_20120810.UpdateItem` as `DynamoDB UpdateItem`, so `AmazonSSM.GetParameter`."""
+    service, _, operation = target.partition(".")
+    return f"{service.removeprefix('Amazon').partition('_')[0]} {operation}" if target else ""
+
+
 def _open_by(pid: int) -> set[str]:
     """What a process has open, as the system names it."""
     found = set()
@@ -268,6 +339,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length))
         self.end_headers()
         self.wfile.write(body)
+
+    def refuse(self, status: int, code: str, *, json: bool) -> None:
+        """Answer with an error, as S3 or one of the services that speak JSON words it."""
+        said = "Made up at the gate."
+        if json:
+            body = f'{{"__type": "{code}", "message": "{said}"}}'
+        else:
+            body = f"<Error><Code>{code}</Code><Message>{said}</Message></Error>"
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.0" if json else "text/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body.encode())
 
     def handle(self) -> None:
         with contextlib.suppress(ConnectionError):  # whoever asked has ended

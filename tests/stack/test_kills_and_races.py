@@ -11,82 +11,22 @@ MiniStack stores a body that was cut off.
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
 from tests.stack import trials
-from tests.stack.conftest import Stack
-from tests.stack.gate import Gate, Kill, Meeting
+from tests.stack.gate import Kill, Meeting
 from tests.stack.trials import Trial
+from tests.stack.undisturbed import ANALYSED, ZONES, Undisturbed, shared, without_batches
 
 DIED = "Worker process died"
-# Runs that share a day's work ask for other ids together, and an answer's key is made of these;
-# and of which tracks the day's few analyses are depends on which charts came first.
-BATCHES = {"raw_key", "detail_raw_key", "genres_asked", "asked"}
-ANALYSED = {"track_sections", "track_segments"}
-ZONES = ("lake/", "raw/", "staging/")
-
-Rows = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """What runs leave that nobody disturbs."""
-
-    objects: dict[str, bytes]
-    rows: dict[str, Rows]
-    requests: dict[str, int]
-    written: dict[str, int]
-
-
-def left(trial: Trial) -> Undisturbed:
-    trial.check_raw()
-    tables = sorted({key.split("/")[1] for key in trial.keys("lake/")})
-    rows = {table: trial.rows(table) for table in tables}
-    return Undisturbed(trial.objects(*ZONES), rows, trial.requests(), trial.versions("lake/"))
-
-
-@pytest.fixture(scope="module")
-def day(stack: Stack, gate: Gate) -> Undisturbed:
-    """One run of the daily machine."""
-    trial = trials.trial(stack, gate)
-    run = trial.run("daily")
-    assert run["status"] == "SUCCEEDED", run["cause"]
-    return left(trial)
-
-
-@pytest.fixture(scope="module")
-def captures(stack: Stack, gate: Gate) -> Undisturbed:
-    """Two runs of the capture machine, one after the other."""
-    trial = trials.trial(stack, gate)
-    for _ in range(2):
-        run = trial.run("capture")
-        assert run["status"] == "SUCCEEDED", run["cause"]
-    return left(trial)
 
 
 def lost(requests: dict[str, int], undisturbed: dict[str, int]) -> dict[str, int]:
     """The requests beyond those of an undisturbed run, which left none out."""
     assert all(requests[name] >= times for name, times in undisturbed.items())
     return dict(Counter(requests) - Counter(undisturbed))
-
-
-def without_batches(tables: dict[str, Rows]) -> dict[str, Rows]:
-    """Tables, without what the sharing of the work changes."""
-    return {
-        table: [{name: row[name] for name in row if name not in BATCHES} for row in rows]
-        for table, rows in tables.items()
-        if table not in ANALYSED
-    }
-
-
-def shared(trial: Trial) -> dict[str, Rows]:
-    tables = {key.split("/")[1] for key in trial.keys("lake/")}
-    return without_batches({table: trial.rows(table) for table in tables})
 
 
 def asked_twice(trial: Trial) -> set[str]:

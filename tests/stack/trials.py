@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -23,7 +23,7 @@ from soundlake.store.objects import Bucket
 from soundlake.store.raw import Raw
 
 from cli.target import Target
-from tests.stack.gate import Gate, Kill, Meeting
+from tests.stack.gate import Gate, Kill, Meanwhile, Meeting, Refusal
 
 if TYPE_CHECKING:
     from tests.stack.conftest import Stack
@@ -98,6 +98,14 @@ class Trial:
         meeting = Meeting(key)
         self.gate.meetings.append(meeting)
         return meeting
+
+    def refuse(self, *refusals: Refusal) -> None:
+        self.gate.refusals += refusals
+
+    def meanwhile(self, name: str, do: Callable[[], object]) -> Meanwhile:
+        one = Meanwhile(name, do)
+        self.gate.meanwhile.append(one)
+        return one
 
     def keys(self, prefix: str = "") -> list[str]:
         pages = self.stack.lake.target.s3.get_paginator("list_objects_v2")
@@ -304,6 +312,7 @@ def trial(stack: "Stack", gate: Gate) -> Trial:
     ]
     s3.put_object(Bucket=bucket, Key="config/charts.csv", Body="\n".join(lines).encode())
     gate.bucket, gate.kills, gate.meetings = bucket, [], []
+    gate.refusals, gate.meanwhile = [], []
     stack.spotify("DELETE", "faults")
     hole = {"path": "/v1/playlists/", "kind": "missing_fields", "fields": ["name"]}
     stack.spotify("POST", "faults", json=hole)  # so that there is something for Verify to write

@@ -99,13 +99,51 @@ class RefusingS3:
         raise ClientError({"Error": {"Code": self.code, "Message": ""}}, "GetObject")
 
 
-@pytest.mark.parametrize("etag", [None, '"1"'])
-@pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict", "412", "409"])
+@pytest.mark.parametrize(
+    ("code", "etag"),
+    [
+        ("PreconditionFailed", None),
+        ("412", None),
+        ("PreconditionFailed", '"1"'),
+        ("412", '"1"'),
+        ("ConditionalRequestConflict", '"1"'),
+        ("409", '"1"'),
+    ],
+)
 def test_every_name_of_a_conflict_is_one(code: str, etag: str | None) -> None:
     bucket = Bucket("any", RefusingS3(code))  # type: ignore[arg-type]
 
     with pytest.raises(ConflictError):
         bucket.put("a", b"", etag=etag)
+
+
+@pytest.mark.parametrize("code", ["ConditionalRequestConflict", "409"])
+def test_a_first_write_that_s3_did_not_decide_is_tried_again(code: str, zones: Zones) -> None:
+    answers = [code, code]
+
+    class UndecidedS3:
+        def put_object(self, **given: object) -> None:
+            if answers:
+                RefusingS3(answers.pop()).put_object()
+            zones.s3.put_object(**given)  # type: ignore[arg-type]
+
+    waits: list[float] = []
+
+    Bucket(BUCKET, UndecidedS3(), waits.append).put("a", b"body")  # type: ignore[arg-type]
+
+    assert zones.body("a") == b"body"
+    assert len(waits) == 2
+
+
+@pytest.mark.parametrize("code", ["ConditionalRequestConflict", "409"])
+def test_a_first_write_that_s3_never_decides_is_not_taken_for_done(code: str) -> None:
+    waits: list[float] = []
+    bucket = Bucket("any", RefusingS3(code), waits.append)  # type: ignore[arg-type]
+
+    with pytest.raises(ClientError, match=code):
+        bucket.put("a", b"")
+
+    assert len(waits) == 4
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "SlowDown"])

@@ -1,9 +1,11 @@
 """S3 objects as the lake uses them: read, list, and write on a condition."""
 
 import json
+import random
 import re
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
-_CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_UNMET = {"PreconditionFailed", "412"}
+# Another request for the object was under way: it says nothing of what is there.
+_UNDECIDED = {"ConditionalRequestConflict", "409"}
+_TRIES = 5  # where a write was undecided
 
 
 class ConflictError(Exception):
@@ -51,9 +56,15 @@ def s3_client() -> "S3Client":
 class Bucket:
     """One bucket's objects."""
 
-    def __init__(self, name: str, client: "S3Client | None" = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: "S3Client | None" = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.name = name
         self._s3 = client or s3_client()
+        self._sleep = sleep
 
     def get(self, key: str) -> StoredObject | None:
         """The object, or None where there is none."""
@@ -82,21 +93,29 @@ class Bucket:
         condition: dict[str, Any] = {}
         if not overwrite:
             condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-        try:
-            self._s3.put_object(
-                Bucket=self.name,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                Metadata=metadata or {},
-                **condition,
-            )
-        except ClientError as error:
-            # A 404 to IfMatch: the object read a moment ago was deleted.
-            gone = etag is not None and error.response["Error"]["Code"] in {"NoSuchKey", "404"}
-            if error.response["Error"]["Code"] in _CONFLICTS or gone:
-                raise ConflictError(key) from error
-            raise
+        request: dict[str, Any] = {
+            "Bucket": self.name,
+            "Key": key,
+            "Body": body,
+            "ContentType": content_type,
+            "Metadata": metadata or {},
+            **condition,
+        }
+        for number in range(1, _TRIES + 1):
+            try:
+                self._s3.put_object(**request)
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                # A 404 to IfMatch: the object read a moment ago was deleted.
+                changed = etag is not None and code in _UNDECIDED | {"NoSuchKey", "404"}
+                if code in _UNMET or changed:
+                    raise ConflictError(key) from error
+                # Whoever took this for a written object would lose what it was to hold.
+                if code not in _UNDECIDED or number == _TRIES:
+                    raise
+                self._sleep(random.uniform(0, 0.1 * 2**number))  # noqa: S311 - only spreads retries
+            else:
+                return
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """All keys under a prefix that ends with a slash, in order, those after the key `after`."""
