@@ -7,7 +7,7 @@ from typing import Any, Final
 from soundlake.quota import DAY, hour_of, last_day
 from soundlake.store.abilities import AbilitiesTable
 from soundlake.store.budget import Budget, BudgetTable
-from soundlake.store.queue import KEY as QUEUE
+from soundlake.store.places import QUEUE
 from soundlake.times import format_time
 
 from cli import accounts, machines, runs

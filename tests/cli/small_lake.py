@@ -12,7 +12,7 @@ from soundlake.store.objects import pack
 from soundlake.store.schemas import SCHEMAS
 
 from cli.athena import Column, Result
-from cli.target import Target
+from cli.target import MACHINES, Target
 from local.aws.service import PYTHON
 from tests.template.duck import view
 
@@ -113,7 +113,7 @@ class FakeStates:
     def __init__(self) -> None:
         now = datetime.now(UTC)
         self.span = {"startDate": now - timedelta(hours=1), "stopDate": now + timedelta(hours=1)}
-        self.runs = {"capture": ["run-1"], "daily": ["run-d"], "import": ["run-i"]}
+        self.runs = {"capture": ["run-1"], "daily": ["run-d"], "import": ["run-i"], "audit": []}
         self.histories: dict[str, list[Row]] = {}
 
     def _described(self, machine: str, name: str) -> Row:
@@ -349,10 +349,7 @@ def small_lake() -> Target:
     stack = stack_of_tables(
         {
             "DataBucket": BUCKET,
-            **{
-                f"{name.title()}StateMachineArn": f"{ARN}:stateMachine:{name}"
-                for name in ("capture", "daily", "import")
-            },
+            **{f"{name.title()}StateMachineArn": f"{ARN}:stateMachine:{name}" for name in MACHINES},
         }
     )
     where: Any = {"LocationConstraint": REGION}

@@ -38,6 +38,7 @@ EXPECTED: Final[Mapping[str, str]] = {
     "Import": "kept",
     "Read": "read",
     "Connect": "failed",
+    "Audit": "surveyed",
 }
 REFUSED: Final = "Spotify does not take this consent's code"
 ACCOUNT: Final = "main"

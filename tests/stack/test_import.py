@@ -88,7 +88,7 @@ def test_a_file_that_is_nothing_to_import_is_refused_and_deleted(stack: Stack) -
 
     assert (run["status"], run["error"]) == ("FAILED", "NotImported")
     assert run["cause"].startswith(
-        "history.json: Import refused: 'history.json' is an empty list: there is no play in it. "
+        "upload.json: Import refused: 'upload.json' is an empty list: there is no play in it. "
     )
     assert uploads(stack) == []
 

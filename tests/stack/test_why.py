@@ -53,7 +53,9 @@ def test_a_row_of_every_table_leads_to_what_was_kept_asked_and_run(
     rows = Rows(target)
     traced = set()
     for table in finding.KEYS:
-        for row in rows.tables.rows(table, [], limit=1):
+        # Of a day that nobody has looked at there is nothing that was kept.
+        known = ["reached_by IS NOT NULL"] if table == "account_days" else []
+        for row in rows.tables.rows(table, known, limit=1):
             words = [str(row[name]) for name in finding.KEYS[table] if row[name] is not None]
             found = rows.trace(table, finding.find(rows.tables, table, words))
             raw = nodes(found, "raw object")

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from soundlake import access
+from soundlake.deriving.captures import derive
 from soundlake.deriving.importing import (
     Import,
     grouped,
@@ -29,7 +30,7 @@ from soundlake.times import month_of
 
 from tests.figures.memory import MemoryBucket
 from tests.unit.exported_rows import file_of, heard
-from tests.unit.helpers import ACCOUNT, load_app, played, recently_played
+from tests.unit.helpers import ACCOUNT, played, recently_played
 
 START = datetime(2026, 9, 30, 23, 50, tzinfo=UTC)
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -77,7 +78,7 @@ class World:
             captured_at=at,
             observed_at=at,
         )
-        load_app("derive")._derive(self._lake, ACCOUNT, [page], month_of(at))
+        derive(self._lake, ACCOUNT, [page], month_of(at), lambda _: None)
 
     def take_in(self, number: int, rows: Sequence[int]) -> None:
         """Import a file of some of the life's rows, again if need be."""

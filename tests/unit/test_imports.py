@@ -75,6 +75,8 @@ LOADS = {
     "Enrich": {"boto3"} | ASKS | TABLES,
     "Publish": {"awswrangler", "boto3", "pandas", "pydantic", "pyarrow.dataset", "requests"}
     | TABLES,
+    # It does what Derive, Load and Publish do.
+    "Audit": {"awswrangler", "boto3", "pandas", "pydantic", "pyarrow.dataset", "requests"} | TABLES,
 }
 
 DOMAIN_SCRIPT = """

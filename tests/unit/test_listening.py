@@ -567,7 +567,7 @@ def test_of_what_both_of_spotifys_exports_tell_there_is_one_play() -> None:
     tables = []
     for kind, reader in (("spotify_extended", spotify_extended), ("spotify_account", account)):
         for path, body, _ in packages.files(kind, lived):
-            entries = reader.entries(reader.keep(BytesIO(body), path), path, now=now)
+            entries = reader.entries(reader.keep(BytesIO(body), path, set()), path, now=now)
             tables.append(observations_of(entries, "main", f"raw/{path}"))
 
     plays = derive_plays(pa.concat_tables(tables)).plays

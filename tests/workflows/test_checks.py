@@ -1,5 +1,6 @@
 """What the workflow looks at beside tests: secrets, vulnerabilities, and what lint lets pass."""
 
+import os
 import random
 import re
 import string
@@ -12,10 +13,13 @@ from tests.template.translated import REPO
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    # The environment is there, and is not to be made in the middle of the tests.
+    # The environment is there, and is not to be made in the middle of the tests; what ran these is
+    # no make of this one's.
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(
         ["make", "-o", "env", *arguments],
         cwd=REPO,
+        env=alone,
         capture_output=True,
         text=True,
         check=False,

@@ -18,8 +18,8 @@ from soundlake.enriching.progress import Day
 from soundlake.enriching.queue import COLUMNS, ROWS, SIGHTINGS, Wanted, as_sightings, seen
 from soundlake.store.lake import Lake, to_parquet, until_unchanged
 from soundlake.store.objects import Bucket, CorruptObjectError
+from soundlake.store.places import QUEUE as KEY
 
-KEY = "queue/enrichment.parquet"
 VERSION = 2  # another one's rows are made anew
 _METADATA = b"soundlake"
 
