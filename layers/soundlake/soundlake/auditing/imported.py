@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 
 from soundlake.auditing.overlay import Overlay
 from soundlake.auditing.subject import Subject, UnsettledError, of_these, subject
-from soundlake.deriving.importing import Import, grouped, keep_file, read_entries, write_others
-from soundlake.importing.packages import Member
+from soundlake.deriving.importing import Import, grouped, read_entries, tell, write_others
 from soundlake.store.imports import BEGUN, WITHDRAWN, Imports
 from soundlake.store.kept import Kept
 from soundlake.store.lake import Lake, Row, encode_rows, object_key
@@ -39,24 +38,12 @@ def derived(bucket: Bucket, raw_prefix: str) -> list[Subject]:
         raise UnsettledError("The import is not over; import the same file again to end it.")
     import_ = Import.told(standing.begun)
     kept = Kept(bucket, raw_prefix)
-    numbers = sorted(
-        int(key.removeprefix(raw_prefix).removesuffix(".parquet"))
-        for key in bucket.keys(raw_prefix)
-        if key.endswith(".parquet")
-    )
-    files = [_told(kept, import_, number) for number in numbers]
+    files = [tell(kept.need(number), import_, number) for number in kept.numbers()]
     return [
         _row(bucket, import_, dict(standing.begun), files, withdrawn=standing.what == WITHDRAWN),
         _ledger(bucket, kept, import_, files),
         _others(bucket, kept, import_, files),
     ]
-
-
-def _told(kept: Kept, import_: Import, number: int) -> dict[str, Any]:
-    file = kept.need(number)
-    member = Member(number, None, file.name, 0, file.kind)
-    # What is kept is not read again, so there is no upload to read it of.
-    return keep_file(kept, import_, None, member)  # type: ignore[arg-type]
 
 
 def _row(

@@ -14,7 +14,7 @@ from soundlake.deriving.importing import Import, merge_months
 from soundlake.deriving.plays import plays_of
 from soundlake.plays import CapturedPage
 from soundlake.store.captures import CaptureKey, prefix
-from soundlake.store.imports import BEGUN, CONCLUDED, Imports, Standing
+from soundlake.store.imports import BEGUN, CONCLUDED, Imports
 from soundlake.store.kept import Kept
 from soundlake.store.lake import Lake, Row, month_of_key, object_key
 from soundlake.store.objects import Bucket
@@ -53,9 +53,8 @@ def derived(
     pages, damaged = _pages(raw, account, found)
     captures.observe(lake, account, pages)
     for import_, kept in imports:
-        numbers = _numbers(bucket, import_.raw_prefix)
         narrow = _within(import_, month)
-        merge_months(lake, kept, narrow, {"months": [month], "files": numbers})
+        merge_months(lake, kept, narrow, {"months": [month], "files": kept.numbers()})
     lake.replace_table(PLAYS, month, account, lambda _: plays_of(lake, account, month, zone))
     own = [page for page in pages if CaptureKey.month(page.raw_key) == month]
     failed = [
@@ -135,7 +134,7 @@ def _imports(
     One that was never ended counts for nothing where the month has none of its rows.
     """
     found = []
-    for raw_prefix, standing in standings(bucket, account):
+    for raw_prefix, standing in Imports(bucket).standings(account).items():
         import_ = Import.told(standing.begun)
         if standing.what == BEGUN:
             if now - import_.at < GOING:
@@ -148,22 +147,6 @@ def _imports(
         if standing.what == CONCLUDED:
             found.append((import_, Kept(bucket, raw_prefix)))
     return sorted(found, key=lambda each: (each[0].at, each[0].import_id))
-
-
-def standings(bucket: Bucket, account: str) -> list[tuple[str, Standing]]:
-    """How each of an account's imports stands, by its place in the raw zone."""
-    imports = Imports(bucket)
-    prefixes = dict.fromkeys(
-        "/".join(key.split("/")[:4]) + "/" for key in bucket.keys(f"raw/imports/{account}/")
-    )
-    found = [(each, imports.standing(each)) for each in prefixes]
-    return [(each, standing) for each, standing in found if standing is not None]
-
-
-def _numbers(bucket: Bucket, raw_prefix: str) -> list[int]:
-    """The numbers of an import's kept files."""
-    names = [key.removeprefix(raw_prefix) for key in bucket.keys(raw_prefix)]
-    return [int(name.removesuffix(".parquet")) for name in names if name.endswith(".parquet")]
 
 
 def _within(import_: Import, month: str) -> Import:

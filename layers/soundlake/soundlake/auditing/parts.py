@@ -72,14 +72,15 @@ def survey(
         wanted = sorted((one for one in known if before is None or one < before), reverse=True)
     else:
         wanted = usual(known, now)
-    accounts = {key.split("/")[2] for key in (*pages, *bucket.keys("raw/imports/"))}
+    imports = Imports(bucket).standings()
+    accounts = {key.split("/")[2] for key in (*pages, *imports)}
     accounts |= {_owner(key) for table in OF_ACCOUNTS for key in objects[table]}
     every_chart = {*charts, *(each.chart for each in files), *map(_owner, objects["chart_entries"])}
     found: list[Part] = []
     done: list[str] = []
-    imports = _imports(bucket)
+    begun = {each: month_of(parse_time(one.begun["at"])) for each, one in imports.items()}
     for one in wanted:
-        parts = _parts(one, sorted(accounts), sorted(every_chart), imports)
+        parts = _parts(one, sorted(accounts), sorted(every_chart), begun)
         if done and len(found) + len(parts) > MOST_PARTS:
             return Survey(done, found, done[-1])
         found += parts
@@ -107,16 +108,3 @@ def _parts(
 
 def _owner(key: str) -> str:
     return key.rpartition("/")[2].removesuffix(".parquet")
-
-
-def _imports(bucket: Bucket) -> dict[str, str]:
-    """The imports in the raw zone, each with the month in which it began."""
-    prefixes = dict.fromkeys(
-        "/".join(key.split("/")[:4]) + "/" for key in bucket.keys("raw/imports/")
-    )
-    standings = {each: Imports(bucket).standing(each) for each in prefixes}
-    return {
-        each: month_of(parse_time(standing.begun["at"]))
-        for each, standing in standings.items()
-        if standing is not None
-    }

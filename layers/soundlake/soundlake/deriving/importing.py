@@ -114,15 +114,20 @@ def keep_file(kept: Kept, import_: Import, source: BinaryIO, member: Member) -> 
         person = next((_mark(each, import_) for each in people), None)
         key = kept.write(member.number, member.name, member.kind, kept_rows, person)
         file = KeptFile(key, member.name, member.kind, kept_rows, person)
+    return tell(file, import_, member.number)
+
+
+def tell(file: KeptFile, import_: Import, number: int) -> dict[str, Any]:
+    """What there is to tell of a kept file, as Read does."""
     rows, left_out = read_entries(file, import_)
     is_play = np.asarray(pc.is_null(rows.column("problem")))
     times = np.asarray(rows.column("time"), "datetime64[ms]")
     months, counts = np.unique(months_of(times[is_play & ~left_out]), return_counts=True)
-    span = span_of(rows, member.kind, member.name)
+    span = span_of(rows, file.kind, file.name)
     return {
-        "number": member.number,
-        "name": member.name,
-        "kind": member.kind,
+        "number": number,
+        "name": file.name,
+        "kind": file.kind,
         "rows": rows.num_rows,
         "invalid": int(np.sum(~is_play)),
         "outside": int(np.sum(is_play & left_out)),

@@ -12,6 +12,7 @@ from typing import Any
 
 from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError, decode
 
+ROOT = "raw/imports/"
 BEGUN, CONCLUDED, WITHDRAWN = "begun", "concluded", "withdrawn"
 _RECORD = ".json"
 _ID_DIGITS = 16  # of the upload's SHA-256: enough that two files never share them
@@ -24,7 +25,7 @@ def import_id(sha256: str) -> str:
 
 def prefix(account: str, ident: str) -> str:
     """Where an import is in the raw zone."""
-    return f"raw/imports/{account}/{ident}/"
+    return f"{ROOT}{account}/{ident}/"
 
 
 def kept_key(raw_prefix: str, number: int) -> str:
@@ -72,11 +73,19 @@ class Imports:
             return False
         return True
 
+    def prefixes(self, account: str | None = None) -> list[str]:
+        """Where the imports of an account, or all of them, are in the raw zone, in order."""
+        keys = self._bucket.keys(f"{ROOT}{account}/" if account else ROOT)
+        return list(dict.fromkeys("/".join(key.split("/")[:4]) + "/" for key in keys))
+
+    def standings(self, account: str | None = None) -> dict[str, Standing]:
+        """How they stand, by where they are. Raises CorruptObjectError."""
+        found = {each: self.standing(each) for each in self.prefixes(account)}
+        return {each: standing for each, standing in found.items() if standing is not None}
+
     def named(self, ident: str) -> list[str]:
         """The prefixes of all accounts' imports of a name."""
-        keys = self._bucket.keys("raw/imports/")
-        found = {"/".join(key.split("/")[:4]) + "/" for key in keys}
-        return sorted(each for each in found if each.split("/")[3] == ident)
+        return [each for each in self.prefixes() if each.split("/")[3] == ident]
 
 
 def _what(key: str) -> str:

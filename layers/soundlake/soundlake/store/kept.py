@@ -54,6 +54,11 @@ class Kept:
         """A file's kept rows; None where there are none. Raises CorruptObjectError."""
         return self._read(number, None)
 
+    def numbers(self) -> list[int]:
+        """The numbers of the files that are kept, in order."""
+        keys = (key for key in self._bucket.keys(self.prefix) if key.endswith(".parquet"))
+        return sorted(int(key[len(self.prefix) :].removesuffix(".parquet")) for key in keys)
+
     def name(self, number: int) -> str:
         """What a file was called; raises as `need` does."""
         return self._there(self._read(number, []), number).name
