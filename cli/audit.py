@@ -1,7 +1,6 @@
 """Derive tables again from the raw zone and show what differs: the audit machine, followed."""
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from soundlake.times import TimeError, parse_month
 
 from cli import machines
 from cli.errors import Misuse
@@ -66,9 +65,12 @@ def given(month: str | None, *, everything: bool) -> dict[str, Any]:
     """Return the machine's input; raise Misuse where the options contradict each other."""
     if month is not None and everything:
         raise Misuse("--month looks at one month and --all at every one; choose one of them.")
-    if month is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
-        raise Misuse(f"{month!r} is not a month; write it like 2026-11.")
-    return {"month": month} if month else {"all": True} if everything else {}
+    try:
+        if month is not None:
+            return {"month": parse_month(month)}
+    except TimeError as error:
+        raise Misuse(str(error)) from error
+    return {"all": True} if everything else {}
 
 
 def run(target: Target, asked: Mapping[str, Any], console: Console) -> Iterator[Audit]:
@@ -153,13 +155,7 @@ def _display(console: Console) -> Iterator[Any]:
     if not console.is_terminal:
         yield lambda _: None
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with machines.bar(console) as progress:
         task = progress.add_task(MACHINE, total=None)
 
         def shown(found: Audit) -> None:

@@ -159,18 +159,23 @@ def _imported(outcome: Outcome) -> str:
     return escape(f"{name} {status}")
 
 
-@contextmanager
-def _display(outcome: Outcome, console: Console) -> Iterator[Any]:
-    if not console.is_terminal:
-        yield lambda state, fresh: _lines(state, fresh, console)
-        return
+def bar(console: Console) -> Progress:
+    """Return a line that says how many of a run's branches are done; it goes when they are."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    return Progress(*columns, console=console, transient=True)
+
+
+@contextmanager
+def _display(outcome: Outcome, console: Console) -> Iterator[Any]:
+    if not console.is_terminal:
+        yield lambda state, fresh: _lines(state, fresh, console)
+        return
+    with bar(console) as progress:
         task = progress.add_task(outcome.machine, total=None)
 
         def seen(state: Outcome, fresh: Sequence[Mapping[str, Any]]) -> None:

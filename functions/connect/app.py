@@ -16,6 +16,7 @@ from soundlake.accounts import (
     consenting,
     reconnecting,
 )
+from soundlake.inputs import wrong
 from soundlake.observability import function
 from soundlake.settings import settings
 from soundlake.spotify.client import Spotify
@@ -59,9 +60,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         account = _connect(spotify, token, user, given, context.aws_request_id)
         result = {"status": "connected", "account": account.account, "name": account.name}
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "event"
-        result = {"status": "failed", "error": f"The consent's {field!r} is wrong: {first['msg']}."}
+        field, why = wrong(error, "event")
+        result = {"status": "failed", "error": f"The consent's {field!r} is wrong: {why}."}
     except AccountError as error:
         result = {"status": "failed", "error": access.small(str(error))}
     except NotRegisteredError:

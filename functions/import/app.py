@@ -30,6 +30,7 @@ from soundlake.importing.beginning import (
 from soundlake.importing.called import upload_called
 from soundlake.importing.errors import HistoryError
 from soundlake.importing.packages import HEAD, recognise
+from soundlake.inputs import wrong
 from soundlake.observability import function
 from soundlake.store.uploads import (
     LARGEST,
@@ -112,9 +113,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         given = ImportInput.model_validate(event["input"])
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "input"
-        return {"status": "failed", "error": f"The input's {field!r} is wrong ({first['msg']})."}
+        field, why = wrong(error)
+        return {"status": "failed", "error": f"The input's {field!r} is wrong ({why})."}
     if given.undo is not None:
         return _undo(given.undo, event["start_time"])
     if given.derive is not None:

@@ -9,6 +9,7 @@ from soundlake import access
 from soundlake.abilities import Abilities
 from soundlake.chart_days import LOOK_BACK_DAYS, derived, due, named, waits
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
+from soundlake.inputs import wrong
 from soundlake.observability import function, logger
 from soundlake.settings import settings
 from soundlake.spotify.errors import MissingSecretError
@@ -104,10 +105,9 @@ def _read(given: Any) -> RunInput:
     try:
         return RunInput.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "input"
+        field, why = wrong(error)
         raise PlanError(
-            f"The input's {field!r} is wrong ({first['msg']}); it may hold scheduled_time, date "
+            f"The input's {field!r} is wrong ({why}); it may hold scheduled_time, date "
             'and charts, like {"date": "2026-11-21", "charts": ["NO"]}.'
         ) from error
 

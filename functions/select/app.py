@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from soundlake import access
 from soundlake.accounts import Account, State, due, least_consent_days_left, waits_for_user
+from soundlake.inputs import wrong
 from soundlake.observability import function, logger
 from soundlake.quota import planned
 from soundlake.rounds import round_of
@@ -100,10 +101,9 @@ def _alarming(known: list[Account], damaged: int, now: datetime) -> dict[str, in
 
 
 def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "input"
+    field, why = wrong(error)
     return (
-        f"The input's {field!r} is wrong ({first['msg']}); it may hold scheduled_time, "
+        f"The input's {field!r} is wrong ({why}); it may hold scheduled_time, "
         'interval_minutes and once, like {"once": true}.'
     )
 

@@ -38,6 +38,15 @@ def parse_date(text: str) -> date:
     return value
 
 
+def parse_month(text: str) -> str:
+    """Check a month, `YYYY-MM`, and give it back. Raises TimeError."""
+    try:
+        parse_date(f"{text}-01")
+    except TimeError as error:
+        raise TimeError(f"{text!r} is not a month; write it like 2026-11.") from error
+    return text
+
+
 def format_time(value: datetime) -> str:
     """Write an instant as `2026-11-21T09:18:00.123Z` (UTC, ms)."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

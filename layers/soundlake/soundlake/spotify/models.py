@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from soundlake.inputs import wrong
 from soundlake.spotify.errors import BadAnswerError
 
 # The endpoints' limits.
@@ -35,9 +36,8 @@ class Decoded(BaseModel):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or "the answer"
-            raise BadAnswerError(f"{where}: {field}: {first['msg'].lower()}") from error
+            field, why = wrong(error, "the answer")
+            raise BadAnswerError(f"{where}: {field}: {why.lower()}") from error
 
 
 class Image(Decoded):
