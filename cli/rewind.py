@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
-from soundlake.store.objects import Bucket, ConflictError
+from soundlake.store.objects import Bucket, ConflictError, delete_if
 from soundlake.times import TimeError, parse_time
 
 from cli.copies import ZONES, in_turn
@@ -142,7 +142,8 @@ def rewind(target: Target, steps: Sequence[Step]) -> None:
 
 def _do(target: Target, bucket: Bucket, step: Step) -> None:
     if step.version is None:
-        target.s3.delete_object(Bucket=bucket.name, Key=step.key)
+        if step.etag is not None and not delete_if(target.s3, bucket.name, step.key, step.etag):
+            raise ConflictError(step.key)
         return
     found = target.s3.get_object(Bucket=bucket.name, Key=step.key, VersionId=step.version)
     bucket.put(

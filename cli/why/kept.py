@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from soundlake.store.captures import CaptureKey
 from soundlake.store.chart_files import PREFIX as CHART_FILES
 from soundlake.store.chart_files import ChartFileKey, ChartFiles
+from soundlake.store.imports import ROOT as IMPORTS
 from soundlake.store.objects import Bucket, CorruptObjectError, NotJsonError, decode, unpack
 from soundlake.store.raw import Raw
 from soundlake.times import format_time
@@ -22,7 +23,6 @@ from cli.target import MACHINES, Target
 from cli.why.tree import Node
 
 _CAPTURED: Final = "raw/recently-played/"
-_IMPORTS: Final = "raw/imports/"
 # S3 says a whole second; the last object of a run may be written in the second of its end.
 _SECOND: Final = timedelta(seconds=1)
 # Answers that may be about several ids, of which raw keeps a list.
@@ -148,12 +148,12 @@ class Kept:
         """The execution that kept a raw object, or those that may have."""
         if key.startswith(_CAPTURED):
             return [self.captured(CaptureKey.parse(key).capture_id)]
-        imported = key.startswith((_IMPORTS, CHART_FILES))
+        imported = key.startswith((IMPORTS, CHART_FILES))
         machine = "import" if imported else "daily"
         found = self._during(machine, written)
         if len(found) > 1:
             # An import's states carry the place of its files alone.
-            name = key.rpartition("/")[0] if key.startswith(_IMPORTS) else key
+            name = key.rpartition("/")[0] if key.startswith(IMPORTS) else key
             found = [one for one in found if name in self._told(one)] or found
         if not found:
             when = format_time(written)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from soundlake.store.imports import ROOT as IMPORTS
 from soundlake.texts import shortened
 
 from cli import logs, runs
@@ -167,7 +168,7 @@ class Rows:
         nodes = []
         for place, key in enumerate(keys):
             node = self.kept.raw(key, **({"row": rows[place]} if rows else {}))
-            if key.startswith("raw/imports/"):
+            if key.startswith(IMPORTS):
                 node.because = [*node.because, *self._import_of(key)]
             nodes.append(node)
         return nodes

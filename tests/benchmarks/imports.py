@@ -140,15 +140,16 @@ def _whole(archive: Path) -> tuple[float, list[str], int]:
     """Import by the command; seconds, what it printed in the end, and the plays there are."""
     with deployed(None):
         began = time.perf_counter()
-        done = _command("import", str(archive))
+        done = command("import", str(archive))
         seconds = round(time.perf_counter() - began, 2)
         sql = "SELECT count(*) AS plays FROM plays"
-        plays = json.loads(_command("query", "--json", sql))
+        plays = json.loads(command("query", "--json", sql))
         lines = [re.sub(r"\s+", " ", line).strip() for line in done.splitlines()]
     return seconds, [line for line in lines if line][-6:], int(plays[0]["plays"])
 
 
-def _command(*words: str) -> str:
+def command(*words: str) -> str:
+    """What ./soundlake says; raises RuntimeError with it where it fails."""
     done = subprocess.run(
         [str(ROOT / "soundlake"), *words],
         check=False,

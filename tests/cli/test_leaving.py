@@ -614,6 +614,23 @@ def test_an_object_that_was_written_meanwhile_is_not_replaced(
     assert objects(target) == {PLAYS: b"third"}
 
 
+def test_an_object_that_was_written_meanwhile_is_not_taken_away(
+    clock: Callable[[int], datetime],
+) -> None:
+    target = stack(BUCKET)
+    then = clock(1)
+    clock(2)
+    put(target, PLAYS, b"new")
+    steps = rewind.plan(target, then, "lake/", then)
+    assert [one.version for one in steps] == [None]
+    put(target, PLAYS, b"newer")
+
+    with pytest.raises(Trouble, match="written by somebody else"):
+        rewind.rewind(target, steps)
+
+    assert objects(target) == {PLAYS: b"newer"}
+
+
 def test_what_s3_has_forgotten_is_not_taken_for_what_never_was() -> None:
     target = stack(BUCKET)
     put(target, PLAYS, b"first")

@@ -7,8 +7,6 @@ run tells what its rounds and waits add.
 """
 
 import json
-import os
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -23,10 +21,10 @@ import requests
 
 from cli import connect
 from cli.follow import History
-from cli.home import ROOT
 from cli.target import MACHINES
 from local.aws import service
 from tests.benchmarks import growth, histories, invocations, made_up
+from tests.benchmarks.imports import command
 from tests.benchmarks.stack import Run, Stack, deployed, machine
 from tests.exports import packages
 from tests.exports.lives import life
@@ -295,16 +293,7 @@ def _import() -> dict[str, Any]:
         lived = packages.files("spotify_extended", life(ROWS, 1, quirks=False), "2025")
         packages.zipped(iter([(path, body) for path, body, _ in lived]), archive)
         meter = Meter(stack)
-        done = subprocess.run(
-            [str(ROOT / "soundlake"), "import", str(archive)],
-            check=False,
-            cwd=ROOT,
-            env=os.environ,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
+        command("import", str(archive))
         used = meter.read()
         zones = {zone: sum(stack.objects(f"{zone}/").values()) for zone in ("raw", "lake")}
         return {"import": asdict(used), "import: bytes": zones}

@@ -19,27 +19,11 @@ from cli.samconfig import local_region
 from cli.world import put_secret
 from tests.stack.conftest import free_port, made_up_day
 from tests.statemachines.scenarios import CHART, SUMMER
+from tests.statemachines.world import PIPELINE
 from tests.unit.exported_rows import file_of
 
-# The order in which one run's events follow each other, and how each function's result begins.
 # Connect's code is made up, so Spotify refuses it, and Connect says so.
-EXPECTED: Final[Mapping[str, str]] = {
-    "Select": "selected",
-    "Capture": "captured",
-    "Derive": "captured",
-    "Probe": "probed",
-    "Plan": "planned",
-    "Extract": "extracted",
-    "Transform": "transformed",
-    "Load": "loaded",
-    "Enrich": "enriched",
-    "Verify": "verified",
-    "Publish": "published",
-    "Import": "kept",
-    "Read": "read",
-    "Connect": "failed",
-    "Audit": "surveyed",
-}
+EXPECTED: Final[Mapping[str, str]] = PIPELINE | {"Connect": "failed"}
 REFUSED: Final = "Spotify does not take this consent's code"
 ACCOUNT: Final = "main"
 

@@ -6,28 +6,9 @@ import pytest
 
 from tests.statemachines.asl import MACHINES, payload, tasks
 from tests.statemachines.scenarios import CHART, SUMMER, story
-from tests.statemachines.world import BY_HAND, VERBS, World, event
+from tests.statemachines.world import BY_HAND, PIPELINE, VERBS, World, event
 from tests.template.translated import REPO
 from tests.unit.exported_rows import file_of
-
-# The order in which one run's events follow each other, and the status of a good result.
-PIPELINE = {
-    "Select": "selected",
-    "Capture": "captured",
-    "Derive": "captured",
-    "Plan": "planned",
-    "Probe": "probed",
-    "Extract": "extracted",
-    "Transform": "transformed",
-    "Load": "loaded",
-    "Enrich": "enriched",
-    "Verify": "verified",
-    "Publish": "published",
-    "Import": "kept",
-    "Read": "read",
-    "Audit": "surveyed",
-    "Connect": "connected",  # last: the token that it gets would be Capture's
-}
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,24 @@ UPLOADS = DEFAULT.properties("UploadsBucket")["BucketName"]
 ACCOUNT = "main"
 VERBS = tuple(functions())
 BY_HAND = {"Connect"}  # invoked by the command line, and by no machine
+# The order in which one run's events follow each other, and the status of a good result.
+PIPELINE = {
+    "Select": "selected",
+    "Capture": "captured",
+    "Derive": "captured",
+    "Plan": "planned",
+    "Probe": "probed",
+    "Extract": "extracted",
+    "Transform": "transformed",
+    "Load": "loaded",
+    "Enrich": "enriched",
+    "Verify": "verified",
+    "Publish": "published",
+    "Import": "kept",
+    "Read": "read",
+    "Audit": "surveyed",
+    "Connect": "connected",  # last: the token that it gets would be Capture's
+}
 _ENGINE = {"stepfunctions", "lambda"}  # asked by the engine and the tests, not by functions
 DAY = "2025-03-05"
 NEXT_DAY = "2025-03-06"

@@ -11,6 +11,7 @@ from soundlake.auditing import charts, imported, listening, published
 from soundlake.auditing.comparing import Difference, counted
 from soundlake.auditing.subject import Subject, UnsettledError
 from soundlake.charts import Chart
+from soundlake.store.imports import ROOT as IMPORTS
 from soundlake.store.lake import Row, to_parquet
 from soundlake.store.objects import Bucket
 
@@ -86,7 +87,7 @@ def name_of(part: Mapping[str, Any]) -> str:
 
 
 def _short(of: str) -> str:
-    return of.removeprefix("raw/imports/").removesuffix("/")
+    return of.removeprefix(IMPORTS).removesuffix("/")
 
 
 @dataclass(frozen=True, slots=True)

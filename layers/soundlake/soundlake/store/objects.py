@@ -141,6 +141,20 @@ class Bucket:
             yield from page.get("Contents", ())
 
 
+def delete_if(s3: "S3Client", bucket: str, key: str, etag: str) -> bool:
+    """Delete an object if it is still the one with this ETag; whether it was."""
+    try:
+        if s3.head_object(Bucket=bucket, Key=key)["ETag"] != etag:
+            return False
+        # S3 compares once more: another object of the key may come right now.
+        s3.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "404"} | _UNMET:
+            return False
+        raise
+    return True
+
+
 def pack(body: bytes) -> bytes:
     """Compress; the same bytes always give the same result."""
     return compress(body, compresslevel=6, mtime=0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from soundlake.store.objects import s3_client
+from soundlake.store.objects import delete_if, s3_client
 
 LARGEST = 10_000_000  # bytes of a chart; the largest charts have 30,000
 LARGEST_HISTORY = 2_000_000_000  # bytes; 10 million rows of Spotify's are a zip of 600 million
@@ -128,20 +128,6 @@ class Uploads:
         """
         return io.BufferedReader(_Ranges(self._s3, self._bucket, head))
 
-    def etag(self, key: str) -> str | None:
-        """An upload's ETag, or None where there is none."""
-        found = self.head(key)
-        return found.etag if found else None
-
     def delete(self, key: str, etag: str) -> bool:
         """Delete an upload if it is still the one with this ETag; whether it was."""
-        if self.etag(key) != etag:
-            return False
-        # S3 compares once more: another file of the name may come right now.
-        try:
-            self._s3.delete_object(Bucket=self._bucket, Key=key, IfMatch=etag)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _NOT_THERE | _OTHER:
-                return False
-            raise
-        return True
+        return delete_if(self._s3, self._bucket, key, etag)
