@@ -274,3 +274,22 @@ def test_an_object_with_other_columns_is_told_with_its_reason(life: Life) -> Non
     result = life.month(month)
     assert result["status"] == "differs"
     assert b"has a column" in life.zones.body(result["report"])
+
+
+PART = {"month": "2026-11", "kind": "charts", "of": ["daily-NO"]}
+SURVEY = {"input": {}, "start_time": "2026-11-22T03:37:00Z"}
+
+
+@pytest.mark.parametrize("event", [SURVEY, SURVEY | {"part": PART, "execution": "run-1"}])
+def test_a_chart_list_that_cannot_be_used_is_said(zones: Zones, event: Row) -> None:
+    zones.put("config/charts.csv", b"nothing of a chart list")
+    result = invoke("audit", event)
+    assert result["status"] == "failed"
+    assert result["error"].startswith("The chart list")
+
+
+def test_a_record_of_an_import_that_is_damaged_is_named(zones: Zones) -> None:
+    key = f"raw/imports/{ACCOUNT}/0123456789abcdef/001-begun.json"
+    zones.put(key, b"{")
+    result = invoke("audit", SURVEY)
+    assert result == {"status": "failed", "error": f"{key} does not hold JSON."}
