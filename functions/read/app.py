@@ -31,11 +31,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     head = UploadHead(upload["key"], upload["size"], upload["etag"], import_.at)
     files, problems = [], []
     try:
+        numbers = kept.numbers()
         with Uploads(upload["bucket"]).open(head) as source:
             for each in event["files"]:
                 member = Member(**each)
                 try:
-                    files.append(keep_file(kept, import_, source, member))
+                    files.append(keep_file(kept, import_, source, member, numbers))
                 except HistoryError as error:
                     problems.append(access.small(str(error)))
     except (UploadGoneError, CorruptObjectError) as error:

@@ -73,6 +73,10 @@ class Folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
 
+    def end(self, key: str, size: int) -> bytes | None:
+        stored = self.get(key)
+        return stored.body[-size:] if stored else None
+
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         root = self._root / prefix
         found = (str(path.relative_to(self._root)) for path in root.rglob("*") if path.is_file())
@@ -94,10 +98,10 @@ def _open(root: Path) -> tuple[Lake, Kept]:
 def read(root: Path, part: list[tuple[Path, Member]]) -> list[dict[str, Any]]:
     """What Read does with a part of the files."""
     _, kept = _open(root)
-    told = []
+    told, numbers = [], kept.numbers()
     for path, member in part:
         with path.open("rb") as file:
-            told.append(importing.keep_file(kept, IMPORT, file, member))
+            told.append(importing.keep_file(kept, IMPORT, file, member, numbers))
     return told
 
 

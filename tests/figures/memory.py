@@ -32,6 +32,11 @@ class MemoryBucket(Bucket):
         found = self._objects.get(key)
         return found[0] if found else None
 
+    def end(self, key: str, size: int) -> bytes | None:
+        """The last bytes of an object."""
+        found = self.get(key)
+        return found.body[-size:] if found else None
+
     def put(
         self,
         key: str,

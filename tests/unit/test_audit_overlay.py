@@ -31,6 +31,15 @@ def test_what_is_hidden_is_not_there_until_it_is_made(overlay: Overlay) -> None:
     assert list(overlay.keys("lake/plays/")) == [HERE, HIDDEN]
 
 
+def test_an_objects_end_is_of_what_there_is(overlay: Overlay) -> None:
+    assert [overlay.end(key, 3) for key in (HERE, HIDDEN, MADE)] == [b"ere", None, None]
+
+    overlay.put(HERE, b"other", overwrite=True)
+    overlay.put(HIDDEN, b"made")
+
+    assert [overlay.end(key, 3) for key in (HERE, HIDDEN)] == [b"her", b"ade"]
+
+
 def test_nothing_reaches_the_bucket(overlay: Overlay, zones: Zones) -> None:
     before = zones.versions()
     overlay.put(MADE, b"made")

@@ -13,7 +13,7 @@ from soundlake.store.imports import (
     kept_key,
     prefix,
 )
-from soundlake.store.kept import Kept
+from soundlake.store.kept import FOOTER, Kept
 from soundlake.store.objects import CorruptObjectError, NotJsonError
 
 from tests.unit.helpers import Zones
@@ -121,6 +121,25 @@ def test_kept_rows_come_back_as_they_were(zones: Zones) -> None:
     assert key == kept_key(ONE, 3)
 
 
+def test_a_kept_files_name_is_read_without_its_rows(
+    zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = pa.table({"row": [str(number) for number in range(FOOTER // 4)]})
+    kept = Kept(zones.bucket, ONE)
+    kept.write(1, "Øye.json", "lastfm", rows)
+    whole: list[str] = []
+    get = zones.bucket.get
+    monkeypatch.setattr(zones.bucket, "get", lambda key: (whole.append(key), get(key))[1])
+
+    assert kept.name(1) == "Øye.json"
+    assert whole == []
+
+    monkeypatch.setattr("soundlake.store.kept.FOOTER", 100)  # a footer that is longer than that
+
+    assert kept.name(1) == "Øye.json"
+    assert whole == [kept_key(ONE, 1)]
+
+
 def test_what_is_kept_is_not_replaced(zones: Zones) -> None:
     kept = Kept(zones.bucket, ONE)
     first, second = pa.table({"row": ["first"]}), pa.table({"row": ["second"]})
@@ -136,10 +155,12 @@ def test_what_is_kept_is_not_replaced(zones: Zones) -> None:
 @pytest.mark.parametrize("body", [b"", b"not Parquet", b"PAR1 and no more PAR1"])
 def test_kept_rows_that_are_damaged_or_missing_are_named(body: bytes, zones: Zones) -> None:
     kept = Kept(zones.bucket, ONE)
-    with pytest.raises(CorruptObjectError, match=r"0001\.parquet is missing"):
-        kept.need(1)
+    for read in (kept.need, kept.name):
+        with pytest.raises(CorruptObjectError, match=r"0001\.parquet is missing"):
+            read(1)
 
     zones.put(kept_key(ONE, 1), body)
 
-    with pytest.raises(CorruptObjectError, match=r"0001\.parquet is not a whole Parquet file"):
-        kept.read(1)
+    for read in (kept.read, kept.name):
+        with pytest.raises(CorruptObjectError, match=r"0001\.parquet is not a whole Parquet file"):
+            read(1)

@@ -12,6 +12,7 @@ from soundlake.importing import beginning, groups
 from soundlake.importing.packages import recognise
 from soundlake.importing.reading import keep
 from soundlake.store import uploads as store_uploads
+from soundlake.store.objects import Bucket, StoredObject
 
 from tests.interruptions import When, interrupted
 from tests.unit.exported_rows import ADDRESS, evening, file_of, heard, zip_of
@@ -371,6 +372,30 @@ def test_of_a_zip_each_piece_is_fetched_once(
 
 
 # Derived.
+
+
+def test_months_that_are_not_there_are_not_asked_for_one_by_one(
+    dropped: Dropped, zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_months = [heard(month, datetime(2026, month, 9, 20, tzinfo=UTC)) for month in range(1, 9)]
+    get, absent = Bucket.get, Counter[str]()
+
+    def noted(self: Bucket, key: str) -> StoredObject | None:
+        stored = get(self, key)
+        if stored is None:
+            absent[key.split("/month=", maxsplit=1)[0]] += 1
+        return stored
+
+    monkeypatch.setattr(Bucket, "get", noted)
+
+    imported(dropped, zip_of({NAMES[0]: file_of(of_months)}))
+
+    assert len(owned(zones, "plays")) == len(of_months)
+    # Of observations those around the first and the last month, and of plays two months up to now,
+    # whose days are looked at.
+    wanted = {"observations": 4, "plays": 2, "account_days": 0}
+    assert {table: absent[f"lake/{table}"] for table in wanted} == wanted
+    assert not [key for key in absent if key.startswith("raw/imports/") and "parquet" in key]
 
 
 def test_every_row_stands_in_the_ledger(dropped: Dropped, zones: Zones) -> None:

@@ -177,6 +177,32 @@ def test_a_rival_who_writes_first_of_all_loses_nothing(zones: Zones) -> None:
     assert ids(zones) == ["b", "rival"]
 
 
+def test_an_object_that_is_known_not_to_be_there_is_not_asked_for(zones: Zones) -> None:
+    bucket = RecordingBucket(zones)
+
+    done = Lake(bucket).replace("artists", MONTH, "artists", adding(artist("a")), there=set())
+
+    assert (done, bucket.reads) == (Replaced(KEY, 1, written=True), 0)
+    assert ids(zones) == ["a"]
+
+
+def test_an_object_that_came_after_it_was_looked_for_loses_nothing(zones: Zones) -> None:
+    replace(zones.lake, adding(artist("rival")))
+    lake = Lake(RecordingBucket(zones), sleep=lambda _: None)
+
+    lake.replace("artists", MONTH, "artists", adding(artist("b")), there=set())
+
+    assert ids(zones) == ["b", "rival"]
+
+
+def test_an_object_that_is_known_to_be_there_is_read(zones: Zones) -> None:
+    replace(zones.lake, adding(artist("a")))
+
+    zones.lake.replace("artists", MONTH, "artists", adding(artist("b")), there={KEY})
+
+    assert ids(zones) == ["a", "b"]
+
+
 def test_a_rival_who_removes_the_object_is_met_as_an_empty_table(zones: Zones) -> None:
     replace(zones.lake, adding(artist("a")))
     bucket = RecordingBucket(zones, lambda: zones.s3.delete_object(Bucket=BUCKET, Key=KEY), 1)
@@ -457,6 +483,14 @@ def test_files_are_compressed_with_what_every_reader_has() -> None:
     file = pq.ParquetFile(BytesIO(to_parquet(encode_rows([artist("a")], ARTISTS, "k"))))
 
     assert file.metadata.row_group(0).column(0).compression == "SNAPPY"
+
+
+def test_bounds_are_of_numbers_times_and_the_first_text() -> None:
+    columns = [ARTISTS.names.index(name) for name in ("artist_id", "name", "fetched_at")]
+    group = pq.ParquetFile(BytesIO(to_parquet(encode_rows([artist("a")], ARTISTS, "k"))))
+    chunks = [group.metadata.row_group(0).column(column) for column in columns]
+
+    assert [chunk.is_stats_set for chunk in chunks] == [True, False, True]
 
 
 # Reading.

@@ -35,6 +35,20 @@ def test_an_absent_object_is_none(zones: Zones) -> None:
     assert zones.bucket.get("absent") is None
 
 
+@pytest.mark.parametrize(("size", "end"), [(2, b"dy"), (4, b"body"), (90, b"body")])
+def test_an_objects_end_is_read_alone(size: int, end: bytes, zones: Zones) -> None:
+    zones.bucket.put("a", b"body")
+
+    assert zones.bucket.end("a", size) == end
+
+
+def test_there_is_no_end_of_what_is_empty_or_absent(zones: Zones) -> None:
+    zones.bucket.put("a", b"")
+
+    assert zones.bucket.end("a", 9) == b""
+    assert zones.bucket.end("absent", 9) is None
+
+
 def test_the_first_write_needs_the_place_to_be_free(zones: Zones) -> None:
     zones.bucket.put("a", b"first")
 

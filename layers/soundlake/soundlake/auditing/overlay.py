@@ -33,6 +33,13 @@ class Overlay(Bucket):
             return made
         return self._bucket.get(key)
 
+    def end(self, key: str, size: int) -> bytes | None:
+        """The last bytes of what `get` gives."""
+        if key not in self._made and key not in self._hidden:
+            return self._bucket.end(key, size)
+        made = self.get(key)
+        return made.body[-size:] if made else None
+
     def put(
         self,
         key: str,

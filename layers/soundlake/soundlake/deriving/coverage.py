@@ -76,6 +76,8 @@ def publish_coverage(
         gap for each in before if each in touched_months for gap in lake.owned(GAPS, each, account)
     ]
     settles = settling(captures)
+    lifetime = len(touched_months) > AT_ONCE  # an import touches all months of a life
+    there = lake.written(DAYS, account) if lifetime else None
 
     def publish(month: str) -> None:
         change = _days(
@@ -89,13 +91,13 @@ def publish_coverage(
             exports=covered,
             told=date.fromisoformat(f"{start}-01") + DAY,
         )
-        lake.replace(DAYS, month, account, change)
+        lake.replace(DAYS, month, account, change, there=there)
 
-    if len(touched_months) <= AT_ONCE:
+    if not lifetime:
         for month in touched_months:
             publish(month)
         return found
-    with ThreadPoolExecutor(AT_ONCE) as pool:  # an import touches all months of a life
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(publish, touched_months))
     return found
 

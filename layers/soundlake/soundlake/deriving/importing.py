@@ -5,7 +5,7 @@ Each step is of a group of months, or of the whole, and gives the same when it i
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -101,13 +101,19 @@ def read_entries(kept: KeptFile, import_: Import) -> tuple[pa.Table, Any]:
     return found, outside(found, import_)
 
 
-def keep_file(kept: Kept, import_: Import, source: BinaryIO, member: Member) -> dict[str, Any]:
+def keep_file(
+    kept: Kept,
+    import_: Import,
+    source: BinaryIO,
+    member: Member,
+    numbers: Container[int] | None = None,
+) -> dict[str, Any]:
     """Keep the rows of a file of an upload, unless they are; what there is to tell of them.
 
-    Raises HistoryError where the file cannot be read, CorruptObjectError where what is kept is not
-    whole.
+    `numbers` are those of the files that are kept, where they were listed. Raises HistoryError
+    where the file cannot be read, CorruptObjectError where what is kept is not whole.
     """
-    file = kept.read(member.number)
+    file = kept.read(member.number) if numbers is None or member.number in numbers else None
     if file is None:
         people: set[str] = set()
         kept_rows = keep(source, member, people)
@@ -205,6 +211,7 @@ def merge_months(lake: Lake, kept: Kept, import_: Import, group: Mapping[str, An
     seen = [] if import_.withdrawn else _observations(kept, import_, group["files"])
     rows = pa.concat_tables([merging.SCHEMA.empty_table(), *seen])
     by_month = _by_month(rows, rows.column("time"))
+    there = _there(lake, OBSERVATIONS, import_.account, group["months"])
 
     def merge(month: Any) -> bool:
         own = by_month.get(month, merging.SCHEMA.empty_table())
@@ -212,10 +219,19 @@ def merge_months(lake: Lake, kept: Kept, import_: Import, group: Mapping[str, An
         def change(known: pa.Table) -> pa.Table:
             return merging.added(merging.without(known, import_.raw_prefix), own)
 
-        return lake.replace_table(OBSERVATIONS, months[month], import_.account, change).written
+        done = lake.replace_table(OBSERVATIONS, months[month], import_.account, change, there=there)
+        return done.written
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return sum(pool.map(merge, months))
+
+
+def _there(lake: Lake, table: str, account: str, months: Collection[str]) -> Container[str] | None:
+    """Which of an account's objects of a table there are; None where few months are asked for.
+
+    A life's first import finds none of its months: one request says so for all.
+    """
+    return lake.written(table, account) if len(months) > AT_ONCE else None
 
 
 def _observations(kept: Kept, import_: Import, files: Iterable[int]) -> list[pa.Table]:
@@ -253,7 +269,10 @@ def play_months(
     account = import_.account
     # First the plays, then what they are made of: whoever writes these in between is met with a
     # conflict, and then the month is derived once more.
-    opened: list[Opened] = _each(lambda month: lake.open(PLAYS, month, account), group["plays"])
+    there = _there(lake, PLAYS, account, group["plays"])
+    opened: list[Opened] = _each(
+        lambda month: lake.open(PLAYS, month, account, there=there), group["plays"]
+    )
     rows = observations_around(lake, account, group["plays"])
     derived = derive_plays(rows, zone)
     months = _by_month(derived.plays, derived.plays.column("played_at"))

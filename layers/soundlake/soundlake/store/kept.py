@@ -12,6 +12,8 @@ from soundlake.store import without_pandas
 from soundlake.store.imports import kept_key
 from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError
 
+FOOTER = 65_536  # bytes at a file's end: a footer has 5,000 or so, more with each million rows
+
 without_pandas.make_first_array()
 
 
@@ -52,24 +54,12 @@ class Kept:
 
     def read(self, number: int) -> KeptFile | None:
         """A file's kept rows; None where there are none. Raises CorruptObjectError."""
-        return self._read(number, None)
-
-    def numbers(self) -> list[int]:
-        """The numbers of the files that are kept, in order."""
-        keys = (key for key in self._bucket.keys(self.prefix) if key.endswith(".parquet"))
-        return sorted(int(key[len(self.prefix) :].removesuffix(".parquet")) for key in keys)
-
-    def name(self, number: int) -> str:
-        """What a file was called; raises as `need` does."""
-        return self._there(self._read(number, []), number).name
-
-    def _read(self, number: int, columns: list[str] | None) -> KeptFile | None:
         key = kept_key(self.prefix, number)
         stored = self._bucket.get(key)
         if stored is None:
             return None
         try:
-            rows = pq.ParquetFile(BytesIO(stored.body)).read(columns)
+            rows = pq.ParquetFile(BytesIO(stored.body)).read()
         except (pa.ArrowInvalid, OSError) as error:
             raise CorruptObjectError(
                 f"{key} is not a whole Parquet file; restore its previous version."
@@ -78,11 +68,23 @@ class Kept:
         person = said[b"person"].decode() if b"person" in said else None
         return KeptFile(key, said[b"file"].decode(), said[b"kind"].decode(), rows, person)
 
+    def numbers(self) -> list[int]:
+        """The numbers of the files that are kept, in order."""
+        keys = (key for key in self._bucket.keys(self.prefix) if key.endswith(".parquet"))
+        return sorted(int(key[len(self.prefix) :].removesuffix(".parquet")) for key in keys)
+
+    def name(self, number: int) -> str:
+        """What a file was called; raises as `need` does."""
+        end = self._bucket.end(kept_key(self.prefix, number), FOOTER)
+        if end is not None:
+            with suppress(pa.ArrowInvalid, OSError):  # longer than that, or damaged: `need` tells
+                said = pq.read_metadata(BytesIO(end)).metadata or {}
+                return said[b"file"].decode()
+        return self.need(number).name
+
     def need(self, number: int) -> KeptFile:
         """A file's kept rows; raises CorruptObjectError where they are missing or damaged."""
-        return self._there(self.read(number), number)
-
-    def _there(self, found: KeptFile | None, number: int) -> KeptFile:
+        found = self.read(number)
         if found is None:
             raise CorruptObjectError(f"{kept_key(self.prefix, number)} is missing.")
         return found

@@ -6,7 +6,7 @@ changes nothing writes nothing. A conflict reads again and redoes the pure step.
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,7 +86,13 @@ class Lake:
         self._sleep = sleep
 
     def replace(
-        self, table: str, month: str, name: str, change: Callable[[list[Row]], Iterable[Row]]
+        self,
+        table: str,
+        month: str,
+        name: str,
+        change: Callable[[list[Row]], Iterable[Row]],
+        *,
+        there: Container[str] | None = None,
     ) -> Replaced:
         """Replace an object's rows by what `change` makes of them; as `replace_table` does."""
         key, schema = object_key(table, month, name), SCHEMAS[table]
@@ -94,31 +100,49 @@ class Lake:
         def changed(before: pa.Table) -> pa.Table:
             return encode_rows(change(before.to_pylist()), schema, key)
 
-        return self.replace_table(table, month, name, changed)
+        return self.replace_table(table, month, name, changed, there=there)
 
     def replace_table(
-        self, table: str, month: str, name: str, change: Callable[[pa.Table], pa.Table]
+        self,
+        table: str,
+        month: str,
+        name: str,
+        change: Callable[[pa.Table], pa.Table],
+        *,
+        there: Container[str] | None = None,
     ) -> Replaced:
         """Replace an object's rows by what `change` makes of them.
 
         `change` is pure, and gives a table of the pinned schema: it runs again when somebody else
-        wrote in between. Raises ConflictError after `TRIES` conflicts, CorruptObjectError or
+        wrote in between. `there` is as in `open`; where its writing meets an object, that is read
+        after all. Raises ConflictError after `TRIES` conflicts, CorruptObjectError or
         SchemaError when the object that is there cannot be read; then nothing is written.
         """
 
         def attempt() -> Replaced:
-            opened = self.open(table, month, name)
+            nonlocal there
+            opened = self.open(table, month, name, there=there)
+            there = None  # whoever wrote in between did so after they were listed
             return self.close(opened, change(opened.rows))
 
         return until_unchanged(object_key(table, month, name), attempt, self._sleep)
 
-    def open(self, table: str, month: str, name: str, columns: list[str] | None = None) -> Opened:
+    def open(
+        self,
+        table: str,
+        month: str,
+        name: str,
+        columns: list[str] | None = None,
+        *,
+        there: Container[str] | None = None,
+    ) -> Opened:
         """An object's rows as they are, to be replaced; raises as `replace_table` does.
 
-        With `columns` it has these alone, and is only to be read.
+        With `columns` it has these alone, and is only to be read. `there` are keys that were found
+        before: an object that is not among them is not asked for, and has no rows.
         """
         key, schema = object_key(table, month, name), SCHEMAS[table]
-        stored = self._bucket.get(key)
+        stored = self._bucket.get(key) if there is None or key in there else None
         if stored is None:
             empty = schema.empty_table()
             return Opened(key, empty.select(columns) if columns else empty, None)
@@ -241,11 +265,14 @@ class Lake:
 def to_parquet(table: pa.Table) -> bytes:
     """The file's bytes: the same rows give the same bytes.
 
-    Texts come again and again, and get a dictionary; times and numbers hardly do.
+    Texts come again and again, and get a dictionary; times and numbers hardly do. By the least and
+    greatest value a reader leaves out what it need not read: of texts only the first column, whose
+    rows they are, has an order to speak of.
     """
     out = BytesIO()
     texts: Any = [path for field in table.schema for path in _texts(field.name, field.type)]
-    pq.write_table(table, out, compression="snappy", use_dictionary=texts)
+    bounded: Any = [name for name in table.schema.names if name not in texts[1:]]
+    pq.write_table(table, out, compression="snappy", use_dictionary=texts, write_statistics=bounded)
     return out.getvalue()
 
 
@@ -267,9 +294,9 @@ def decode(body: bytes, schema: pa.Schema, key: str, columns: list[str] | None =
     does not declare or declares otherwise.
     """
     try:
-        file = pq.ParquetFile(BytesIO(body))
+        file = pq.ParquetFile(pa.BufferReader(body))
         names = [name for name in file.schema_arrow.names if columns is None or name in columns]
-        table = file.read(names)
+        table = file.read(names, use_threads=False)  # who waits for objects has threads enough
     except (pa.ArrowInvalid, OSError) as error:
         raise CorruptObjectError(
             f"{key} is not a whole Parquet file; restore its previous version or derive it again."

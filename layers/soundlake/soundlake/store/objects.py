@@ -76,6 +76,18 @@ class Bucket:
             raise
         return StoredObject(answer["Body"].read(), answer["ETag"], answer["Metadata"])
 
+    def end(self, key: str, size: int) -> bytes | None:
+        """The last bytes of an object that has any, `size` at most, or None where there is none."""
+        try:
+            answer = self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=-{size}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+                return None
+            if error.response["Error"]["Code"] in {"InvalidRange", "416"}:
+                return b""
+            raise
+        return answer["Body"].read()
+
     def put(
         self,
         key: str,
