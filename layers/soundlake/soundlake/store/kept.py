@@ -46,7 +46,9 @@ class Kept:
         if person is not None:
             said["person"] = person
         out = BytesIO()
-        pq.write_table(rows.replace_schema_metadata(said), out, compression="snappy")
+        described = rows.replace_schema_metadata(said)
+        # Whoever reads them reads all of them: no bounds are needed.
+        pq.write_table(described, out, compression="snappy", write_statistics=False)
         key = kept_key(self.prefix, number)
         with suppress(ConflictError):  # written once: by an earlier try of the same work
             self._bucket.put(key, out.getvalue(), content_type="application/vnd.apache.parquet")
