@@ -616,6 +616,15 @@ def test_a_step_that_is_killed_anywhere_is_done_again(
     assert dropped.keys() == [PACKAGE]  # put back after each step
 
 
+def test_concluding_again_tells_the_same(dropped: Dropped) -> None:
+    dropped.put(PACKAGE, HISTORY)
+    told = {name: (given, answer) for name, given, answer in ran(asked(PACKAGE))}
+    given, answer = told["Conclude"]
+
+    assert answer["ledger"]["confirmed_days"] == 2
+    assert invoke("derive", given) == answer
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_taking_back_that_is_killed_anywhere_is_done_again(
     when: When, dropped: Dropped, zones: Zones

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, BinaryIO
 
@@ -330,7 +330,7 @@ def conclude(
 ) -> tuple[Row, int]:
     """Write the import's own row and what it tells of gaps and days.
 
-    Gives the row, and how many days are confirmed that no import had confirmed before.
+    Gives the row, and how many days it confirms that no other import does.
 
     `given` is the import as the machine carries it; `read` has its `files` as Read tells of them,
     the `outcomes` of the ledger so far, and the `problems`. Raises LedgerError where the ledger
@@ -365,10 +365,10 @@ def conclude(
         "withdrawn_at": None,
     }
     _forget_ledger(lake, import_, len(read["outcomes"]))
-    before = _confirmed(lake, import_)
     _write_row(lake, import_, row)
     _cover(lake, import_, spans)
-    return row, len(_confirmed(lake, import_) - before)
+    others = [span for prefix, span in exported(lake, import_.account) if prefix != kept.prefix]
+    return row, len(days_within(united([*others, *spans])) - days_within(united(others)))
 
 
 def take_back(lake: Lake, import_: Import, at: datetime) -> Row | None:
@@ -394,11 +394,6 @@ def _write_row(lake: Lake, import_: Import, row: Row) -> None:
         return sorted(rows.values(), key=lambda one: (str(one["imported_at"]), one["import_id"]))
 
     lake.replace(IMPORTS, import_.month, import_.account, change)
-
-
-def _confirmed(lake: Lake, import_: Import) -> set[date]:
-    """The days that the exports which were imported so far cover."""
-    return days_within(united(span for _, span in exported(lake, import_.account)))
 
 
 def _cover(lake: Lake, import_: Import, spans: Iterable[Span]) -> None:
