@@ -231,10 +231,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for title in ("Rows", "Imported", "Merged", "Duplicate", "Outside", "Invalid"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
+        name, kind = str(row["name"]), str(row["kind"])
         texts = [
             row["import_id"],
-            str(row["name"]),
-            str(row["kind"]),
+            *([name] if not name.startswith(kind) else []),  # most are called by their kind
+            kind,
             *([f"of {row['account']}"] if several else []),
             str(row["imported_at"])[:16],
             *([row["status"]] if row["status"] != IMPORTED else []),

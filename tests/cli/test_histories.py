@@ -744,7 +744,9 @@ def test_all_imports_are_listed(command: Command, target: Target, asked: dict[st
         *(ACCOUNT, ID, "2026-11-21 09:00:00.000", "lastfm", "[a].csv", "withdrawn"),
         *("30000", "20000", "1200", "8000", "793", "7", None),
     ]
-    asked["imports"] = Result(columns, [values])
+    kind = "spotify_extended"
+    named = [*values[:1], "5d86928367688a2b", values[2], kind, f"{kind}.zip", "imported"]
+    asked["imports"] = Result(columns, [values, [*named, *["1"] * 6, None]])
 
     code, out, _ = command("imports")
 
@@ -755,8 +757,11 @@ def test_all_imports_are_listed(command: Command, target: Target, asked: dict[st
         ["lastfm"],
         ["2026-11-21", "09:00"],
         ["withdrawn"],
+        ["5d86928367688a2b", *["1"] * 6],
+        [kind],
+        ["2026-11-21", "09:00"],
     ]
-    (found,) = json.loads(command("imports", "--json")[1])
+    found, _ = json.loads(command("imports", "--json")[1])
     assert (found["import_id"], found["rows"], found["withdrawn_at"]) == (ID, 30_000, None)
 
 

@@ -9,9 +9,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 from soundlake.importing import packages
-from soundlake.importing.errors import HistoryError
+from soundlake.importing.errors import EXPECTED, HistoryError
 from soundlake.importing.packages import (
-    EXPECTED,
     HEAD,
     MOST_FILES,
     Member,
@@ -193,7 +192,10 @@ def renamed(path: str) -> bytes:
         (lambda: b'{"playlists": []}', "'x' is no listening history that is known here."),
         (lambda: b"[ ]\n", "'x' is an empty list: there is no play in it."),
         (lambda: b"  \n", "'x' is empty."),
-        (lambda: text(row()).decode().encode("utf-16"), "'x' is in UTF-16, or no text;"),
+        (lambda: text(row()).decode().encode("utf-16"), "'x' is in UTF-16; expected is UTF-8"),
+        (lambda: text(row()).decode().encode("utf-16-be"), "'x' is in UTF-16; expected is UTF-8"),
+        (lambda: b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01", f"'x' is no text. {EXPECTED}"),
+        (lambda: b"\xff\xd8\xff\xe1" + b"\x01" * 90, f"'x' is no text. {EXPECTED}"),
         (lambda: '[{"ts": "é"}]'.encode("latin-1"), "'x' is not in UTF-8 (byte 10);"),
         (lambda: chart_csv([]), "'x' is a chart, and no listening history:"),
         (lambda: upload({"a.json": b"[]"}).getvalue(), "'x' is a zip without a file of listening"),

@@ -363,7 +363,7 @@ def test_a_byte_order_mark_and_space_around_are_no_matter() -> None:
         (text(row()) + b"x", "'endsong_0.json' is no JSON at byte"),
         (b'{"a": 1}', "'endsong_0.json' is no list of plays: expected is a JSON array of objects."),
         (b"", "'endsong_0.json' is no list of plays: expected is a JSON array of objects."),
-        (text(row()).decode().encode("utf-16"), "'endsong_0.json' is in UTF-16, or no text;"),
+        (text(row()).decode().encode("utf-16"), "'endsong_0.json' is in UTF-16; expected is UTF-8"),
         (
             text(row()).replace(b"A title", "é".encode("latin-1")),
             "'endsong_0.json' is not in UTF-8 (byte 85). Take the file as it was downloaded, or",

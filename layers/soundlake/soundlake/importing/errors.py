@@ -2,6 +2,11 @@
 
 import re
 
+EXPECTED = (
+    "Expected is the zip or a file of Spotify's Extended streaming history or Account data, of an "
+    "export of ListenBrainz, Last.fm (CSV or JSON), Maloja or Koito, or of Soundlake's own."
+)
+
 
 class HistoryError(ValueError):
     """A file that is not imported; the text says what it is, what is expected, and what to do.

@@ -10,13 +10,17 @@ from io import StringIO
 from itertools import islice
 from typing import Any
 
-from soundlake.importing.errors import HistoryError
+from soundlake.importing.errors import EXPECTED, HistoryError
 
 HEAD = 65_536  # bytes of a file that tell what it is
 
 VERSION = 1  # of Soundlake's own export
 # The keys under which services put the list of rows, where a file is not just that list.
 _LIST = re.compile(r'"(?:scrobbles|listens|list|track|payload)"\s*:\s*\[')
+_UTF_16 = b"\xff\xfe", b"\xfe\xff"
+_HALVES = re.compile(rb"(?:[\t\n\r -~]\0){4}|(?:\0[\t\n\r -~]){4}")  # the same without a mark
+_NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1f]")
+_SHOWN = 1024  # bytes in which a file that is no text shows it
 _ROWS = 200  # of a head that are looked at
 _DATE = re.compile(r"\d{1,2} [A-Za-z]{3} \d{4},? \d{2}:\d{2}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -68,16 +72,20 @@ def read_head(start: bytes, *, whole: bool, name: str) -> Head:
 
 def decode(start: bytes, *, whole: bool, name: str) -> str:
     """The text of a file's beginning. Raises HistoryError where it is not in UTF-8."""
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[:64]:
+    if start.startswith(_UTF_16) or _HALVES.match(start):
         raise HistoryError(
-            f"{name} is in UTF-16, or no text; expected is UTF-8, as it was downloaded. "
+            f"{name} is in UTF-16; expected is UTF-8, as it was downloaded. "
             "Take the original file, or save it as UTF-8."
         )
+    if b"\0" in start[:64]:
+        raise HistoryError(f"{name} is no text. {EXPECTED}")
     try:
         return start.removeprefix(b"\xef\xbb\xbf").decode()
     except UnicodeDecodeError as error:
         if not whole and error.start > len(start) - 4:  # a character that the head cuts in two
             return start[: error.start].removeprefix(b"\xef\xbb\xbf").decode()
+        if _NO_TEXT.search(start[:_SHOWN]):
+            raise HistoryError(f"{name} is no text. {EXPECTED}") from error
         raise HistoryError(
             f"{name} is not in UTF-8 (byte {error.start + 1:,}); expected is the file as it was "
             "downloaded. Take the original file, or save it as UTF-8."

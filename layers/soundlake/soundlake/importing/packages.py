@@ -23,7 +23,7 @@ from soundlake.importing.called import (
     is_nameless,
     package_called,
 )
-from soundlake.importing.errors import HistoryError, nameless
+from soundlake.importing.errors import EXPECTED, HistoryError, nameless
 from soundlake.importing.heads import HEAD, VERSION, Head, read_head
 from soundlake.texts import shortened
 
@@ -33,10 +33,6 @@ LARGEST_RATIO = 200  # uncompressed to compressed; histories have 10 to 40
 RATIO_FROM = 1_000_000  # bytes from which on the ratio counts
 MOST_FILES = 5_000
 
-EXPECTED = (
-    "Expected is the zip or a file of Spotify's Extended streaming history or Account data, of an "
-    "export of ListenBrainz, Last.fm (CSV or JSON), Maloja or Koito, or of Soundlake's own."
-)
 _ENCRYPTED = 0x1
 _COMPRESSIONS = {0, 8, 12, 14}  # that Python reads: stored, deflate, bzip2, LZMA
 _NUMBER = re.compile(r"(?<![\d-])(\d{1,3})(?: ?\(\d+\))?$")  # a year, or a span of them, is none
