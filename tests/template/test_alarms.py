@@ -262,8 +262,20 @@ def test_what_is_told_of_a_run_names_it_and_nothing_that_it_was_about() -> None:
     assert set(re.findall(r"<(\w+)>", template)) == set(transformer["InputPathsMap"])
     # Lines of text, each quoted, as EventBridge wants them.
     assert all(re.fullmatch(r'"[^"]+"', line) for line in template.splitlines())
-    assert "docs/operations.md#runfailed" in template
-    assert "runfailed" in anchors(OPERATIONS)
+
+
+def test_the_message_leads_to_a_section_for_each_machine() -> None:
+    (target,) = PROD.properties("RunFailed")["Targets"]
+    lines = target["InputTransformer"]["InputTemplate"].splitlines()
+    told = [
+        re.fullmatch(r'"If it is (\w+): .+: docs/operations\.md#([\w-]+)\."', each)
+        for each in lines
+    ]
+    sections = {found[1]: found[2] for found in told if found}
+    assert sections.keys() == set(MACHINES)
+    assert len(set(sections.values())) == len(sections)
+    assert set(sections.values()) <= anchors(OPERATIONS)
+    assert (sections["import"], sections["audit"]) == ("imports", "audit")
 
 
 #### THE DASHBOARD #################################################################################
