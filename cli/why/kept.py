@@ -100,8 +100,8 @@ class Kept:
         if link := self._link(key):
             facts["link"] = link
         request, asked = self._request(key, head["Metadata"])
-        written: datetime = head["LastModified"].astimezone(UTC)
-        return Node("raw object", key, facts, [*request, *self._brought(key, written)], asked)
+        brought = self._brought(key, head["Metadata"], head["LastModified"].astimezone(UTC))
+        return Node("raw object", key, facts, [*request, *brought], asked)
 
     def _whole(self, key: str, body: bytes) -> str:
         try:
@@ -144,12 +144,14 @@ class Kept:
             more["asked"] = ids
         return [Node("request", f"GET {metadata['request']}", facts)], more
 
-    def _brought(self, key: str, written: datetime) -> list[Node]:
-        """The execution that kept a raw object, or those that may have."""
+    def _brought(self, key: str, metadata: Mapping[str, str], written: datetime) -> list[Node]:
+        """The execution that kept a raw object; of an object that names none, those that may."""
         if key.startswith(_CAPTURED):
             return [self.captured(CaptureKey.parse(key).capture_id)]
         imported = key.startswith((IMPORTS, CHART_FILES))
         machine = "import" if imported else "daily"
+        if "execution" in metadata:
+            return [self._execution(machine, metadata["execution"])]
         found = self._during(machine, written)
         if len(found) > 1:
             # An import's states carry the place of its files alone.
@@ -165,11 +167,13 @@ class Kept:
 
     def captured(self, capture_id: str) -> Node:
         """The execution of a capture, which its id names: from the second look on with a number."""
-        machine = self._target.output(MACHINES["capture"])
-        start = machine.replace(":stateMachine:", ":execution:")
-        for name in dict.fromkeys((capture_id, capture_id.rpartition("-")[0])):
-            if not name:
-                continue
+        return self._execution("capture", capture_id, capture_id.rpartition("-")[0])
+
+    def _execution(self, machine: str, *names: str) -> Node:
+        """The execution of a machine that has the first of these names that one has."""
+        arn = self._target.output(MACHINES[machine])
+        start = arn.replace(":stateMachine:", ":execution:")
+        for name in dict.fromkeys(filter(None, names)):
             try:
                 found = self._target.states.describe_execution(executionArn=f"{start}:{name}")
             except ClientError as error:
@@ -180,14 +184,14 @@ class Kept:
             return self.run(
                 Run(
                     0,
-                    "capture",
+                    machine,
                     found["executionArn"],
                     found["status"],
                     found["startDate"].astimezone(UTC),
                     stopped.astimezone(UTC) if stopped else None,
                 )
             )
-        return Node("execution", f"capture {capture_id}", {"unknown": _GONE})
+        return Node("execution", f"{machine} {names[0]}", {"unknown": _GONE})
 
     def during(self, machine: str, at: datetime) -> list[Node]:
         """The runs of a machine that were going at a time."""

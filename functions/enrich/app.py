@@ -17,19 +17,23 @@ from soundlake.times import parse_date
 
 @function("Enrich")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """`{date, requests}` to `{status: enriched, asked: {kind: ids}, left, notes, requests}`.
+    """`{date, execution, requests}` to `{status: enriched, asked, left, notes, requests}`.
 
-    Each answer is kept while the next is asked for: an invocation that ends early loses two at
-    most, and the next one goes on where it stopped. What is not asked for now is `left`, by kind,
-    in the queue for later runs. Analyses are one request each, so a day's runs ask for no more than
-    the stack's parameter says, and only while that day lasts. What the app may not ask for is told
-    in `notes`, and nothing fails; so it is where the rest of the quota is left to captures or time
-    was up, and where a source of features refuses or cannot be reached while another one can be
-    asked. Genres come last, and whatever a source of them does wrong is a note.
+    `asked` counts ids by kind. Each answer is kept while the next is asked for: an invocation that
+    ends early loses two at most, and the next one goes on where it stopped. What is not asked for
+    now is `left`, by kind, in the queue for later runs. Analyses are one request each, so a day's
+    runs ask for no more than the stack's parameter says, and only while that day lasts. What the
+    app may not ask for is told in `notes`, and nothing fails; so it is where the rest of the quota
+    is left to captures or time was up, and where a source of features refuses or cannot be reached
+    while another one can be asked. Genres come last, and whatever a source of them does wrong is a
+    note.
     """
     result: dict[str, Any] = {}
     run = Run(
-        parse_date(event["date"]), Lake(access.bucket()), context.get_remaining_time_in_millis
+        parse_date(event["date"]),
+        Lake(access.bucket()),
+        context.get_remaining_time_in_millis,
+        event.get("execution"),
     )
     try:
         run.go()

@@ -46,7 +46,7 @@ Attempts = dict[str, dict[int, list[str]]]  # by date and number: the pages' key
 
 @function("Extract")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{chart, date, again, not_before, requests, passed}` to `{status: extracted, raw_keys, ...}`.
+    """`{chart, date, again, not_before, requests, passed, execution}` to `{status, raw_keys, ...}`.
 
     The sources are asked in their order, until one shows the chart. An answer that is already there
     is used again; one that cannot be read is superseded by a new attempt, and so is one that is to
@@ -85,12 +85,14 @@ class _Work:
 
     def __init__(self, event: dict[str, Any]) -> None:
         not_before = event["not_before"]
-        self.clients = asking.InvocationClients(DRAWN, spaced=False)
+        execution = event.get("execution")  # a run that began before an update names none
+        self.clients = asking.InvocationClients(DRAWN, spaced=False, execution=execution)
         self.asking: str | None = None
         self.passed: dict[str, dict[str, str]] = dict(event.get("passed", {}))
         self._chart = Chart(**event["chart"], enabled=True)
         self._day = parse_date(event["date"])
         self._again = event["again"]
+        self._raw = access.raw(execution)
         self._wanted = Wanted(
             self._chart, self._day, parse_time(not_before) if not_before else None
         )
@@ -162,7 +164,7 @@ class _Work:
         prefix = self._prefix(source)
         first, end = self._day - timedelta(days=EARLIER_DAYS), self._day + timedelta(days=1)
         attempts: Attempts = {}
-        for key in access.raw().keys(prefix, f"{prefix}{first}/", f"{prefix}{end}/"):
+        for key in self._raw.keys(prefix, f"{prefix}{first}/", f"{prefix}{end}/"):
             one, number, _ = key.removeprefix(prefix).split("/")
             attempts.setdefault(one, {}).setdefault(int(number), []).append(key)
         return attempts
@@ -175,7 +177,7 @@ class _Work:
             return 1, [], False
         number = max(tried)
         try:
-            pages = [access.raw().need(key) for key in tried[number]]
+            pages = [self._raw.need(key) for key in tried[number]]
             return number, pages, source.whole(pages, self._chart)
         except (CorruptObjectError, BadAnswerError):
             return number + 1, [], False
@@ -193,10 +195,10 @@ class _Work:
         attempt = f"{self._prefix(source)}{self._day.isoformat()}/{number:03d}/"
         while (answer := source.ask(self.clients, self._wanted, pages)) is not None:
             key = f"{attempt}page-{len(pages) + 1:02d}.{source.ending}"
-            if access.raw().write(key, answer):
+            if self._raw.write(key, answer):
                 pages = [*pages, RawAnswer(key, answer.json, answer.at, answer.body)]
             else:
-                pages = [*pages, access.raw().need(key)]
+                pages = [*pages, self._raw.need(key)]
         return pages
 
 

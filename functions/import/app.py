@@ -3,6 +3,7 @@
 A chart is kept here; of a history is told what there is to read.
 """
 
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -90,9 +91,17 @@ class ImportInput(BaseModel):
     derive: _Derive | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The run of the machine that an invocation is a step of."""
+
+    start_time: str
+    execution: str | None  # one that began before an update names none
+
+
 @function("Import")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{input, start_time}` to `{status, ...}`, for the machine to branch on.
+    """`{input, start_time, execution}` to `{status, ...}`, for the machine to branch on.
 
     A chart: `{status: kept, bucket, key, etag, name, chart, date, file, ...}`; `file` is its name
     in the raw zone, `file_key` where that has it, and `neighbour_keys` the files of the chart's
@@ -103,20 +112,23 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     nothing that can be imported, `{status: gone}` where there is no such upload (any more),
     `{status: failed, error}` where the raw zone has it damaged, or the input is none.
 
-    `{forget: {bucket, key, etag}, concluded}` deletes the upload, to `{status: forgotten}`; one
-    that another file has replaced stays, to `{status: replaced}`: it has a run of its own.
+    `{forget: {bucket, key, etag}, concluded, execution}` deletes the upload, to `{status:
+    forgotten}`; one that another file has replaced stays, to `{status: replaced}`: it has a run of
+    its own.
     `concluded` is the place in the raw zone of an import that is over; `{status: withdrawn, error}`
     where it was taken back before it was.
     """
+    execution = event.get("execution")
     if "forget" in event:
-        return _forget(event["forget"], event.get("concluded"))
+        return _forget(event["forget"], event.get("concluded"), execution)
     try:
         given = ImportInput.model_validate(event["input"])
     except ValidationError as error:
         field, why = wrong(error)
         return {"status": "failed", "error": f"The input's {field!r} is wrong ({why})."}
+    run = _Run(event["start_time"], execution)
     if given.undo is not None:
-        return _undo(given.undo, event["start_time"])
+        return _undo(given.undo, run)
     if given.derive is not None:
         return _derive(given.derive.account, event["start_time"])
     if given.detail is None:
@@ -125,11 +137,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             "to 'derive'."
         )
         return {"status": "failed", "error": error}
-    return _upload(given, given.detail, event["start_time"])
+    return _upload(given, given.detail, run)
 
 
-def _forget(upload: dict[str, Any], concluded: str | None) -> dict[str, Any]:
-    stands = conclude(access.imports(), concluded) if concluded else True
+def _forget(upload: dict[str, Any], concluded: str | None, execution: str | None) -> dict[str, Any]:
+    stands = conclude(access.imports(execution), concluded) if concluded else True
     deleted = Uploads(upload["bucket"]).delete(upload["key"], upload["etag"])
     if concluded and not stands:
         ident = concluded.split("/")[3]
@@ -141,7 +153,7 @@ def _forget(upload: dict[str, Any], concluded: str | None) -> dict[str, Any]:
     return {"status": "forgotten" if deleted else "replaced"}
 
 
-def _upload(given: ImportInput, detail: _Detail, start_time: str) -> dict[str, Any]:
+def _upload(given: ImportInput, detail: _Detail, run: _Run) -> dict[str, Any]:
     bucket, key = detail.bucket.name, detail.object.key
     about = {"bucket": bucket, "key": key, "name": _called(key.rpartition("/")[2])}
     uploads = Uploads(bucket)
@@ -150,7 +162,7 @@ def _upload(given: ImportInput, detail: _Detail, start_time: str) -> dict[str, A
         return about | {"status": "gone"}
     about["etag"] = head.etag
     try:
-        return about | _import(given, bucket, head, start_time)
+        return about | _import(given, bucket, head, run)
     except UploadGoneError:
         return about | {"status": "gone"}
     except access.FORESEEN as error:
@@ -162,24 +174,24 @@ def _called(name: str) -> str:
     return name if is_named_as_chart(name) else upload_called(name)
 
 
-def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) -> dict[str, Any]:
+def _import(given: ImportInput, bucket: str, head: UploadHead, run: _Run) -> dict[str, Any]:
     name = head.key.rpartition("/")[2]
     try:
         with fetched(Uploads(bucket), head) as (file, sha256):
             if _is_chart(given, name, file.read(HEAD)):
                 file.seek(0)
-                return {"name": name, **_chart(given, name, head, file, start_time)}
+                return {"name": name, **_chart(given, name, head, file, run)}
             file.seek(0)
             package = recognise(file, upload_called(name), redacted=True)
         asked = Asked.read(given.account, given.since, given.until)
-        now = parse_time(start_time)
+        now = parse_time(run.start_time)
         told = begin(
-            access.imports(),
+            access.imports(run.execution),
             package,
             account=owner(access.accounts_table(), asked, head.key, sha256, now),
             asked=asked,
             about={"sha256": sha256, "bytes": head.size, "name": package.name},
-            start_time=start_time,
+            start_time=run.start_time,
         )
     except (HistoryError, TooLargeError) as error:
         return _refused(error)
@@ -188,11 +200,11 @@ def _import(given: ImportInput, bucket: str, head: UploadHead, start_time: str) 
 
 
 def _chart(
-    given: ImportInput, name: str, head: UploadHead, file: BinaryIO, start_time: str
+    given: ImportInput, name: str, head: UploadHead, file: BinaryIO, run: _Run
 ) -> dict[str, Any]:
     """A chart that is kept, or why not; it is nobody's, so it may be called by its name."""
     try:
-        kept = _keep_chart(given, name, head, file, start_time)
+        kept = _keep_chart(given, name, head, file, run)
     except (ChartFileError, TooLargeError) as error:
         return _refused(error)
     return {"status": "kept", **kept, "counts": {"kept": 1}}
@@ -204,10 +216,10 @@ def _is_chart(given: ImportInput, name: str, head: bytes) -> bool:
     return said or is_named_as_chart(name) or is_chart_file(head)
 
 
-def _undo(undo: _Undo, start_time: str) -> dict[str, Any]:
+def _undo(undo: _Undo, run: _Run) -> dict[str, Any]:
     about = {"name": undo.import_id}
     try:
-        told = withdraw(access.imports(), undo.account, undo.import_id, start_time)
+        told = withdraw(access.imports(run.execution), undo.account, undo.import_id, run.start_time)
     except HistoryError as error:
         return about | _refused(error) | {"status": "failed"}
     except access.FORESEEN as error:
@@ -243,7 +255,7 @@ def _refused(error: Exception) -> dict[str, Any]:
 
 
 def _keep_chart(
-    given: ImportInput, name: str, head: UploadHead, upload: BinaryIO, start_time: str
+    given: ImportInput, name: str, head: UploadHead, upload: BinaryIO, run: _Run
 ) -> dict[str, Any]:
     """Read an upload as a chart file and keep it: what the steps after it need to know.
 
@@ -254,8 +266,8 @@ def _keep_chart(
     body = upload.read()
     file = read_chart_file(body)
     of = name_of(name, given.chart, given.date)
-    check(file, of, parse_time(start_time).date())
-    files = access.chart_files()
+    check(file, of, parse_time(run.start_time).date())
+    files = access.chart_files(run.execution)
     key = files.keep(of.chart, of.chart_date, body, at=head.at, name=name)
     country = COUNTRIES.get(of.country)
     return {

@@ -15,7 +15,7 @@ from soundlake.store.uploads import UploadGoneError, UploadHead, Uploads
 
 @function("Read")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{upload, import, files}` to `{status, files, problems, counts}`.
+    """`{upload, import, files, execution}` to `{status, files, problems, counts}`.
 
     `upload` is `{bucket, key, etag, size}`, `files` are some of what Import tells. Of each file
     that can be read there is its `name`, `kind`, `number`, `rows`, `invalid` and `outside` ones,
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     file is damaged, with `error`.
     """
     import_ = Import.told(event["import"])
-    kept = Kept(access.bucket(), import_.raw_prefix)
+    kept = Kept(access.bucket(), import_.raw_prefix, event.get("execution"))
     upload = event["upload"]
     head = UploadHead(upload["key"], upload["size"], upload["etag"], import_.at)
     files, problems = [], []

@@ -442,6 +442,30 @@ def test_of_two_runs_at_once_the_one_whose_history_names_the_answer_brought_it(
     assert "one of them" in nodes(found, "note")[0].name
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "run"),
+    [("chart_entries", CHART, "daily run-e"), ("import_rows", FILE, "import run-e")],
+)
+def test_an_object_that_names_its_execution_leads_to_that_one(
+    table: str, key: str, run: str, target: Target, bucket: Any
+) -> None:
+    """Whatever ran at the time, and whatever histories say."""
+    states: FakeStates = target.__dict__["states"]
+    states.runs |= {"daily": ["run-d", "run-e"], "import": ["run-i", "run-e"]}
+    states.histories["run-d"] = [_exited("Extract", {"raw_keys": [CHART]})]
+    found = bucket.get_object(Bucket=BUCKET, Key=key)
+    named = found["Metadata"] | {"execution": "run-e"}
+    bucket.put_object(Bucket=BUCKET, Key=key, Body=found["Body"].read(), Metadata=named)
+
+    raw = next(each for each in nodes(why(target, table, *WORDS[table])) if each.name == key)
+    assert names(raw, "execution") == [run]
+
+    states.runs |= {"daily": ["run-d"], "import": ["run-i"]}
+    gone = next(each for each in nodes(why(target, table, *WORDS[table])) if each.name == key)
+    assert names(gone, "execution") == [run]
+    assert "90 days" in nodes(gone, "execution")[0].facts["unknown"]
+
+
 def test_a_batch_says_what_it_asked_about(target: Target) -> None:
     (asked,) = nodes(why(target, "track_sections", TRACK), "request")
 

@@ -89,7 +89,7 @@ def test_each_event_is_what_the_one_before_leads_to(results: dict[str, Any]) -> 
     assert event("derive")["capture"] == results["Capture"]
     (item,) = results["Plan"]["charts"]
     names = ("chart", "date", "again", "not_before")
-    begun: dict[str, Any] = {"requests": {}, "passed": {}}
+    begun: dict[str, Any] = {"requests": {}, "passed": {}, "execution": "made-up-run"}
     assert event("extract") == {name: item[name] for name in names} | begun
     assert event("transform")["raw_keys"] == results["Extract"]["raw_keys"]
     assert event("transform")["earlier_keys"] == results["Extract"]["earlier_keys"]

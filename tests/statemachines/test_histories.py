@@ -384,7 +384,7 @@ def test_every_step_gets_the_keys_that_its_state_says(scenario: str) -> None:
     steps = {"group", "merge", "play", "conclude"} if scenario == "history_imported" else set()
     assert steps <= {key for keys in derived for key in keys}
     (forget,) = {keys for _, keys in declared if "forget" in keys}
-    assert forget == {"forget", "concluded"}
+    assert forget == {"forget", "concluded", "execution"}
 
 
 def test_no_state_carries_more_than_it_may() -> None:

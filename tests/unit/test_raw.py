@@ -58,6 +58,19 @@ def test_an_answer_that_is_there_is_never_changed(raw: Raw, zones: Zones) -> Non
     assert raw.need(KEY).at == NOW
 
 
+def test_an_answer_names_the_execution_that_brought_it(zones: Zones) -> None:
+    Raw(zones.bucket, "run-1").write(KEY, answer(), asked=MANY)
+    Raw(zones.bucket, "run-2").write(KEY, answer())
+    Raw(zones.bucket, "running-\u00f8").write("raw/things/two.json.gz", answer())  # S3 takes ASCII
+
+    keys: list[str] = zones.keys()
+    named = {
+        key: zones.s3.head_object(Bucket=BUCKET, Key=key)["Metadata"].get("execution")
+        for key in keys
+    }
+    assert named == {KEY: "run-1", f"{KEY}.asked.json": "run-1", "raw/things/two.json.gz": None}
+
+
 FEW, MANY = ["b", "a"], [f"{number:022}" for number in range(100)]
 
 
@@ -81,10 +94,11 @@ def test_many_asked_ids_are_kept_beside_the_answer(raw: Raw, zones: Zones) -> No
 @given(asked=st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=60))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_objects_metadata_is_ascii_and_stays_below_what_s3_takes(
-    asked: list[str], raw: Raw, zones: Zones
+    asked: list[str], zones: Zones
 ) -> None:
     """2 KiB, names and values together; neither moto nor the embedded AWS counts them."""
     key = f"raw/things/{uuid4()}.json.gz"
+    raw = Raw(zones.bucket, "x" * 80)  # the longest name of an execution
 
     raw.write(key, answer(request="/v1/things?ids=" + "x" * 3000), asked=asked)
 

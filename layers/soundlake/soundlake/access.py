@@ -57,19 +57,19 @@ def abilities_table() -> AbilitiesTable:
     return AbilitiesTable(settings().budget_table)
 
 
-def raw() -> Raw:
-    """The raw zone."""
-    return Raw(bucket())
+def raw(execution: str | None = None) -> Raw:
+    """The raw zone, for who reads it, or for the `execution` that brings something."""
+    return Raw(bucket(), execution)
 
 
-def chart_files() -> ChartFiles:
-    """The chart files in the raw zone."""
-    return ChartFiles(bucket())
+def chart_files(execution: str | None = None) -> ChartFiles:
+    """The chart files in the raw zone, as `raw` gives it."""
+    return ChartFiles(bucket(), execution)
 
 
-def imports() -> Imports:
-    """The imports in the raw zone."""
-    return Imports(bucket())
+def imports(execution: str | None = None) -> Imports:
+    """The imports in the raw zone, as `raw` gives it."""
+    return Imports(bucket(), execution)
 
 
 def staging() -> Staging:

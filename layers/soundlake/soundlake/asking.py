@@ -260,13 +260,16 @@ class InvocationClients:
     """One invocation's clients, each made when it is first asked for.
 
     What is asked of Spotify is drawn in pages of so many requests, and `spaced`, where its quota is
-    limited.
+    limited. What a site asks of robots is kept in the name of the `execution`.
     """
 
-    def __init__(self, page: int = PAGE, *, spaced: bool = True) -> None:
+    def __init__(
+        self, page: int = PAGE, *, spaced: bool = True, execution: str | None = None
+    ) -> None:
         self.asked_spotify: Spotify | None = None
         self._page = page
         self._spaced = spaced
+        self._execution = execution
         self._keyless: dict[str, KeylessApi] = {}
 
     def spotify(self) -> Spotify:
@@ -295,7 +298,7 @@ class InvocationClients:
     def site(self, name: str, base: str, spacing_s: float, contact: str) -> Site:
         """A web site that robots may visit, asked as `keyless` does."""
         api = self.keyless(name, base, spacing_s, contact)
-        return Site(name, base, _scaled(spacing_s), api, access.raw())
+        return Site(name, base, _scaled(spacing_s), api, access.raw(self._execution))
 
     def settle(self) -> None:
         """Count what was asked of Spotify, and give back what is left of it: it is not asked on."""

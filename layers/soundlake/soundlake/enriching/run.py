@@ -41,13 +41,17 @@ ALL_UNTIL = 1 / 4
 class Run:
     """One run: `asked` counts the ids that were answered, `left` those that wait, by kind.
 
-    `problems` make the run fail, `notes` are worth telling.
+    `problems` make the run fail, `notes` are worth telling. Answers are kept in the name of the
+    `execution`.
     """
 
-    def __init__(self, day: date, lake: Lake, left_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, day: date, lake: Lake, left_ms: Callable[[], int], execution: str | None
+    ) -> None:
         self.left: dict[str, int] = {}
-        self.clients = InvocationClients()
+        self.clients = InvocationClients(execution=execution)
         self._day, self._lake = day, lake
+        self._raw = access.raw(execution)
         self._allowed = Allowed()
         self._drain = Drain(day, left_ms, self._kept)
         self.asked, self.problems, self.notes = (
@@ -62,7 +66,7 @@ class Run:
         Raises SpotifyError where the machine can wait and ask again, or where Spotify cannot be
         asked at all; and CorruptObjectError or SchemaError on a table, MissingSecretError.
         """
-        self._wanted = Wanted(self._day, self._lake, self._allowed)
+        self._wanted = Wanted(self._day, self._lake, self._raw, self._allowed)
         self.problems += self._wanted.problems
         self.notes += self._wanted.notes
         self.notes += self._allowed.sentences() if self._wanted.anything else ()
@@ -78,7 +82,7 @@ class Run:
         """Ask others than Spotify for the genres of artists of whom it has named none."""
         told = ask_genres(
             self.clients,
-            access.raw(),
+            self._raw,
             self._lake,
             QueueStore(access.bucket()),
             self._day,

@@ -18,6 +18,7 @@ from soundlake.store.answers import Answers
 from soundlake.store.feature_answers import FeatureAnswers
 from soundlake.store.lake import Lake
 from soundlake.store.queue import Parts, Queue, QueueStore
+from soundlake.store.raw import Raw
 from soundlake.times import month_of
 
 KINDS = {
@@ -38,11 +39,11 @@ class Wanted:
     where a table that says what is known cannot be read, and MissingSecretError.
     """
 
-    def __init__(self, day: date, lake: Lake, allowed: Allowed) -> None:
+    def __init__(self, day: date, lake: Lake, raw: Raw, allowed: Allowed) -> None:
         self._day, self._allowed = day, allowed
         self._store = QueueStore(access.bucket())
         self._parts = Parts(lake)
-        raw, month = access.raw(), month_of(day)
+        month = month_of(day)
         self.answers = {name: Answers(kind, raw, lake) for name, kind in KINDS.items()}
         self.answered: dict[str, set[str]] = {}
         known: dict[str, dict[str, set[str]]] = {}

@@ -10,7 +10,14 @@ from hashlib import sha256
 from itertools import takewhile
 from typing import Self
 
-from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError, pack, unpack
+from soundlake.store.objects import (
+    Bucket,
+    ConflictError,
+    CorruptObjectError,
+    brought_by,
+    pack,
+    unpack,
+)
 from soundlake.times import parse_date
 
 PREFIX = "raw/charts/files/"
@@ -54,8 +61,10 @@ class ChartFileKey:
 class ChartFiles:
     """The chart files of one bucket."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, execution: str | None = None) -> None:
+        """What is kept names the `execution` that brought it."""
         self._bucket = bucket
+        self._by = brought_by(execution)
 
     def keep(self, chart: str, day: date, body: bytes, *, at: datetime, name: str) -> ChartFileKey:
         """Keep a file that came `at` this time under this name; returns its key.
@@ -73,7 +82,10 @@ class ChartFiles:
         shown = name.encode("ascii", "backslashreplace").decode()[:_NAME_CHARACTERS]
         try:
             self._bucket.put(
-                key.text, pack(body), content_type="application/gzip", metadata={"name": shown}
+                key.text,
+                pack(body),
+                content_type="application/gzip",
+                metadata={"name": shown, **self._by},
             )
         except ConflictError:
             self.need(key)  # another run of the same upload was here

@@ -1,8 +1,9 @@
 """Imports in the raw zone: what each was, how far it came, and whether it was taken back.
 
 `raw/imports/<account>/<import id>/` has the kept rows of its files (`<number>.parquet`) and records
-(`<number>-<what>.json`), each written once. The last record says how the import stands, so that
-whatever is derived again from the raw zone knows what was withdrawn.
+(`<number>-<what>.json`), each written once, and its metadata name the execution that brought it.
+The last record says how the import stands, so that whatever is derived again from the raw zone
+knows what was withdrawn.
 """
 
 import json
@@ -10,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError, decode
+from soundlake.store.objects import (
+    Bucket,
+    ConflictError,
+    CorruptObjectError,
+    brought_by,
+    decode,
+)
 
 ROOT = "raw/imports/"
 BEGUN, CONCLUDED, WITHDRAWN = "begun", "concluded", "withdrawn"
@@ -45,8 +52,10 @@ class Standing:
 class Imports:
     """The imports in one bucket's raw zone."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, execution: str | None = None) -> None:
+        """What is recorded names the `execution` that does it."""
         self._bucket = bucket
+        self._by = brought_by(execution)
 
     def standing(self, raw_prefix: str) -> Standing | None:
         """How an import stands; None where there is none. Raises CorruptObjectError."""
@@ -67,7 +76,10 @@ class Imports:
         body = json.dumps(says, ensure_ascii=False, indent=1).encode()
         try:
             self._bucket.put(
-                f"{raw_prefix}{number:03d}-{what}{_RECORD}", body, content_type="application/json"
+                f"{raw_prefix}{number:03d}-{what}{_RECORD}",
+                body,
+                content_type="application/json",
+                metadata=self._by,
             )
         except ConflictError:
             return False

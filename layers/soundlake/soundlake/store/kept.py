@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from soundlake.store import without_pandas
 from soundlake.store.imports import kept_key
-from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError
+from soundlake.store.objects import Bucket, ConflictError, CorruptObjectError, brought_by
 
 FOOTER = 65_536  # bytes at a file's end: a footer has 5,000 or so, more with each million rows
 
@@ -34,8 +34,10 @@ class KeptFile:
 class Kept:
     """The kept rows of one import."""
 
-    def __init__(self, bucket: Bucket, raw_prefix: str) -> None:
+    def __init__(self, bucket: Bucket, raw_prefix: str, execution: str | None = None) -> None:
+        """What is kept names the `execution` that brought it."""
         self._bucket = bucket
+        self._by = brought_by(execution)
         self.prefix = raw_prefix
 
     def write(
@@ -51,7 +53,12 @@ class Kept:
         pq.write_table(described, out, compression="snappy", write_statistics=False)
         key = kept_key(self.prefix, number)
         with suppress(ConflictError):  # written once: by an earlier try of the same work
-            self._bucket.put(key, out.getvalue(), content_type="application/vnd.apache.parquet")
+            self._bucket.put(
+                key,
+                out.getvalue(),
+                content_type="application/vnd.apache.parquet",
+                metadata=self._by,
+            )
         return key
 
     def read(self, number: int) -> KeptFile | None:

@@ -167,6 +167,15 @@ def delete_if(s3: "S3Client", bucket: str, key: str, etag: str) -> bool:
     return True
 
 
+def brought_by(execution: str | None) -> dict[str, str]:
+    """The metadata that name the execution which brings a raw object.
+
+    Where it has none (whoever invoked the function was no state machine), or one that is not ASCII
+    as metadata must be, there are none: the time of the object tells of it then.
+    """
+    return {"execution": execution} if execution and execution.isascii() else {}
+
+
 def pack(body: bytes) -> bytes:
     """Compress; the same bytes always give the same result."""
     return compress(body, compresslevel=6, mtime=0)

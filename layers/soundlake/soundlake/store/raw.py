@@ -1,9 +1,9 @@
 """The raw zone: what a source answered, byte for byte, written once and never changed.
 
 An object's metadata says when the source answered (its own clock, UTC) and what was asked, the ids
-of a batch too where they fit. Keys are under `raw/`, end in `.json.gz` (a page's in `.html.gz` or
-`.txt.gz`), and carry the attempt, so that a corrupt answer is superseded and not overwritten.
-Files that a person brings lie beside them.
+of a batch too where they fit, and which execution brought it, where its key does not. Keys are
+under `raw/`, end in `.json.gz` (a page's in `.html.gz` or `.txt.gz`), and carry the attempt, so
+that a corrupt answer is superseded and not overwritten. Files that a person brings lie beside them.
 """
 
 import json
@@ -17,6 +17,7 @@ from soundlake.store.objects import (
     ConflictError,
     CorruptObjectError,
     StoredObject,
+    brought_by,
     decode,
     pack,
     unpack,
@@ -48,10 +49,11 @@ class RawAnswer:
 
 
 class Raw:
-    """The raw zone of one bucket."""
+    """The raw zone of one bucket; what is written to it names the `execution` that brought it."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, execution: str | None = None) -> None:
         self._bucket = bucket
+        self._by = brought_by(execution)
 
     def write(self, key: str, answer: "Answer", asked: list[str] | None = None) -> bool:
         """Keep an answer; where the key is taken, what is there stays, and the result is False.
@@ -72,7 +74,7 @@ class Raw:
 
     def _put(self, key: str, body: bytes, content_type: str, metadata: dict[str, str]) -> bool:
         try:
-            self._bucket.put(key, body, content_type=content_type, metadata=metadata)
+            self._bucket.put(key, body, content_type=content_type, metadata=metadata | self._by)
         except ConflictError:
             return False  # written once: by an earlier try of the same work
         return True
