@@ -257,7 +257,7 @@ class Engine:
         self._arns[machine] = made["stateMachineArn"]
         return made["stateMachineArn"]
 
-    def run(self, machine: str, given: Any, name: str, limit_s: float = 30) -> Execution:
+    def run(self, machine: str, given: Any, name: str, limit_s: float = 120) -> Execution:
         """Run a created machine to its end."""
         stepfunctions = client("stepfunctions")
         self._recorder = recorder = Recorder()

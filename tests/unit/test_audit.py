@@ -1,5 +1,6 @@
 """The audit of listening: what months of captures left is the same when it is derived again."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -288,8 +289,31 @@ def test_a_chart_list_that_cannot_be_used_is_said(zones: Zones, event: Row) -> N
     assert result["error"].startswith("The chart list")
 
 
-def test_a_record_of_an_import_that_is_damaged_is_named(zones: Zones) -> None:
+def test_a_record_of_an_import_that_is_damaged_is_named_by_its_parts_alone(zones: Zones) -> None:
     key = f"raw/imports/{ACCOUNT}/0123456789abcdef/001-begun.json"
     zones.put(key, b"{")
-    result = invoke("audit", SURVEY)
-    assert result == {"status": "failed", "error": f"{key} does not hold JSON."}
+    found = invoke("audit", SURVEY)
+    assert (found["status"], found["months"]) == ("surveyed", ["2026-11", "2026-10"])
+    told = Counter[str]()
+    for part in found["parts"]:
+        result = invoke("audit", SURVEY | {"part": part, "execution": "run-1"})
+        told[f"{part['kind']} {result['status']}"] += 1
+        if result["status"] == "failed":
+            assert result["error"] == f"{key} does not hold JSON."
+    assert told["import failed"] == 1
+    assert told["plays failed"] == 2  # one for each month: it may have rows there
+    assert told["activity same"] == 2
+
+
+def test_a_table_of_imports_that_is_damaged_is_named_by_its_parts_alone(zones: Zones) -> None:
+    key = f"lake/imports/month=2026-11/{ACCOUNT}.parquet"
+    zones.put(key, b"nothing of Parquet")
+    found = invoke("audit", SURVEY)
+    told = [
+        invoke("audit", SURVEY | {"part": part, "execution": "run-1"}) for part in found["parts"]
+    ]
+    (differs,) = [each for each in told if each["status"] != "same"]
+    assert differs["part"] == f"imports of {ACCOUNT} in 2026-11"
+    assert differs["tables"] == {"imports": {"unreadable": 1}}
+    assert differs["first"] == ["imports: unreadable"]
+    assert key.encode() in zones.body(differs["report"])

@@ -116,6 +116,24 @@ def test_an_imports_own_row_is_added_up_again(audits: Audits) -> None:
     assert audits.imported()["tables"] == {"imports": {"changed": 1}}
 
 
+def test_rows_and_ledgers_of_no_import_are_extra(audits: Audits) -> None:
+    run(asked(PACKAGE))
+    same = audits.part("imports", "2026-11", ACCOUNT)
+    assert (same["status"], same["rows"]) == ("same", 0)
+
+    audits.zones.lake.replace(
+        "imports", "2026-11", ACCOUNT, lambda rows: [*rows, rows[0] | {"import_id": "of-none"}]
+    )
+    (part, *_) = audits.zones.keys("lake/import_rows/")
+    ident = audits.raw_prefix.split("/")[3]
+    audits.zones.put(part.replace(ident, "of-none"), audits.zones.body(part))
+
+    rows = audits.zones.lake.read("import_rows", [part]).num_rows
+    told = audits.part("imports", "2026-11", ACCOUNT)["tables"]
+    assert told == {"imports": {"extra": 1}, "import_rows": {"extra": rows}}
+    assert audits.imported()["status"] == "same"
+
+
 def test_an_import_that_goes_on_is_waited_for(audits: Audits) -> None:
     audits.until("Merge")
     found = audits.plays(days=0)

@@ -68,7 +68,7 @@ def derived(
         loaded = {row["raw_key"] for row in readable_rows(real, ENTRIES, key).to_pylist()}
         answers = _answers(bucket, listed.get(chart) or _unlisted(chart), month, loaded)
         known = {row["chart_date"]: row for row in records if row["chart"] == chart}
-        open_ = _open(bucket, answers, known, now, since)
+        open_ = _open(bucket, answers, known, now, since) | _coming(answers, loaded, now)
         for answer in answers:
             if month_of(answer.chart_date) != month:
                 continue
@@ -231,6 +231,16 @@ def _open(
             if came and now - came < YOUNG and (since is None or came > since):
                 found.add(answer.day)
     return found
+
+
+def _coming(answers: Iterable[Answer], loaded: set[str], now: datetime) -> set[date]:
+    """The days, however long past, of files that came just now and no row names (yet)."""
+    young = naive_ms(now - YOUNG)
+    return {
+        answer.day
+        for answer in answers
+        if answer.file and answer.raw_key not in loaded and answer.at > young
+    }
 
 
 def _without(rows: pa.Table, days: set[date]) -> pa.Table:

@@ -38,6 +38,7 @@ class Difference:
 
     `what` is `missing` (from the table), `extra` (nothing in the raw zone says so) or `changed`,
     then with the `columns` that differ. `there` is the table's row, `derived` the one that follows.
+    An object that cannot be read, and of which no row would be missing, is itself `unreadable`.
     """
 
     what: str

@@ -1,5 +1,6 @@
-"""An import, added up again of its kept rows: its own row, and its ledger."""
+"""An import, added up again of its kept rows: its own row, and its ledger; and what is of none."""
 
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -44,6 +45,29 @@ def derived(bucket: Bucket, raw_prefix: str) -> list[Subject]:
         _ledger(bucket, kept, import_, files),
         _others(bucket, kept, import_, files),
     ]
+
+
+def of_none(bucket: Bucket, account: str, month: str) -> list[Subject]:
+    """The month's rows of imports, and parts of ledgers, that no import of the account left.
+
+    Those that an import left are compared with it. Raises CorruptObjectError where a record of an
+    import cannot be read.
+    """
+    begun = Imports(bucket).standings(account)
+    known = {one.begun["import_id"] for one in begun.values()}
+    key = object_key(IMPORTS, month, account)
+    own = subject(bucket, IMPORTS, key, SCHEMAS[IMPORTS].empty_table(), whole=False)
+    if own.there is not None:
+        left = pc.invert(
+            pc.is_in(own.there.column("import_id"), pa.array(sorted(known), pa.string()))
+        )
+        own = replace(own, there=own.there.filter(left))
+    found = [own]
+    for part in Lake(bucket).keys(ROWS, month):
+        owner, _, rest = part.rpartition("/")[2].partition(".")
+        if owner == account and rest.partition("-")[0] not in known:
+            found.append(subject(bucket, ROWS, part, SCHEMAS[ROWS].empty_table(), whole=False))
+    return found
 
 
 def _row(

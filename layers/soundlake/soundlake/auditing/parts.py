@@ -13,7 +13,7 @@ from soundlake.store.chart_files import PREFIX as FILES
 from soundlake.store.chart_files import ChartFileKey
 from soundlake.store.imports import Imports
 from soundlake.store.lake import Lake, month_of_key
-from soundlake.store.objects import Bucket
+from soundlake.store.objects import Bucket, CorruptObjectError
 from soundlake.times import month_of, parse_time, shift_month
 
 CHARTS_AT_ONCE = 25  # charts of a month that one invocation derives
@@ -53,7 +53,8 @@ def survey(
 ) -> Survey:
     """What a run looks at: the usual months, one, or all of them before one, the latest first.
 
-    `charts` are those of the chart list.
+    `charts` are those of the chart list. What cannot be read stops nothing here: the part that it
+    belongs to says so; of an import whose beginning cannot be told that is one of the first month.
     """
     lake = Lake(bucket)
     objects = {table: lake.keys(table) for table in KEYS}
@@ -62,7 +63,7 @@ def survey(
     known = {month_of_key(key) for keys in objects.values() for key in keys}
     known |= {CaptureKey.month(key) for key in pages}
     known |= {month_of(each.chart_date) for each in files}
-    imported = lake.read("imports", objects["imports"], ["from_time", "to_time"])
+    imported, _ = lake.readable("imports", objects["imports"], ["from_time", "to_time"])
     for row in imported.to_pylist():
         if row["from_time"] is not None:
             known |= {*months_between(row["from_time"], row["to_time"])}
@@ -72,20 +73,44 @@ def survey(
         wanted = sorted((one for one in known if before is None or one < before), reverse=True)
     else:
         wanted = usual(known, now)
-    imports = Imports(bucket).standings()
-    accounts = {key.split("/")[2] for key in (*pages, *imports)}
+    begun = _begun(Imports(bucket), wanted)
+    accounts = {key.split("/")[2] for key in (*pages, *begun)}
     accounts |= {_owner(key) for table in OF_ACCOUNTS for key in objects[table]}
     every_chart = {*charts, *(each.chart for each in files), *map(_owner, objects["chart_entries"])}
     found: list[Part] = []
     done: list[str] = []
-    begun = {each: month_of(parse_time(one.begun["at"])) for each, one in imports.items()}
+    ledgers = {
+        (month_of_key(key), _owner(key).partition(".")[0])
+        for table in ("imports", "import_rows")
+        for key in objects[table]
+    }
     for one in wanted:
         parts = _parts(one, sorted(accounts), sorted(every_chart), begun)
+        parts += [
+            {"month": one, "kind": "imports", "of": [account]}
+            for each, account in sorted(ledgers)
+            if each == one
+        ]
         if done and len(found) + len(parts) > MOST_PARTS:
             return Survey(done, found, done[-1])
         found += parts
         done.append(one)
     return Survey(done, found, None)
+
+
+def _begun(imports: Imports, wanted: Sequence[str]) -> dict[str, str]:
+    """The month in which each import began, by where it is."""
+    found: dict[str, str] = {}
+    for each in imports.prefixes():
+        try:
+            standing = imports.standing(each)
+        except CorruptObjectError:
+            if wanted:
+                found[each] = wanted[0]
+        else:
+            if standing is not None:
+                found[each] = month_of(parse_time(standing.begun["at"]))
+    return found
 
 
 def _parts(

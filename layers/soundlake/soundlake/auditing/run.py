@@ -133,6 +133,7 @@ def _subjects(
         "plays": lambda: listening.derived(bucket, of[0], month, now, known.zone_of(of[0])),
         "activity": lambda: published.activity(bucket, of[0], month, now),
         "import": lambda: imported.derived(bucket, of[0]),
+        "imports": lambda: imported.of_none(bucket, of[0], month),
         "charts": lambda: charts.derived(bucket, of, month, now, known.charts),
         "country_profiles": lambda: published.profiles(bucket, month, now, names),
         "audio_features": lambda: published.features(bucket, month, now, known.feature_sources),
@@ -152,7 +153,7 @@ def _told(subject: Subject, difference: Difference) -> tuple[str, str]:
     shown = _TIMES.get(subject.table, tuple(difference.key))
     key = ", ".join(str(difference.key[name]) for name in shown if name in difference.key)
     columns = f" ({', '.join(difference.columns)})" if difference.columns else ""
-    return subject.table, f"{key} {difference.what}{columns}"
+    return subject.table, f"{key} {difference.what}{columns}".strip()
 
 
 def _report(
@@ -167,7 +168,7 @@ def _report(
             lines.append(about | {"what": "unreadable", "why": one.subject.why})
         elif one.subject.etag is None:
             lines.append(about | {"what": "no object"})
-        lines += [about | each.told() for each in one.found]
+        lines += [about | each.told() for each in one.found if each.key]
         if one.subject.whole:
             body = to_parquet(one.subject.derived)
             bucket.put(f"{place}/{key}", body, overwrite=True)

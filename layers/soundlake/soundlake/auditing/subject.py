@@ -33,9 +33,11 @@ class Subject:
     why: str | None = None
 
     def differences(self) -> list[Difference]:
-        """The rows that differ: of an object that cannot be read all."""
+        """The rows that differ: of an object that cannot be read all, or the object itself."""
+        if self.there is not None:
+            return differences(self.table, self.derived, self.there)
         empty = self.derived.schema.empty_table()
-        return differences(self.table, self.derived, empty if self.there is None else self.there)
+        return differences(self.table, self.derived, empty) or [Difference("unreadable", {})]
 
 
 def subject(
