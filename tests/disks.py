@@ -31,6 +31,30 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@contextmanager
+def written_to(disk: Path, folder: Path) -> Iterator[None]:
+    """Have what is written in a folder take its room from a small disk; what is there can be read.
+
+    What was written goes with the disk. Skips where this user may not.
+    """
+    above, work = disk / "above", disk / "work"
+    for each in (above, work):
+        each.mkdir()
+    options = f"lowerdir={folder},upperdir={above},workdir={work}"
+    mounted = subprocess.run(
+        ["mount", "-t", "overlay", "-o", options, "overlay", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"no disk can be laid over a folder here: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 def fill(disk: Path) -> Path:
     """Take all room that is left, as another program does; the file that has it."""
     path = disk / "other"

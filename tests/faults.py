@@ -176,11 +176,12 @@ LIST: Final = (
     ),
     Fault(
         "The disk of the embedded AWS is full",
-        "A small disk is filled by another program",
-        "S3 answers 507 `InsufficientStorage` and says what to do; what is kept stays whole, also "
-        "over a restart",
-        "The next run, once there is room",
-        ((DISK, "test_what_finds_no_room"),),
+        "A small disk is filled by another program, also while a daily run is between its answers "
+        "and its tables",
+        "S3 answers 507 `InsufficientStorage` and says what to do, runs end FAILED with it; what "
+        "is kept stays whole, also over a restart",
+        "The next run, once there is room; nothing that was kept is asked for again",
+        ((DISK, "test_what_finds_no_room"), (FAULTS, "test_a_disk_that_fills_up_in_a_run")),
     ),
 )
 

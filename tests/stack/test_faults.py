@@ -16,6 +16,7 @@ import pytest
 
 from cli import accounts, imports
 from cli.accounts import listed
+from tests.disks import fill, small_disk, written_to
 from tests.exports import packages
 from tests.exports.lives import Play, life
 from tests.stack.conftest import Stack
@@ -120,6 +121,42 @@ def test_what_s3_refuses_for_a_whole_run_is_named_and_the_next_run_has_it(
     assert shared(trial) == without_batches(day.rows)
     assert trial.requests()["playlists/{id}"] == day.requests["playlists/{id}"]
     trial.check_raw()
+
+
+# A disk that is full.
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_in_a_run_loses_nothing_and_once_there_is_room_all_is_made_up_for(
+    trial: Trial, day: Undisturbed, captures: Undisturbed, tmp_path: Path
+) -> None:
+    data = trial.stack.lake.state.folder / "s3"
+    with small_disk(tmp_path / "disk", 64) as disk, written_to(disk, data):
+        others, kept = list[Path](), dict[str, bytes]()
+
+        def fill_up() -> None:
+            kept.update(trial.objects(*ZONES))
+            others.append(fill(disk))
+
+        # Answers are kept and no table is written yet.
+        trial.meanwhile("PUT lake/chart_entries/", fill_up)
+        failed = [trial.run("daily"), trial.run("capture")]
+        full = trial.objects(*ZONES)
+        others.pop().unlink()
+        again = [trial.run("capture"), trial.run("capture"), trial.run("daily")]
+
+        assert [run["status"] for run in failed] == ["FAILED"] * 2
+        assert all("InsufficientStorage" in run["cause"] for run in failed)
+        assert any(key.startswith("raw/charts/") for key in kept)
+        assert kept.items() <= full.items()
+        assert [run.get("cause") for run in again] == [None] * 3
+        for table in ("observations", "plays"):
+            assert len(trial.rows(table)) == len(captures.rows[table])
+        for table in ("chart_entries", "country_profiles", "chart_days", "data_quality"):
+            assert shared(trial)[table] == without_batches(day.rows)[table]
+        asked = trial.requests()
+        assert asked["playlists/{id}"] == day.requests["playlists/{id}"]
+        trial.check_raw()
 
 
 # Throttling.
