@@ -183,6 +183,7 @@ def test_throttled_tables_and_parameters_change_nothing(
     runs.append(trial.run("daily"))
 
     assert [run.get("cause") for run in runs] == [None] * 3
+    assert [trial.failures(run) for run in runs] == [[]] * 3  # the clients tried again
     all_given(refusals)
     for table in ("observations", "plays", "captures"):
         assert trial.rows(table) == captures.rows[table]
