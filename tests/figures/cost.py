@@ -34,7 +34,8 @@ STAGED_DAYS = 7
 PLAYS_A_MONTH = 3000  # of a listener, in their month's tables: six hours a day of 3.5 minutes each
 LISTENING = 8  # hours a day in which each look finds plays
 LOOKS_AN_HOUR = LOOKS // 24
-AUDITED = 3  # months, a week
+AUDITED = 3  # months, a week: this one, the last and an older one
+AUDITED_DAYS = 2.5 * DAYS  # in them: this one is over by half, as a rule
 PARTS = 2  # of an audit's month that are one listener's, with three transitions each
 YEARS = (1, 5, 10)
 
@@ -202,11 +203,13 @@ class Reckoning:
         """
         weeks = DAYS / 7
         month = self.use("audit of a day")
-        pages = month.raw_reads * (DAYS - 1) + (listeners - 1) * LOOKS * DAYS
-        month.requests["s3 GET"] += pages
-        month.transitions += (listeners - 1) * PARTS * 3
-        month.invocations["audit"] += (listeners - 1) * PARTS
-        return replace(month.times(AUDITED * weeks), runs=weeks)
+        others = listeners - 1
+        month.transitions += others * PARTS * 3
+        month.invocations["audit"] += others * PARTS
+        read = month.raw_reads * (AUDITED_DAYS - AUDITED) + others * LOOKS * AUDITED_DAYS
+        each = month.times(AUDITED)
+        each.requests["s3 GET"] += read
+        return replace(each.times(weeks), runs=weeks)
 
     def month(self, listeners: int) -> Use:
         """All runs of a month."""

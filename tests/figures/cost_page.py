@@ -133,7 +133,7 @@ def _cheaper(reckoning: Reckoning) -> dict[str, str]:
     derived = (24 - LISTENING) * (3 * look - quiet) * DAYS
     sent = reckoning.month(1).requests
     lists, puts = (sent.get(f"s3 {name}", 0) for name in ("LIST", "PUT"))
-    records = LOOKS * DAYS + CHARTS * DAYS
+    records = CHARTS * DAYS
     return {
         "rarely": _dollars(price.of(rarely, free=False)),
         "records": _dollars(price.of(records, free=False)),
@@ -333,8 +333,8 @@ and caught by itself. What would save some of them, of one listener a month:
 
 - `CaptureInterval` 60: a run then makes {once} transitions, and not {quiet}, or {listened} where
   each look finds plays: {rarely} less. Who hears more than 50 plays in an hour loses the others.
-- Leaving out the `Record…` states, with which the console shows how a branch ended: {records} less.
-  They stay.
+- Leaving out the `Record…` states, with which the console shows how a chart's branch ended:
+  {records} less. They stay.
 - S3 bills a LIST as a PUT: {lists} of the one, most of them the daily runs', that find out what is
   there, and {puts} of the other. Without any LIST it were {listed} less.
 - A look at which an account shows nothing else than what its run has derived already is not derived
@@ -369,12 +369,12 @@ Measured on the embedded AWS on {date} ({machine}; load before, over 1, 5 and 15
   month are six hours of music a day. The other hours are as one was in which Spotify's clock stood
   still: its first look is derived, the two after it find nothing new. A day's looks, and a token an
   hour, ask Spotify {asked} times.
-- *A later day* is a typical one: before it, daily runs followed on one another until they asked
-  nobody for anything more, on the first day and once more after a month of made-up charts, {runs}
-  runs in all. Its own three follow on one another, and ask for what is new on it.
-- *The audit* of a week looks at {audited} months. It was measured on the first day's month, where
-  it read {raw_reads} kept answers; it is taken to read them 30 times, for a whole month, and all
-  that three times.
+- *A later day* is a typical one: all that the first day asks for was answered before it, in {runs}
+  daily runs, of which the last ones asked nobody for anything; and what the made-up days between
+  brought is known. Its own three runs follow on one another, and ask for what is new on it.
+- *The audit* of a week looks at {audited} months, of which this one is over by half, as a rule. It
+  was measured on the first day's month, where it read {raw_reads} kept answers; so many it is taken
+  to read of every day.
 - *GB-seconds* are not Lambda's bill. Wall time on this machine, a process's start with all its
   imports included where a function is cold, times the memory in the template, times
   max(1, {full} MB / memory), because Lambda gives a smaller function a share of a processor only.
