@@ -125,21 +125,27 @@ def _dominating(reckoning: Reckoning, one: Amounts, five: Amounts) -> str:
 
 def _cheaper(reckoning: Reckoning) -> dict[str, str]:
     """What other settings would save of transitions, of one listener."""
-    price = prices()["transition"]
+    known = prices()
+    price = known["transition"]
     captures = reckoning.captures(1).transitions
     look = reckoning.playing(1).transitions
     rarely = captures - look * 24 * DAYS
-    quiet = reckoning.use("capture, 1: a quiet hour's run").transitions
-    derived = (24 - LISTENING) * (3 * look - quiet) * DAYS
+    quiet = reckoning.use("capture, 1: a quiet hour's run")
+    looks = reckoning.playing(1).times(LOOKS / 24)
+    without = (24 - LISTENING) * DAYS
+    derived = sum(
+        (reckoning.amounts(looks)[item] - reckoning.amounts(quiet)[item])
+        * known[item].of(1, free=False)
+        for item in ("s3_write", "s3_read", "transition")
+    )
     sent = reckoning.month(1).requests
     lists, puts = (sent.get(f"s3 {name}", 0) for name in ("LIST", "PUT"))
     records = CHARTS * DAYS
     return {
         "rarely": _dollars(price.of(rarely, free=False)),
         "records": _dollars(price.of(records, free=False)),
-        "derived": _dollars(price.of(derived, free=False)),
-        "listened": f"{3 * look:.0f}",
-        "quiet": f"{quiet:.0f}",
+        "derived": _dollars(without * derived),
+        "quiet": f"{quiet.transitions:.0f}",
         "once": f"{look:.0f}",
         "lists": f"{lists:,.0f}",
         "puts": f"{puts:,.0f}",
@@ -331,14 +337,14 @@ _CHEAPER = """
 State transitions are the price of seeing every chart and every look in the console, each retried
 and caught by itself. What would save some of them, of one listener a month:
 
-- `CaptureInterval` 60: a run then makes {once} transitions, and not {quiet}, or {listened} where
-  each look finds plays: {rarely} less. Who hears more than 50 plays in an hour loses the others.
+- `CaptureInterval` 60: a run then makes {once} transitions, and not {quiet}: {rarely} less. Who
+  hears more than 50 plays in an hour loses the others.
 - Leaving out the `Record…` states, with which the console shows how a chart's branch ended:
   {records} less. They stay.
 - S3 bills a LIST as a PUT: {lists} of the one, most of them the daily runs', that find out what is
   there, and {puts} of the other. Without any LIST it were {listed} less.
-- A look at which an account shows nothing else than what its run has derived already is not derived
-  again: that saves {derived}, and what Derive would ask of S3.
+- A look at which an account shows what its run has derived already is not derived again: that
+  saves {derived} already.
 - `Schedules` CAPTURE leaves out the charts, and all that the daily machine costs.
 
 Waiting is no cost by itself: a Wait is one transition, however long. The machines are Standard and

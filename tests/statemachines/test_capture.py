@@ -411,7 +411,7 @@ def test_derive_throwing_loses_nothing() -> None:
     assert _went(first) == ("FAILED", ["Capture", "CheckCapture", "Derive", "RecordFailure"])
     assert first.sleeps == [2, 4]
     assert _why(first).startswith(f"Derive: {QUOTED}")
-    assert _why(first).endswith("the next run derives what this one captured.")
+    assert _why(first).endswith("the next look derives what this one captured.")
     assert _went(second) == ("SUCCEEDED", WELL)
     assert [row["capture_id"] for row in told.rows("captures")] == ["run-1", "run-2"]
     assert len(told.rows("plays")) == 5
