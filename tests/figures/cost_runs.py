@@ -18,6 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import requests
+from aws_lambda_powertools.shared import user_agent
 from soundlake.store.lake import Lake
 from soundlake.store.objects import Bucket
 
@@ -207,14 +208,20 @@ def measure() -> dict[str, Any]:
 
 @contextmanager
 def _counting() -> Iterator[None]:
-    """The embedded AWS that is started meanwhile writes down what it is asked."""
+    """The embedded AWS that is started meanwhile writes down what it is asked.
+
+    What this process asks to measure does not count, so its clients name themselves otherwise.
+    """
     command = service.Options.command.fget  # type: ignore[attr-defined]
 
     def counting(options: service.Options) -> list[str]:
         module = counting_aws.__name__
         return [module if word == "local.aws" else word for word in command(options)]
 
-    with patch.object(service.Options, "command", property(counting)):
+    with (
+        patch.object(service.Options, "command", property(counting)),
+        patch.object(user_agent, "FEATURE_PREFIX", "measuring"),
+    ):
         yield
 
 
