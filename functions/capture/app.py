@@ -7,9 +7,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from soundlake import access, asking
 from soundlake.accounts import Account, AccountError, Answer, State, answered, is_due
 from soundlake.observability import function
+from soundlake.plays import shown
 from soundlake.settings import settings
 from soundlake.spotify import client, errors
-from soundlake.spotify.models import RecentlyPlayed
 from soundlake.store.captures import CaptureKey
 from soundlake.store.objects import NotJsonError
 from soundlake.times import format_time, parse_time
@@ -29,7 +29,9 @@ NOT_BELIEVED = (
 
 @function("Capture")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`{account, captured_at, execution, requests}` to `{status: captured, raw_key}`.
+    """`{account, captured_at, execution, requests}` to `{status: captured, raw_key, shown}`.
+
+    `shown` is the same for pages that list the same plays, and null where the answer is no page.
 
     The key carries `captured_at` and the execution's name: tried again, it finds its own answer
     and asks nothing. An answer that is no page is kept too, for Derive to name. Otherwise
@@ -44,17 +46,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     spotify: client.Spotify | None = None
     try:
         found = _account(account)
-        kept, readable = _kept(key)
+        kept, plays = _kept(key)
         if not kept:
             if not is_due(found, at):
                 return result | _waiting(found) | asking.counted(None, event.get("requests"))
             spotify = asking.spotify()
             page = _page(spotify, account, run)
             access.raw().write(key, page)
-            readable = _is_page(page.json)
-        if readable:
+            plays = _shown(page.json)
+        if plays is not None:
             _note(found, Answer.PAGE, at, run)
-        result |= {"status": "captured", "raw_key": key}
+        result |= {"status": "captured", "raw_key": key, "shown": plays}
     except BusyError as error:
         result |= {"status": "busy", "retry_after": error.retry_after, "error": str(error)}
     except AccountError as error:
@@ -79,22 +81,21 @@ def _account(account: str) -> Account:
     return found
 
 
-def _kept(key: str) -> tuple[bool, bool]:
-    """Whether an answer was kept under a key, and whether it is a page."""
+def _kept(key: str) -> tuple[bool, str | None]:
+    """Whether an answer was kept under a key, and what it shows."""
     try:
         answer = access.raw().read(key)
     except NotJsonError:
-        return True, False
-    return answer is not None, answer is not None and _is_page(answer.json)
+        return True, None
+    return answer is not None, None if answer is None else _shown(answer.json)
 
 
-def _is_page(answer: Any) -> bool:
-    """Whether an answer says that this account is captured; what is no page, Derive tells of."""
+def _shown(answer: Any) -> str | None:
+    """What a page shows; it also says that this account is captured. Of no page, Derive tells."""
     try:
-        RecentlyPlayed.read(answer, "recently played")
+        return shown(answer)
     except errors.BadAnswerError:
-        return False
-    return True
+        return None
 
 
 def _page(spotify: client.Spotify, account: str, run: str) -> client.Answer:

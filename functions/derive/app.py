@@ -19,6 +19,8 @@ from soundlake.times import month_of, naive_ms, parse_time
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`{execution, capture}` to `{status, account, captured_at, page, new, late, known, invalid}`.
 
+    `shown` is as Capture says it, where all went well.
+
     Every page that no row of `captures` names yet is derived, so a run that was killed after its
     capture is finished by the next. The rows of `captures` are written last. `status` is
     `captured`, `empty`, `waiting` where the account waits for its user, or `failed`, both with
@@ -40,7 +42,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     account, at = capture["account"], parse_time(capture["captured_at"])
     lake, raw = Lake(access.bucket()), access.raw()
     try:
-        keys = captures.underived(lake, raw, account, month_of(at))
+        keys = captures.underived(lake, raw, account, at)
         pages, damaged = captures.read_pages(raw, account, keys)
         after = captures.later(lake, account, keys, month_of(at))
         later, _ = captures.read_pages(raw, account, after)
@@ -79,6 +81,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         | counts
         | {
             "status": own["outcome"],
+            "shown": capture.get("shown"),
             **{name: own[name] for name in ("page", "new", "late", "known", "invalid")},
             "problems": access.small(own["error"]) if own["error"] else None,
         }

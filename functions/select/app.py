@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     and not those that an import made, of which nobody expects a capture;
     `damaged` those whose items cannot be read, with why, which keeps no other from its capture.
     `next_at` is when the next round is due, in `next_in` seconds, both null where this was the
-    last. Otherwise `{status: invalid, error}`.
+    last. Otherwise `{status: invalid, error}`, with nobody to capture and no next round.
 
     What the schedule's captures will need a day is noted in the budget, which leaves it to them;
     nobody's capture fails for that.
@@ -55,9 +55,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         this = round_of(begin, interval, event["round"], now)
         known, damaged = access.accounts_table().all()
     except ValidationError as error:
-        return {"status": "invalid", "error": _sentence(error)}
+        return _invalid(_sentence(error))
     except TimeError as error:
-        return {"status": "invalid", "error": str(error)}
+        return _invalid(str(error))
     chosen = [one.account for one in due(known, now)]
     if interval is not None:
         _note(sum(planned(len(chosen), interval)), now)
@@ -82,6 +82,19 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             "damaged": len(damaged),
             **_alarming(known, len(damaged), now),
         },
+    }
+
+
+def _invalid(error: str) -> dict[str, Any]:
+    """The machine goes the same way for it: over no accounts, and no further."""
+    return {
+        "status": "invalid",
+        "error": error,
+        "accounts": [],
+        "damaged": [],
+        "captured_at": None,
+        "suffix": "",
+        "next_at": None,
     }
 
 

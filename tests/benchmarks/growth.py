@@ -162,7 +162,11 @@ class _Past:
             for key in self._lake.keys("chart_entries", self._month)
         }
         self._entities = {
-            table: [row for key in self._lake.keys(table) for row in self._rows(table, key)]
+            table: [
+                self._answered_before(row)
+                for key in self._lake.keys(table)
+                for row in self._rows(table, key)
+            ]
             for table in ENTITIES
         }
         self._today = self._new_today()
@@ -174,6 +178,20 @@ class _Past:
     def _rows(self, table: str, key: str) -> list[Row]:
         rows: list[Row] = self._lake.read(table, [key]).to_pylist()
         return rows
+
+    def _answered_before(self, row: Row) -> Row:
+        """An entity with its answers of the day before: today's are those that are still to come.
+
+        An answer's key is of its day and of what was asked, so it may come once more.
+        """
+        today, before = f"/{self._day}/", f"/{self._day - timedelta(days=1)}/"
+
+        def earlier(value: Any) -> Any:
+            if isinstance(value, list):
+                return [earlier(each) for each in value]
+            return value.replace(today, before) if isinstance(value, str) else value
+
+        return {name: earlier(value) for name, value in row.items()}
 
     def _new_today(self) -> dict[str, set[str]]:
         """The tracks that are new today, and the albums and artists that they alone name."""

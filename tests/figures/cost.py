@@ -7,7 +7,7 @@ import csv
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
@@ -31,8 +31,12 @@ QUERIES = 100  # a month, in Athena
 QUERY_BYTES = 10e6  # the least that a query is billed for
 NONCURRENT_DAYS = 30  # replaced objects are kept
 STAGED_DAYS = 7
-WAKING = 16 / 24  # of looks that find plays
-PLAYS_A_MONTH = 3000  # of a listener, in their month's tables
+PLAYS_A_MONTH = 3000  # of a listener, in their month's tables: six hours a day of 3.5 minutes each
+LISTENING = 8  # hours a day in which each look finds plays
+LOOKS_AN_HOUR = LOOKS // 24
+AUDITED = 3  # months, a week: this one, the last and an older one
+AUDITED_DAYS = 2.5 * DAYS  # in them: this one is over by half, as a rule
+PARTS = 2  # of an audit's month that are one listener's, with three transitions each
 YEARS = (1, 5, 10)
 
 # What each type of the template's resources costs: lines of the table of prices, or why none.
@@ -149,24 +153,35 @@ class Reckoning:
     def captures(self, listeners: int) -> Use:
         """A month of capture runs; each of their invocations on a cold function.
 
-        Looks that find plays, as the first one did, are those of waking hours; the others are like
-        the measured day's. An access token ends after an hour.
+        Each look of the hours of listening finds plays, and none of the others. Three runs of one
+        look have as many states as one run of three: a Wait stands where the others end. An access
+        token ends after an hour.
         """
-        looks = self.use(f"capture, {listeners}: looks")
         cold = self.use(f"capture, {listeners}: cold")
-        hour = self.use(f"capture, {listeners}: an hour's run")
-        day = cold.times(LOOKS * WAKING) + looks.times(LOOKS * (1 - WAKING) / looks.runs)
+        look = self.playing(listeners)
+        quiet = self.use(f"capture, {listeners}: a quiet hour's run")
+        day = look.times(LISTENING * LOOKS_AN_HOUR) + quiet.times(24 - LISTENING)
         month = day.times(DAYS)
-        month.gb_s = self.use("capture, 1: cold").times(LOOKS * DAYS).gb_s
-        for verb in ("capture", "derive"):  # Select looks at all accounts at once
-            month.gb_s[verb] *= listeners
         month.runs = 24 * DAYS
-        month.transitions = hour.transitions * 24 * DAYS
-        month.history_logs = hour.history_logs * 24 * DAYS
+        derived = LISTENING * LOOKS_AN_HOUR + 24 - LISTENING
+        each = self.use("capture, 1: cold").gb_s
+        month.gb_s = {
+            "select": each["select"] * LOOKS * DAYS,  # it looks at all accounts at once
+            "capture": each["capture"] * LOOKS * DAYS * listeners,
+            "derive": each["derive"] * derived * DAYS * listeners,
+        }
         tokens = listeners * 24 * DAYS
+        month.requests["ssm GetParameter"] = cold.requests["ssm GetParameter"] * LOOKS * DAYS
         month.requests["ssm PutParameter"] = month.requests.get("ssm PutParameter", 0) + tokens
         month.asked += tokens
         return month
+
+    def playing(self, listeners: int) -> Use:
+        """A look that finds plays: of one listener as those of a day did, of more as the first."""
+        if listeners > 1:
+            return self.use(f"capture, {listeners}: cold")
+        found = self.use("capture, 1: looks that find plays")
+        return found.times(1 / found.runs)
 
     def dailies(self) -> Use:
         """A month of daily runs, each day with three, each of which meets cold functions."""
@@ -180,9 +195,25 @@ class Reckoning:
             day += run
         return day.times(DAYS)
 
+    def audits(self, listeners: int) -> Use:
+        """A month of audits, each of three months with all their answers.
+
+        What was measured is a month that has one day's answers; of each further listener there are
+        two more parts and their pages.
+        """
+        weeks = DAYS / 7
+        month = self.use("audit of a day")
+        others = listeners - 1
+        month.transitions += others * PARTS * 3
+        month.invocations["audit"] += others * PARTS
+        read = month.raw_reads * (AUDITED_DAYS - AUDITED) + others * LOOKS * AUDITED_DAYS
+        each = month.times(AUDITED)
+        each.requests["s3 GET"] += read
+        return replace(each.times(weeks), runs=weeks)
+
     def month(self, listeners: int) -> Use:
         """All runs of a month."""
-        return self.captures(listeners) + self.dailies()
+        return self.captures(listeners) + self.dailies() + self.audits(listeners)
 
     # ---- amounts --------------------------------------------------------------------------------
 
@@ -235,7 +266,7 @@ class Reckoning:
             "metric": len(self.measured["metrics"]),
             "alarm": len(self.stack.of_type("AWS::CloudWatch::Alarm")),
             "dashboard": len(self.stack.of_type("AWS::CloudWatch::Dashboard")),
-            "schedule": 24 * DAYS + 3 * DAYS,
+            "schedule": 24 * DAYS + 3 * DAYS + DAYS / 7,
             "sns": 10,
             "sqs": 0,
             "athena_tb": QUERIES * QUERY_BYTES / 1e12,

@@ -6,11 +6,13 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.figures.cost import (
+    AUDITED,
     AWS_S,
     BESIDE,
     DAYS,
     FULL_PROCESSOR_MB,
     GB,
+    LISTENING,
     PLAYS_A_MONTH,
     PRICED_ON,
     PROVIDER_S,
@@ -24,7 +26,7 @@ from tests.figures.cost import (
     prices,
     total,
 )
-from tests.figures.cost_runs import CHARTS, INTERVAL, LISTENERS, LOOKS, MEASURED
+from tests.figures.cost_runs import CHARTS, INTERVAL, LISTENERS, LOOKS
 from tests.figures.report import markdown, table
 
 _CHECKED = {
@@ -33,7 +35,6 @@ _CHECKED = {
     "no": "not checked",
 }
 TARGET = 1.0  # dollars beyond the free tier, of one listener
-ANALYSES = 50  # a day, as the template has it
 
 
 def page(reckoning: Reckoning) -> str:
@@ -43,7 +44,6 @@ def page(reckoning: Reckoning) -> str:
         _HEAD.format(charts=CHARTS, interval=INTERVAL, region=REGION, priced=PRICED_ON),
         markdown(_HEADLINE, _headline(one, five)),
         _aim(one),
-        _left_over(reckoning, one),
         _dominating(reckoning, one, five),
         "## A month, line by line\n",
         markdown(_MONTH, _month(one, five)),
@@ -95,23 +95,6 @@ def _aim(one: Amounts) -> str:
     )
 
 
-def _left_over(reckoning: Reckoning, one: Amounts) -> str:
-    """What look-ups cost that the first day left to the later day that was measured."""
-    later = reckoning.use("a day: first run")
-    left = later.asked - CHARTS - ANALYSES
-    if left < CHARTS:
-        return ""
-    known = prices()
-    each = (known[item].of(1, free=False) for item in ("s3_write", "s3_read"))
-    spent = DAYS * left * (sum(each) + known["dynamodb_read"].of(4, free=False))
-    return (
-        f"That is an upper bound: the later day's first run that was measured still looked up "
-        f"artists of the first day at MusicBrainz, {left:,} requests beyond its {CHARTS} charts "
-        f"and {ANALYSES} analyses, each with an answer kept. Were there none of them, one listener "
-        f"would cost about ${total(one, free=True) - spent:.2f}.\n"
-    )
-
-
 def _dominating(reckoning: Reckoning, one: Amounts, five: Amounts) -> str:
     known = prices()
     sentences = []
@@ -124,10 +107,13 @@ def _dominating(reckoning: Reckoning, one: Amounts, five: Amounts) -> str:
                 f"{known[item].what} {100 * each / whole:.0f} %" for item, each in first
             )
             sentences.append(f"- {where}, {name}: {shares}.")
-    capture, daily = reckoning.captures(1).transitions, reckoning.dailies().transitions
+    capture, daily, audit = (
+        each.transitions
+        for each in (reckoning.captures(1), reckoning.dailies(), reckoning.audits(1))
+    )
     sentences.append(
-        f"- Of one listener's {capture + daily:,.0f} state transitions the capture machine makes "
-        f"{capture:,.0f} and the daily machine {daily:,.0f}."
+        f"- Of one listener's {capture + daily + audit:,.0f} state transitions the capture machine "
+        f"makes {capture:,.0f}, the daily machine {daily:,.0f} and the audit {audit:,.0f}."
     )
     return (
         "## What dominates\n\n"
@@ -139,18 +125,27 @@ def _dominating(reckoning: Reckoning, one: Amounts, five: Amounts) -> str:
 
 def _cheaper(reckoning: Reckoning) -> dict[str, str]:
     """What other settings would save of transitions, of one listener."""
-    price = prices()["transition"]
-    hourly = reckoning.use("capture, 1: an hour's run").transitions
-    looks = reckoning.use("capture, 1: looks")
-    look = looks.transitions / looks.runs
-    rarely = (hourly - look) * 24 * DAYS
+    known = prices()
+    price = known["transition"]
+    captures = reckoning.captures(1).transitions
+    look = reckoning.playing(1).transitions
+    rarely = captures - look * 24 * DAYS
+    quiet = reckoning.use("capture, 1: a quiet hour's run")
+    looks = reckoning.playing(1).times(LOOKS / 24)
+    without = (24 - LISTENING) * DAYS
+    derived = sum(
+        (reckoning.amounts(looks)[item] - reckoning.amounts(quiet)[item])
+        * known[item].of(1, free=False)
+        for item in ("s3_write", "s3_read", "transition")
+    )
     sent = reckoning.month(1).requests
     lists, puts = (sent.get(f"s3 {name}", 0) for name in ("LIST", "PUT"))
-    records = LOOKS * DAYS + CHARTS * DAYS
+    records = CHARTS * DAYS
     return {
         "rarely": _dollars(price.of(rarely, free=False)),
         "records": _dollars(price.of(records, free=False)),
-        "each": f"{hourly:.0f}",
+        "derived": _dollars(without * derived),
+        "quiet": f"{quiet.transitions:.0f}",
         "once": f"{look:.0f}",
         "lists": f"{lists:,.0f}",
         "puts": f"{puts:,.0f}",
@@ -185,13 +180,15 @@ _RUN = [
 
 def _runs(reckoning: Reckoning) -> list[list[str]]:
     names = {
-        "capture, 1: cold": "a look, one listener, cold functions",
+        "capture, 1: cold": "the first look, one listener, cold functions",
+        "capture, 1: a quiet hour's run": "an hour's three looks, without a play",
         "first day: first run": "the first day's first run, empty lake, cold",
         "first day: second run": "the first day's second run",
         "first day: third run": "the first day's third run",
         "a day: first run": "a later day's first run",
         "a day: second run": "a later day's second run",
         "a day: third run": "a later day's third run",
+        "audit of a day": "an audit of the first day alone",
         "import": "an import of a lifetime",
     }
     rows = []
@@ -239,8 +236,12 @@ def _how(reckoning: Reckoning) -> str:
         machine=machine["processor"],
         date=machine["date"],
         load=machine["load before (1, 5, 15 min)"],
-        looks=MEASURED[1],
-        fewer=MEASURED[5],
+        looks=LOOKS,
+        finding=reckoning.use("capture, 1: looks that find plays").runs,
+        listening=LISTENING,
+        runs=reckoning.measured["runs until all was asked"],
+        audited=AUDITED,
+        raw_reads=f"{reckoning.use('audit of a day').raw_reads:,}",
         full=FULL_PROCESSOR_MB,
         aws=f"{1000 * AWS_S:.0f}",
         provider=f"{1000 * PROVIDER_S:.0f}",
@@ -336,12 +337,14 @@ _CHEAPER = """
 State transitions are the price of seeing every chart and every look in the console, each retried
 and caught by itself. What would save some of them, of one listener a month:
 
-- `CaptureInterval` 60: a run then makes {once} transitions, and not {each}: {rarely} less. Who
+- `CaptureInterval` 60: a run then makes {once} transitions, and not {quiet}: {rarely} less. Who
   hears more than 50 plays in an hour loses the others.
-- Leaving out the `Record…` states, with which the console shows how a branch ended: {records} less.
-  They stay.
-- S3 bills a LIST as a PUT: {lists} of the one, most of them a look's, that finds out what is there
-  before it derives, and {puts} of the other. Without any LIST it were {listed} less.
+- Leaving out the `Record…` states, with which the console shows how a chart's branch ended:
+  {records} less. They stay.
+- S3 bills a LIST as a PUT: {lists} of the one, most of them the daily runs', that find out what is
+  there, and {puts} of the other. Without any LIST it were {listed} less.
+- A look at which an account shows what its run has derived already is not derived again: that
+  saves {derived} already.
 - `Schedules` CAPTURE leaves out the charts, and all that the daily machine costs.
 
 Waiting is no cost by itself: a Wait is one transition, however long. The machines are Standard and
@@ -352,7 +355,7 @@ _ONCE = """\
 Dollars are without any free tier. An import of a lifetime has {rows:,} rows of Spotify's extended
 history, and is paid once. The first day asks for all that is to be known of every track on every
 chart, at MusicBrainz too, which a stack with a `Contact` does. *Later days* have a full month of
-charts behind them and some 60 new tracks.
+charts behind them and some 60 new tracks; all that was to be asked before them was answered.
 """
 
 _REPLACED = """\
@@ -366,11 +369,18 @@ _HOW = """\
 
 Measured on the embedded AWS on {date} ({machine}; load before, over 1, 5 and 15 minutes: {load}).
 
-- *Requests* are those that the functions sent, as they came to the embedded AWS. A capture's day is
-  {looks} looks on one clock, of five listeners {fewer}, all but the first on warm functions; an
-  hour's run with its three looks tells the transitions. A day's three daily runs follow on one
-  another. A day's looks, and a token an hour, ask Spotify {asked} times. Looks of 16 hours a day
-  are taken to find plays, as the first one did, and the others none.
+- *Requests* are those that the functions sent, as they came to the embedded AWS. Of {looks} looks
+  that make a day on one clock, {finding} found plays: so is each look of {listening} hours a day
+  taken to be (of five listeners as their first one, when all of it was new), since {plays} plays a
+  month are six hours of music a day. The other hours are as one was in which Spotify's clock stood
+  still: its first look is derived, the two after it find nothing new. A day's looks, and a token an
+  hour, ask Spotify {asked} times.
+- *A later day* is a typical one: all that the first day asks for was answered before it, in {runs}
+  daily runs, of which the last ones asked nobody for anything; and what the made-up days between
+  brought is known. Its own three runs follow on one another, and ask for what is new on it.
+- *The audit* of a week looks at {audited} months, of which this one is over by half, as a rule. It
+  was measured on the first day's month, where it read {raw_reads} kept answers; so many it is taken
+  to read of every day.
 - *GB-seconds* are not Lambda's bill. Wall time on this machine, a process's start with all its
   imports included where a function is cold, times the memory in the template, times
   max(1, {full} MB / memory), because Lambda gives a smaller function a share of a processor only.

@@ -2,8 +2,8 @@
 
 Requests are counted as they come to the embedded AWS, state transitions in the executions'
 histories, seconds in the functions' REPORT lines, bytes in requests, logs and the bucket. Charts
-and listeners are made up. Of a capture's day each look is a run of its own, on one clock; an hour's
-run tells what its rounds and waits add.
+and listeners are made up. Of a capture's day each look is a run of its own, on one clock; the run
+of an hour in which nobody listens tells what its other looks take.
 """
 
 import json
@@ -18,6 +18,9 @@ from typing import Any
 from unittest.mock import patch
 
 import requests
+from aws_lambda_powertools.shared import user_agent
+from soundlake.store.lake import Lake
+from soundlake.store.objects import Bucket
 
 from cli import connect
 from cli.follow import History
@@ -32,9 +35,10 @@ from tests.figures import counting_aws
 
 CHARTS = 73
 LISTENERS = (1, 5)
-LOOKS = 72  # a day's, every 20 minutes
-MEASURED = {1: 72, 5: 8}  # looks, by listeners
 INTERVAL = 20  # minutes
+LOOKS = 72  # a day's
+IDLE = 2  # daily runs on one another that ask nobody for anything: then all is answered
+MOST_RUNS = 20  # until then
 TIMES = ("12:30:00", "16:30:00", "20:30:00")  # of the daily runs
 ROWS = 235_000  # of a lifetime's history
 EVENT_BYTES = 26  # that CloudWatch Logs adds to each event
@@ -50,10 +54,11 @@ class Use:
     """What some runs used: `requests` by service and operation, `put` bytes by zone.
 
     `gb_s` by function is memory times the wall time on this machine. `logs` are bytes that the
-    functions wrote, `history_logs` those of the machines' log. `asked` are requests to providers.
+    functions wrote, `history_logs` those of the machines' log. `asked` are requests to providers,
+    `raw_reads` the GETs among the requests that read kept answers.
     """
 
-    runs: int = 0
+    runs: float = 0
     transitions: int = 0
     requests: dict[str, int] = field(default_factory=dict)
     put: dict[str, int] = field(default_factory=dict)
@@ -62,6 +67,7 @@ class Use:
     logs: int = 0
     history_logs: int = 0
     asked: int = 0
+    raw_reads: int = 0
 
     def __add__(self, other: "Use") -> "Use":
         mine, others = asdict(self), asdict(other)
@@ -114,6 +120,7 @@ class Meter:
             sent[f"{each['service']} {each['operation']}"] += 1
             if each["operation"] == "PUT":
                 put[each["zone"]] += each["bytes"]
+            found.raw_reads += (each["operation"], each["zone"]) == ("GET", "raw")
         self._lines = len(lines)
         found.requests, found.put = dict(sorted(sent.items())), dict(sorted(put.items()))
         for events in self._histories():
@@ -194,20 +201,27 @@ def measure() -> dict[str, Any]:
                     found |= _days(stack, meter)
                 metrics |= meter.metrics
                 found |= _tables(stack, listeners)
+            found |= _quiet_hour(listeners)
         found |= _import()
     return found | {"metrics": sorted(metrics)}
 
 
 @contextmanager
 def _counting() -> Iterator[None]:
-    """The embedded AWS that is started meanwhile writes down what it is asked."""
+    """The embedded AWS that is started meanwhile writes down what it is asked.
+
+    What this process asks to measure does not count, so its clients name themselves otherwise.
+    """
     command = service.Options.command.fget  # type: ignore[attr-defined]
 
     def counting(options: service.Options) -> list[str]:
         module = counting_aws.__name__
         return [module if word == "local.aws" else word for word in command(options)]
 
-    with patch.object(service.Options, "command", property(counting)):
+    with (
+        patch.object(service.Options, "command", property(counting)),
+        patch.object(user_agent, "FEATURE_PREFIX", "measuring"),
+    ):
         yield
 
 
@@ -216,24 +230,51 @@ def _lake(listeners: int) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="soundlake-cost-") as folder:
         day = made_up.chart_day(Path(folder) / "made-up.csv", CHARTS, growth.DAY)
         with deployed(day, listeners=listeners, wait_scale=_WAITS) as stack:
-            for one in stack.lake.facts.listeners[1:]:  # the first is connected already
-                extra = {"listener": one["id"]}
-                connect.connect(stack.lake.target, connect.visit, port=0, extra=extra)
+            _connect_others(stack)
             yield stack
 
 
+def _connect_others(stack: Stack) -> None:
+    for one in stack.lake.facts.listeners[1:]:  # the first is connected already
+        extra = {"listener": one["id"]}
+        connect.connect(stack.lake.target, connect.visit, port=0, extra=extra)
+
+
 def _captures(stack: Stack, meter: Meter, listeners: int) -> dict[str, Any]:
-    """The first look on cold functions, a day of looks, and the run of an hour."""
+    """The first look, on cold functions; of one listener those of a day that find plays, too."""
     begin = datetime.fromisoformat(f"{growth.DAY}T00:07:00Z")
     _look(stack, meter, begin)
-    found = {f"capture, {listeners}: cold": asdict(meter.read())}
-    looks = MEASURED[listeners] - 1
-    for number in range(1, looks + 1):
-        _look(stack, meter, begin + number * timedelta(days=1) / (looks + 1))
-    found[f"capture, {listeners}: looks"] = asdict(meter.read())
-    meter.ran(stack.capture(interval_minutes=INTERVAL))
-    found[f"capture, {listeners}: an hour's run"] = asdict(meter.read())
+    first = meter.read()
+    found = {f"capture, {listeners}: cold": asdict(first)}
+    if listeners > 1:
+        return found
+    uses = []
+    for number in range(1, LOOKS):
+        _look(stack, meter, begin + number * timedelta(minutes=INTERVAL))
+        uses.append(meter.read())
+    lake = Lake(Bucket(stack.bucket, stack.lake.target.s3))
+    rows = lake.read("captures", lake.keys("captures"), ["captured_at", "new"]).to_pylist()
+    _, *new = [row["new"] for row in sorted(rows, key=lambda row: row["captured_at"])]
+    finding = [use for use, each in zip(uses, new, strict=True) if each]
+    found["capture, 1: looks that find plays"] = asdict(sum(finding, Use()))
     return found
+
+
+def _quiet_hour(listeners: int) -> dict[str, Any]:
+    """An hour's run, on warm functions, while Spotify's clock stands still.
+
+    It is the present hour: a run leaves out the looks whose time is over.
+    """
+    with deployed(None, listeners=listeners, wait_scale=_WAITS) as stack:
+        _connect_others(stack)
+        url = f"{stack.lake.state.spotify}/_control/clock"
+        clock = {"now": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "stopped": True}
+        requests.put(url, json=clock, timeout=10).raise_for_status()
+        meter = Meter(stack)
+        meter.ran(stack.capture())
+        meter.read()
+        meter.ran(stack.capture(interval_minutes=INTERVAL))
+        return {f"capture, {listeners}: a quiet hour's run": asdict(meter.read())}
 
 
 def _look(stack: Stack, meter: Meter, at: datetime) -> None:
@@ -244,13 +285,20 @@ def _look(stack: Stack, meter: Meter, at: datetime) -> None:
 
 
 def _days(stack: Stack, meter: Meter) -> dict[str, Any]:
-    """The first day's runs on an empty lake, and those of the last day of a full month."""
+    """The first day's runs on an empty lake, and those of the last day of a full month.
+
+    Before that day, runs ask for all that the first day left over; an audit looks at the first.
+    """
     growth._list_charts(stack, CHARTS)
     found: dict[str, Any] = {}
     for name, at in zip(("first", "second", "third"), TIMES, strict=True):
         meter.ran(_daily(stack, at))
         found[f"first day: {name} run"] = asdict(meter.read())
         found.setdefault("longest ms", dict(meter.longest_ms))  # on cold functions
+    found["runs until all was asked"] = 3 + _until_idle(stack, meter)
+    meter.read()
+    command("audit", "--month", growth.DAY[:7])
+    found["audit of a day"] = asdict(meter.read())
     growth._Past(stack).month()
     stack.empty("lake/chart_days/")  # of this day too, whose charts the runs before have read
     meter.read()
@@ -258,6 +306,19 @@ def _days(stack: Stack, meter: Meter) -> dict[str, Any]:
         meter.ran(_daily(stack, at))
         found[f"a day: {name} run"] = asdict(meter.read())
     return found
+
+
+def _until_idle(stack: Stack, meter: Meter) -> int:
+    """Run until several runs on one another ask nobody for anything; how many there were."""
+    idle = number = 0
+    while idle < IDLE:
+        if number == MOST_RUNS:
+            raise RuntimeError(f"After {number} runs there is still something to ask for.")
+        run = _daily(stack, TIMES[-1])
+        meter.ran(run)
+        idle = 0 if sum(run.requests.values()) else idle + 1
+        number += 1
+    return number
 
 
 def _daily(stack: Stack, at: str) -> Run:

@@ -27,7 +27,7 @@ from local.spotify.control import Control
 from local.spotify.made_up import made_up_world
 from local.spotify.world import Listener, Play, Track, World
 from tests.simulation.checks import Lived
-from tests.simulation.model import Life, Run, moment
+from tests.simulation.model import HOUR, Life, Run, moment
 from tests.simulation.oddities import as_shown, garbled, odd_uri, readable
 from tests.unit.conftest import (
     ENVIRONMENT,
@@ -99,21 +99,31 @@ class Machine:
         self.zones = zones
         self.lived = Lived(life, self._uri)
         self._held: list[Row] = []
+        self._left: Row | None = None  # the last look that was left
+        self._seen: tuple[int, str | None] | None = None  # what this hour's last Derive has seen
 
     def _uri(self, number: int) -> str:
         return odd_uri(f"spotify:track:{self._tracks[number].id}", number)
 
     def run(self, run: Run) -> None:
-        """One run, which may be killed or overtaken after its capture."""
+        """One run, which may be killed or overtaken after its capture.
+
+        Runs of an hour are the looks of one: what shows what was derived in it is left.
+        """
         event = {"execution": run.name, "capture": self._capture(run)}
         if run.killed:
             return
         if run.held:
             self._held.append(event)
             return
+        shown = run.at // HOUR, event["capture"].get("shown")
+        if shown == self._seen and shown[1] is not None and not self._held:
+            self._left = event
+            return
         for each in [event, *self._held]:
-            invoke("derive", each)
-        self._held = []
+            result = invoke("derive", each)
+        self._seen = shown if result["status"] in {"captured", "empty"} else None
+        self._left, self._held = None, []
 
     def _capture(self, run: Run) -> Row:
         self._control.set_clock(moment(run.at), stopped=True)
@@ -134,8 +144,9 @@ class Machine:
 
     def end(self) -> Lived:
         """Derive what still waits; then what the tables say."""
-        for each in self._held:
-            invoke("derive", each)
+        for each in [self._left, *self._held]:
+            if each is not None:
+                invoke("derive", each)
         lived = self.lived
         lived.plays, lived.captures = self._rows("plays"), self._rows("captures")
         lived.gaps = self._rows("gaps")

@@ -174,7 +174,7 @@ def test_what_a_derive_that_keeps_dying_left_is_derived_by_the_next_run(
     assert [kill.killed for kill in kills] == [1] * len(kills)
     assert (failed["status"], failed.get("error")) == ("FAILED", "NotCaptured")
     assert DIED in failed["cause"]
-    assert "the next run derives what this one captured" in failed["cause"]
+    assert "the next look derives what this one captured" in failed["cause"]
     assert again["status"] == "SUCCEEDED"
     assert {table: trial.rows(table) for table in captures.rows} == captures.rows
     assert trial.requests() == {"me/player/recently-played": 2}

@@ -183,7 +183,7 @@ def test_what_somebody_is_still_deriving_waits_and_fails_no_run() -> None:
     assert run.status == "SUCCEEDED"
     (waiting,) = run.output["waiting"]
     assert waiting["part"].startswith(f"plays of {ACCOUNT} in ")
-    assert "is not in the tables yet" in waiting["error"]
+    assert "is only partly in the tables" in waiting["error"]
 
 
 @pytest.mark.parametrize("name", ["audited", "audit_finds_five_faults"])

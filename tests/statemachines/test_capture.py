@@ -13,16 +13,16 @@ from tests.statemachines.fake_spotify import PLAYED, REFRESH_TOKEN, TOKEN
 from tests.statemachines.scenarios import story
 from tests.statemachines.world import BUCKET, MONTH, Story
 
-TO_ACCOUNTS = ["Select", "CheckSelect", "CaptureAccounts", "CheckRound"]
+TO_ACCOUNTS = ["Select", "CaptureAccounts", "CheckRound"]
 ENDS = {
-    "SUCCEEDED": [*TO_ACCOUNTS, "CheckOutcome", "Captured"],
-    "FAILED": [*TO_ACCOUNTS, "CheckOutcome", "NotCaptured"],
+    "SUCCEEDED": [*TO_ACCOUNTS, "Captured"],
+    "FAILED": [*TO_ACCOUNTS, "NotCaptured"],
 }
-WELL = ["Capture", "CheckCapture", "Derive", "CheckDerive", "RecordCaptured"]
-NOT_WELL = ["Capture", "CheckCapture", "Derive", "CheckDerive", "RecordFailure"]
-WAITING = ["Capture", "CheckCapture", "Derive", "CheckDerive", "RecordWaiting"]
+AGAIN = ["WaitForRound", *TO_ACCOUNTS]
+WELL = ["Capture", "CheckCapture", "Derive"]
+UNCHANGED = ["Capture", "CheckCapture", "RecordUnchanged"]
 LIMITED = ["Capture", "CheckCapture", "WaitForSpotify"]
-CAUGHT = ["Capture", "Derive", "CheckDerive", "RecordFailure"]
+CAUGHT = ["Capture", "Derive"]
 RAW = f"raw/recently-played/main/month={MONTH}/20250305T120700000Z_run-1.json.gz"
 QUOTED = r'RuntimeError: {"errorMessage":"it broke: \"{a} $b\"","errorType":"RuntimeError"'
 
@@ -82,27 +82,70 @@ def test_without_a_time_the_runs_own_start_counts() -> None:
 
 def test_the_schedule_captures_three_times_within_its_hour() -> None:
     told = story("captured_by_an_unreplaced_schedule")
-    run = told.run
-    again = ["WaitForRound", *TO_ACCOUNTS]
-    assert run.path == [*TO_ACCOUNTS, *again, *again, "CheckOutcome", "Captured"]
-    assert run.branches == [WELL * 3]
+    run = told.runs[0]
+    assert run.path == [*TO_ACCOUNTS, *AGAIN, *AGAIN, "Captured"]
+    assert run.branches == [[*WELL, *UNCHANGED, *UNCHANGED]]
     assert [state for state, _ in run.waits] == ["WaitForRound"] * 2
     assert all(1100 < seconds <= 2400 for _, seconds in run.waits)
     start, *_ = (parse_time(call.event["start_time"]) for call in run.invoked("Select"))
     times = [parse_time(call.event["captured_at"]) for call in run.invoked("Capture")]
     assert times == [start + timedelta(minutes=minutes) for minutes in (0, 20, 40)]
-    ids = [row["capture_id"] for row in told.rows("captures")]
-    assert ids == ["run-1", "run-1-1", "run-1-2"]
-    assert [row["new"] for row in told.rows("captures")] == [5, 0, 0]
-    assert len(told.keys("raw/")) == 3
+    assert len(told.keys("raw/")) == 4
+
+
+def test_a_look_that_finds_what_was_derived_is_left_to_the_next_runs_first_one() -> None:
+    told = story("captured_by_an_unreplaced_schedule")
+    first, second = told.runs
+    assert first.output["accounts"] == [
+        {
+            "account": "main",
+            "captured_at": first.invoked("Capture")[2].result["captured_at"],
+            "status": "captured",
+            "shown": first.invoked("Capture")[0].result["shown"],
+            "derived": 0,
+            "new": 0,
+            "requests": {PLAYED: 1},
+        }
+    ]
+    assert second.branches == [WELL]
+    # The two that were left, and its own, whose time is the earliest of the three.
+    assert (_account(second)["derived"], _account(second)["new"]) == (3, 0)
+    ids = {row["capture_id"]: row["new"] for row in told.rows("captures")}
+    assert ids == {"run-1": 5, "run-1-1": 0, "run-1-2": 0, "run-2": 0}
+
+
+def test_a_look_that_finds_something_new_is_derived() -> None:
+    run = story("captured_while_somebody_listens").run
+    assert run.branches == [[*WELL, *WELL, *LIMITED, *UNCHANGED]]
+    assert [call.result["new"] for call in run.invoked("Derive")] == [5, 1]
+    first, second, limited, third = (call.result for call in run.invoked("Capture"))
+    assert first["shown"] != second["shown"] == third["shown"]
+    assert limited["status"] == "rate_limited"
+    assert (run.status, run.requests.count(PLAYED)) == ("SUCCEEDED", 4)
+
+
+def test_after_a_derive_that_failed_the_next_look_derives_whatever_is_shown() -> None:
+    told = story("captured_by_a_schedule_with_derive_throwing")
+    run = told.run
+    failed = ["Capture", "CheckCapture", "Derive", "RecordFailure"]
+    assert run.branches == [[*failed, *WELL, *UNCHANGED]]
+    done = [call.result["counts"]["new"] for call in run.invoked("Derive") if call.result]
+    assert done == [5]
+    assert {row["capture_id"] for row in told.rows("captures")} == {"run-1", "run-1-1"}
+    assert run.error == "NotCaptured"
+
+
+def test_an_empty_page_that_is_empty_again_is_nothing_new() -> None:
+    run = story("captured_by_a_schedule_with_nothing_played").run
+    assert (run.status, run.branches) == ("SUCCEEDED", [[*WELL, *UNCHANGED, *UNCHANGED]])
 
 
 def test_an_account_that_waits_for_its_user_fails_no_run_and_delays_no_other() -> None:
     told = story("two_accounts_one_without_consent")
     first, second, third = told.runs
     assert [run.status for run in told.runs] == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
-    assert first.branches == [WELL, NOT_WELL]
-    assert second.branches == [WELL, WAITING]
+    assert first.branches == [WELL, WELL]
+    assert second.branches == [WELL, WELL]
     assert third.branches == [WELL]
     (waiting,) = third.output["select"]["waiting"]
     assert waiting["state"] == "needs_consent"
@@ -121,9 +164,8 @@ def _damaged(account: str) -> str:
 def test_a_damaged_account_is_named_at_the_end_and_no_other_nor_round_is_lost() -> None:
     told = story("two_accounts_one_damaged")
     run, after = told.runs
-    again = ["WaitForRound", *TO_ACCOUNTS]
-    assert run.path == [*TO_ACCOUNTS, *again, *again, "CheckOutcome", "NotCaptured"]
-    assert run.branches == [WELL * 3]
+    assert run.path == [*TO_ACCOUNTS, *AGAIN, *AGAIN, "NotCaptured"]
+    assert run.branches == [[*WELL, *UNCHANGED, *UNCHANGED]]
     assert (run.status, run.error) == ("FAILED", "NotCaptured")
     assert run.cause == f"Not captured: {_damaged('other')}"  # once, not once a round
     assert [len(call.result["damaged"]) for call in run.invoked("Select")] == [1, 1, 1]
@@ -135,7 +177,7 @@ def test_a_damaged_account_is_named_at_the_end_and_no_other_nor_round_is_lost() 
 def test_what_fails_and_what_is_damaged_are_both_named() -> None:
     run = story("two_accounts_one_damaged_and_one_failing").run
     no_token = "other (There is no SecureString /soundlake/dev/accounts/other/token; write it"
-    assert run.branches == [WELL * 3, NOT_WELL * 2]
+    assert run.branches == [[*WELL, *UNCHANGED, *UNCHANGED], WELL * 2]
     assert run.status == "FAILED"
     assert str(run.cause).count(no_token) == 2
     assert str(run.cause).count(_damaged("other")) == 1
@@ -162,7 +204,7 @@ def test_a_run_without_accounts_has_nothing_to_do() -> None:
 def test_a_wrong_input_ends_the_run_with_one_sentence(scenario: str, sentence: str) -> None:
     run = story(scenario).run
     assert (run.status, run.error) == ("FAILED", "NotSelected")
-    assert run.path == ["Select", "CheckSelect", "NotSelected"]
+    assert (run.path, run.branches) == ([*TO_ACCOUNTS, "NotSelected"], [])
     assert sentence in str(run.cause)
     assert run.requests == []
 
@@ -210,7 +252,7 @@ def test_the_wait_is_exactly_as_long_as_spotify_asks(scenario: str, seconds: int
 def test_after_three_waits_the_attempt_is_recorded_as_failed() -> None:
     told = story("capture_limited_always")
     run = told.run
-    assert _went(run) == ("FAILED", LIMITED * 3 + NOT_WELL)
+    assert _went(run) == ("FAILED", LIMITED * 3 + WELL)
     assert run.waits == [("WaitForSpotify", seconds) for seconds in (7, 8, 9)]
     assert run.requests.count(PLAYED) == 4
     assert _why(run) == "Spotify's rate limit: wait 10 s."
@@ -222,7 +264,7 @@ def test_after_three_waits_the_attempt_is_recorded_as_failed() -> None:
 def test_more_than_five_minutes_are_not_waited_for() -> None:
     told = story("capture_limited_for_longer")
     run = told.run
-    assert (*_went(run), run.waits) == ("FAILED", NOT_WELL, [])
+    assert (*_went(run), run.waits) == ("FAILED", WELL, [])
     assert _why(run) == "Spotify's rate limit: wait 301 s."
     assert _only_capture(told)["outcome"] == "rate_limited"
 
@@ -242,7 +284,7 @@ def test_a_foreseen_failure_is_recorded_and_said(
 ) -> None:
     told = story(scenario)
     run = told.run
-    assert _went(run) == ("FAILED", NOT_WELL)
+    assert _went(run) == ("FAILED", WELL)
     assert sentence in str(run.cause)
     assert (run.waits, run.sleeps) == ([], [])
     assert len(run.requests) == requests
@@ -254,7 +296,7 @@ def test_a_foreseen_failure_is_recorded_and_said(
 def test_an_answer_of_something_else_is_kept_and_named() -> None:
     told = story("capture_of_something_else")
     run = told.run
-    assert _went(run) == ("FAILED", NOT_WELL)
+    assert _went(run) == ("FAILED", WELL)
     assert RAW in str(run.cause)
     assert "recently played: items" in str(run.cause)
     assert told.keys("raw/") == [RAW]
@@ -263,7 +305,7 @@ def test_an_answer_of_something_else_is_kept_and_named() -> None:
 
 def test_a_wrong_app_is_said_and_fails_no_run() -> None:
     told = story("capture_with_wrong_app")
-    assert _went(told.run) == ("SUCCEEDED", WAITING)
+    assert _went(told.run) == ("SUCCEEDED", WELL)
     assert "./soundlake app" in _account(told.run)["error"]
     assert _only_capture(told)["outcome"] == "wrong_app"
 
@@ -290,7 +332,7 @@ def test_no_secret_passes_through_the_machine(scenario: str) -> None:
 def test_a_corrupt_object_of_the_lake_stays_as_it_is() -> None:
     told = story("derive_finds_a_corrupt_object")
     key = object_key("observations", MONTH, "main")
-    assert _went(told.run) == ("FAILED", NOT_WELL)
+    assert _went(told.run) == ("FAILED", WELL)
     assert f"{key} is not a whole Parquet file" in str(told.run.cause)
     assert told.versions[key] == [b"not Parquet"]
     assert told.keys("raw/") == [RAW]
@@ -369,7 +411,7 @@ def test_derive_throwing_loses_nothing() -> None:
     assert _went(first) == ("FAILED", ["Capture", "CheckCapture", "Derive", "RecordFailure"])
     assert first.sleeps == [2, 4]
     assert _why(first).startswith(f"Derive: {QUOTED}")
-    assert _why(first).endswith("the next run derives what this one captured.")
+    assert _why(first).endswith("the next look derives what this one captured.")
     assert _went(second) == ("SUCCEEDED", WELL)
     assert [row["capture_id"] for row in told.rows("captures")] == ["run-1", "run-2"]
     assert len(told.rows("plays")) == 5

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from soundlake.auditing import listening, run
 from soundlake.auditing.run import Known, audit
+from soundlake.deriving import captures
 from soundlake.times import month_of
 
 from tests.unit.helpers import ACCOUNT, Row, Zones, invoke, keep_page, played
@@ -228,13 +229,42 @@ def test_what_is_written_at_every_look_waits(life: Life, monkeypatch: pytest.Mon
 #### WHAT IS NOT IN THE TABLES YET #################################################################
 
 
-def test_a_page_of_the_last_hours_that_no_run_has_derived_waits(life: Life) -> None:
+def test_a_page_of_the_last_hours_that_no_run_has_derived_is_left_out(life: Life) -> None:
     life.days(4)
     life.at += DAY
     keep_page(life.zones, "run-late", life.at + 20 * HOUR, [played(1, life.at)])
+    assert life.month(month_of(life.at))["status"] == "same"
+
+
+def test_a_page_that_is_being_derived_waits(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    life.days(4)
+    life.at += DAY
+    event = keep_page(life.zones, "run-late", life.at + 20 * HOUR, [played(1, life.at)])
+    with monkeypatch.context() as patched:
+        patched.setattr(captures, "record", _killed)
+        with pytest.raises(RuntimeError, match="made up"):
+            invoke("derive", event)
     result = life.month(month_of(life.at))
     assert result["status"] == "waiting"
     assert "run-late" in result["error"]
+
+
+def _killed(*_: Any) -> None:
+    raise RuntimeError("made up")
+
+
+def test_last_pages_without_anything_new_need_no_run_after_them(life: Life) -> None:
+    """As those of an account that has left since."""
+    life.days(4)
+    shown = [played(_track(at), at) for at in (life.at - HOUR, life.at - 2 * DAY - HOUR)]
+    for number in (1, 2):
+        keep_page(life.zones, f"run-unchanged-{number}", life.at + number * HOUR, shown)
+    assert life.month(month_of(life.at))["status"] == "same"
+
+    keep_page(life.zones, "run-new", life.at + 3 * HOUR, [played(1, life.at), *shown])
+    result = life.month(month_of(life.at))
+    assert result["tables"]["observations"] == {"missing": 1}
+    assert result["tables"]["captures"]["missing"] == 3
 
 
 def test_a_page_that_no_run_has_derived_for_longer_is_missing(life: Life) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from soundlake import access, asking
+from soundlake import access, asking, plays
 from soundlake.accounts import WHAT_TO_DO, Account, State
 from soundlake.store import secrets
 from soundlake.store.budget import Budget
@@ -94,6 +94,7 @@ def test_a_page_is_kept_as_it_came(listener: FakeSpotify, zones: Zones) -> None:
         "account": ACCOUNT,
         "captured_at": START,
         "raw_key": KEY,
+        "shown": plays.shown(recently_played(listener.plays)),
         "requests": {"api/token": 1, "me/player/recently-played": 1},
         "counts": {"requests": 2},
     }

@@ -86,6 +86,7 @@ def test_a_page_becomes_observations_plays_and_an_attempt(zones: Zones) -> None:
         "status": "captured",
         "account": ACCOUNT,
         "captured_at": START,
+        "shown": None,
         "derived": 1,
         "page": 3,
         "new": 3,
@@ -390,6 +391,53 @@ def test_killed_before_any_write_the_next_run_makes_the_same_tables(
 
     assert zones.contents("lake/") == undisturbed
     assert result["derived"] == (2 if write == 9 else 3)
+
+
+# What a look goes through.
+
+
+def test_a_page_of_days_ago_that_was_left_is_found_by_a_days_first_look(zones: Zones) -> None:
+    """As that of a run which was given an earlier time, and killed."""
+    midnight = NOW.replace(hour=0, minute=7)
+    derive(keep_page(zones, "run-1", midnight, page(1)))
+    keep_page(zones, "run-0", midnight - 5 * DAY, page(9, end=midnight - 5 * DAY))
+    keep_page(zones, "run-2", midnight - DAY, page(8, end=midnight - DAY))
+
+    derive(keep_page(zones, "run-3", midnight + HOUR, page(1)))
+    assert [name for name, _ in attempts(zones)] == ["run-2", "run-1", "run-3"]
+
+    derive(keep_page(zones, "run-4", midnight + DAY, page(1)))
+    assert [name for name, _ in attempts(zones)] == ["run-0", "run-2", "run-1", "run-3", "run-4"]
+
+
+def test_all_that_was_left_for_a_season_is_found_by_any_look(zones: Zones) -> None:
+    derive(keep_page(zones, "run-1", NOW - 70 * DAY, page(1, end=NOW - 70 * DAY)))
+    derive(failed("run-2", format_time(NOW - HOUR)))  # so that this look is not the day's first
+    days = range(60, 0, -10)
+    for number in days:
+        at = NOW - number * DAY
+        keep_page(zones, f"run-late-{number}", at, page(number, end=at))
+
+    result = derive(keep_page(zones, "run-3", NOW, page(5)))
+
+    assert result["derived"] == 1 + len(days)
+
+
+def test_a_look_lists_no_more_than_it_must(zones: Zones, monkeypatch: pytest.MonkeyPatch) -> None:
+    derive(keep_page(zones, "run-1", NOW, page(1)))
+    event = keep_page(zones, "run-2", NOW + HOUR, page(1, 2))
+    listed: list[str] = []
+    before = Bucket._listed
+
+    def noted(bucket: Bucket, prefix: str, after: str = "") -> Any:
+        listed.append(prefix)
+        return before(bucket, prefix, after)
+
+    monkeypatch.setattr(Bucket, "_listed", noted)
+    derive(event)
+
+    pages = "raw/recently-played/main/month=2026-11/"
+    assert sorted(listed) == ["lake/captures/", "lake/imports/", pages]
 
 
 # Attempts that brought no page.

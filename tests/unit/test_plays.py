@@ -17,6 +17,7 @@ from soundlake.plays import (
     read_page,
     read_tracks,
     same_play,
+    shown,
     track_id,
 )
 from soundlake.spotify.errors import BadAnswerError
@@ -798,3 +799,35 @@ def test_a_page_without_rows_shows_no_tracks() -> None:
 def test_what_is_no_page_shows_no_tracks_and_is_refused(answer: Any) -> None:
     with pytest.raises(BadAnswerError, match=r"^recently played"):
         read_tracks(answer)
+
+
+# What pages show.
+
+ROW = played(1, NOW)
+
+
+@pytest.mark.parametrize(
+    ("rows", "same"),
+    [
+        ([ROW], True),
+        ([ROW | {"track": ROW["track"] | {"popularity": 1, "name": "Renamed"}}], True),
+        ([], False),
+        ([played(2, NOW)], False),
+        ([played(1, NOW + timedelta(milliseconds=1))], False),
+        ([ROW | {"context": None}], False),
+        ([ROW, played(1, NOW - timedelta(days=9))], False),
+        ([ROW, {"track": None}], False),
+    ],
+)
+def test_pages_that_list_other_plays_are_told_apart(rows: list[Row], same: bool) -> None:
+    assert (shown(recently_played(rows)) == shown(recently_played([ROW]))) is same
+
+
+def test_a_row_that_cannot_be_read_counts_as_it_stands() -> None:
+    one, other = (shown(recently_played([ROW, {"track": each}])) for each in (None, {}))
+    assert one != other
+
+
+def test_what_is_no_page_shows_nothing() -> None:
+    with pytest.raises(BadAnswerError):
+        shown({"error": {"status": 500}})

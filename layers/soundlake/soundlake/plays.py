@@ -4,11 +4,13 @@ An observation is one row that one source gave about one play. Plays are derived
 (`listening`), so a better rule or a late arrival never loses anything.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
@@ -139,6 +141,25 @@ def read_tracks(answer: Any) -> list[Track]:
         with suppress(BadAnswerError, TypeError, KeyError):
             tracks.append(Track.read(item["track"], f"row {place}"))
     return tracks
+
+
+def shown(answer: Any) -> str:
+    """What tells pages apart that list other plays: 16 hex digits, of times, URIs and contexts.
+
+    A row that cannot be read counts as it stands. Raises BadAnswerError when the answer is not a
+    page at all.
+    """
+    rows = [_listed(item) for item in RecentlyPlayed.read(answer, "recently played").items]
+    return sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _listed(item: Any) -> Any:
+    try:
+        played = PlayedItem.read(item, "row")
+    except BadAnswerError:
+        return item
+    track, context = played.track, played.context
+    return [played.played_at, track.uri, track.id, context.uri if context else None]
 
 
 def _played_at(text: str, answered: datetime) -> datetime:

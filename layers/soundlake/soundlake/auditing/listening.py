@@ -38,7 +38,8 @@ def derived(
 ) -> list[Subject]:
     """The account's objects of a month, each beside what was derived; `zone` is the account's own.
 
-    Raises UnsettledError where a page, or an import, is being derived right now.
+    A page that the next capture is to derive is left out, as the tables have it. Raises
+    UnsettledError where a page, or an import, is being derived right now.
     """
     keys = {table: object_key(table, month, account) for table in TABLES}
     overlay = Overlay(bucket, keys.values())
@@ -47,10 +48,11 @@ def derived(
     imports = _imports(bucket, account, now, given)
     named = _named(real, account)
     found = _keys(raw, account, month, named, given)
-    young = [key for key in found if key not in named and _at(key) > now - YOUNG]
-    if young:
-        raise UnsettledError(f"{young[0]} is not in the tables yet; the next capture sees to it.")
-    pages, damaged = _pages(raw, account, found)
+    young = {key for key in found if key not in named and _at(key) > now - YOUNG}
+    if begun := sorted(young & given):
+        raise UnsettledError(f"{begun[0]} is only partly in the tables; the next capture ends it.")
+    pages, damaged = _pages(raw, account, [key for key in found if key not in young])
+    pages = _without_unchanged(pages, named)
     captures.observe(lake, account, pages)
     for import_, kept in imports:
         narrow = _within(import_, month)
@@ -124,6 +126,25 @@ def _pages(raw: Raw, account: str, keys: Iterable[str]) -> tuple[list[CapturedPa
         )
     pages = [page for found, _ in read for page in found]
     return pages, [row for _, found in read for row in found]
+
+
+def _without_unchanged(pages: list[CapturedPage], named: Mapping[str, Row]) -> list[CapturedPage]:
+    """The pages without the last ones that no row names and that list what those before them do.
+
+    They wait for the next run's first look, and none need have come: its account may have left.
+    """
+    last = len(pages)
+    while (
+        last > 1
+        and pages[last - 1].raw_key not in named
+        and _listed(pages[last - 1]) == _listed(pages[last - 2])
+    ):
+        last -= 1
+    return pages[:last]
+
+
+def _listed(page: CapturedPage) -> tuple[list[tuple[datetime, str]], list[str]]:
+    return [(row["time"], row["uri"]) for row in page.observations], page.problems
 
 
 def _imports(

@@ -1,11 +1,12 @@
 """What Derive makes of captured pages: observations, plays, and the attempts themselves."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from functools import partial
 
 import pyarrow as pa
 
-from soundlake.deriving.coverage import captures_from, publish_coverage
+from soundlake.deriving.coverage import captures_from, months, publish_coverage
 from soundlake.deriving.plays import plays_of
 from soundlake.observability import logger
 from soundlake.plays import (
@@ -21,30 +22,44 @@ from soundlake.store.captures import CaptureKey, prefix
 from soundlake.store.lake import Lake, Row
 from soundlake.store.objects import CorruptObjectError, NotJsonError
 from soundlake.store.raw import Raw
-from soundlake.times import month_of, shift_month
+from soundlake.times import month_of, naive_ms, shift_month
 
 TRIES = 3  # against another run that records an attempt meanwhile
+LATELY = timedelta(days=2)
 DAMAGED = "damaged"  # the outcome of a capture whose kept answer is no longer whole
 
 
-def underived(lake: Lake, raw: Raw, account: str, month: str) -> list[str]:
+def underived(lake: Lake, raw: Raw, account: str, at: datetime) -> list[str]:
     """The captured pages that `captures` does not name.
 
-    Of this month and the one before, and on into the past for as long as a month has any: a
-    Derive that could not work for a season is made up for.
+    Of the last two days. The first time on a day, and where it names none of these, of this month
+    and the one before, and on into the past for as long as a month has any: a Derive that could
+    not work for a season is made up for. A month has thousands of pages, and a listing 1,000.
     """
+    start = at - LATELY
+    lately = months(month_of(start), month_of(at))
+    rows = [row for each in lately for row in lake.owned("captures", each, account)]
+    if any(row["captured_at"].date() == naive_ms(at).date() for row in rows):
+        after = CaptureKey(account, start, "").text
+        keys = [key for each in lately for key in raw.keys(prefix(account, each), after)]
+        missing = _missing(keys, rows)
+        if missing != keys:
+            return missing
     found: list[str] = []
-    each, least = month, shift_month(month, -1)
+    each, least = month_of(at), shift_month(month_of(at), -1)
     while True:
         keys = raw.keys(prefix(account, each))
-        rows = lake.owned("captures", each, account)
-        # A damaged page is tried again each time: its object may have been restored.
-        named = {row["raw_key"] for row in rows if row["outcome"] != DAMAGED}
-        missing = [key for key in keys if key not in named]
+        missing = _missing(keys, lake.owned("captures", each, account))
         found = missing + found
         if each <= least and not missing:
             return found
         each = shift_month(each, -1)
+
+
+def _missing(keys: list[str], rows: list[Row]) -> list[str]:
+    # A damaged page is tried again each time: its object may have been restored.
+    named = {row["raw_key"] for row in rows if row["outcome"] != DAMAGED}
+    return [key for key in keys if key not in named]
 
 
 def later(lake: Lake, account: str, keys: list[str], month: str) -> list[str]:
@@ -53,7 +68,8 @@ def later(lake: Lake, account: str, keys: list[str], month: str) -> list[str]:
     """
     if not keys:
         return []
-    _, known = captures_from(lake, account, CaptureKey.month(min(keys)), month)
+    each = months(CaptureKey.month(min(keys)), month)
+    known = [row for one in each for row in lake.owned("captures", one, account)]
     named = {row["raw_key"] for row in known if row["raw_key"] and row["outcome"] != DAMAGED}
     return sorted(key for key in named.difference(keys) if key > min(keys))
 

@@ -31,9 +31,11 @@ def captures_from(lake: Lake, account: str, first: str, last: str) -> tuple[str,
 
     Returns the first of these months and the rows of `captures` from it on.
     """
-    with_any = _months_with(lake, "captures", account)
     start = shift_month(first, -1)
     found = [row for each in months(start, last) for row in lake.owned("captures", each, account)]
+    if any(row["newest"] for row in found):
+        return start, found
+    with_any = _months_with(lake, "captures", account)
     for month in reversed([each for each in with_any if each < start]):
         if any(row["newest"] for row in found):
             break
@@ -71,10 +73,11 @@ def publish_coverage(
     touched = [gap["from_time"] for gap in found] + [begin for _, (begin, _) in spans]
     earliest = min([start, month_of(now - WAITED), *map(month_of, touched)])
     touched_months = sorted({*months(earliest, end), *also})
-    before = [each for each in _months_with(lake, GAPS, account) if each < start]
-    known = [
-        gap for each in before if each in touched_months for gap in lake.owned(GAPS, each, account)
-    ]
+    before = [each for each in touched_months if each < start]
+    if before:
+        with_any = _months_with(lake, GAPS, account)
+        before = [each for each in before if each in with_any]
+    known = [gap for each in before for gap in lake.owned(GAPS, each, account)]
     settles = settling(captures)
     lifetime = len(touched_months) > AT_ONCE  # an import touches all months of a life
     there = lake.written(DAYS, account) if lifetime else None

@@ -207,12 +207,8 @@ class Answers:
         named = {
             key for rows in self._named.values() for answers in rows.values() for key in answers
         }
-        return [
-            key
-            for each in (shift_month(month, -1), month)
-            for key in self._raw.keys(f"{self._prefix}month={each}/")
-            if key not in named
-        ]
+        first, end = (f"{self._prefix}month={shift_month(month, by)}/" for by in (-1, 1))
+        return [key for key in self._raw.keys(self._prefix, first, end) if key not in named]
 
     def rows(self, key: str) -> list[Row]:
         """The rows of one kept answer. Raises CorruptObjectError or BadAnswerError."""
