@@ -63,9 +63,15 @@ class MemoryLake:
         return found if columns is None else found.select(columns)
 
     def replace(
-        self, table: str, month: str, name: str, change: Callable[[list[Row]], Iterable[Row]]
+        self,
+        table: str,
+        month: str,
+        name: str,
+        change: Callable[[list[Row]], Iterable[Row]],
+        *,
+        there: object = None,
     ) -> None:
-        """Rows by a pure function of the rows before."""
+        """Rows by a pure function of the rows before; which objects are `there` is known anyway."""
         rows = list(change(self.owned(table, month, name)))
         if rows or month in self.tables.get(table, {}):
             self.tables.setdefault(table, {})[month] = rows
