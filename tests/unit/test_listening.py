@@ -310,6 +310,24 @@ def test_the_first_artist_and_the_title_name_a_track() -> None:
     assert len(plays_of([captured(0), export | {"artist_names": ["Guest", "Artist 1"]}])) == 2
 
 
+def test_names_are_told_apart_however_many_there_are() -> None:
+    """More pairs of artists and titles than 32 bits can number."""
+    count = 50_000
+    rows = encode_rows([scrobbled(0, uri=None)], SCHEMAS["observations"], "observations")
+    rows = pa.concat_tables([rows] * count).combine_chunks()
+    numbers = range(count)
+    named = {
+        "artist_names": pa.array([[f"Artist {number}"] for number in numbers]),
+        "track_name": pa.array([f"Title {number}" for number in numbers]),
+    }
+    for name, values in named.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
+
+    keys = derive_plays(rows).plays["name_key"].to_pylist()
+
+    assert set(keys) == {f"artist {number} / title {number}" for number in numbers}
+
+
 def test_a_row_with_a_uri_and_no_names_is_known_by_its_uri() -> None:
     nameless = {"track_name": None, "artist_names": None}
 

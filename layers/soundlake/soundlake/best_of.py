@@ -16,6 +16,7 @@ from soundlake.observed import (
     Column,
     Rows,
     codes,
+    stably,
     taken,
     whole,
 )
@@ -62,7 +63,7 @@ def plays_of(
     begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     sizes = np.diff(np.append(begins, count))
     # By time: the first row's, which is the play's own.
-    order = np.argsort(place[by_play[begins]], kind="stable")
+    order = stably(place[by_play[begins]])
     begins, sizes = begins[order], sizes[order]
     renumbered = np.empty(int(numbers.max()) + 1, np.int64)
     renumbered[numbers[by_play[begins]]] = np.arange(len(begins))
@@ -77,6 +78,8 @@ def plays_of(
         "evidence": asked.evidence(play_of),
         "flags": _flags({flag: play_of[own] for flag, own in flagged.items()}, len(begins)),
     }
+    uri = rows.uri[asked.giver("uri")]
+    columns["track_id"] = taken(_track_ids(rows.uris), uri, uri < 0)
     columns |= _told(columns, rows, asked)
     columns["time_zone"], columns["local_time"] = local(
         columns["played_at"], columns["country"], zone
@@ -111,7 +114,9 @@ def _by_play(rows: Rows, numbers: Array) -> tuple[Array, Array]:
     place = np.empty(count, np.int64)
     place[rows.order] = np.arange(count)
     kinds = int(rows.source.max(initial=0)) + 1
-    return np.argsort((numbers * kinds + rows.source) * count + place), place
+    keys = (numbers * kinds + rows.source) * count + place
+    # Each has a place of its own: so the sorted keys tell whose they are.
+    return rows.order[np.sort(keys) % count], place
 
 
 class _Asked:
@@ -133,7 +138,10 @@ class _Asked:
     def giver(self, name: str, *, exported: bool = False) -> Array:
         """That row; where none says anything, the first."""
         missing = _missing(whole(self._rows.table[name]))
-        found = (self.exported if exported else self.first).copy()
+        found = self.exported if exported else self.first
+        if not missing.any() or missing.all():
+            return found
+        found = found.copy()
         for turn in range(int(self._sizes.max(initial=1))):
             unsaid = missing[found] & (self._sizes > max(turn, 1))
             if not unsaid.any():
@@ -212,17 +220,14 @@ def _told(columns: dict[str, Column], rows: Rows, asked: _Asked) -> dict[str, Co
     unknown = pc.is_in(reason, pa.array(["", "unknown"]))
     # To press play on something else (`endplay`) is no end of a track.
     done: Column = pc.equal(reason, pa.scalar("trackdone"))
-    code = rows.name[asked.first]
+    code = np.where(uri.is_null().to_numpy(zero_copy_only=False), rows.name[asked.first], -1)
     return {
-        "track_id": _track_ids(uri),
         "counts_30s": pc.if_else(pc.is_null(ms), unsaid, _least(ms, 30_000)),
         "counts_to_end": pc.if_else(unknown, pa.scalar(None, pa.bool_()), done),
         "counts_half": pc.or_kleene(
             _least(ms, 240_000), pc.greater_equal(pc.multiply(ms, _number(2)), duration)
         ),
-        "name_key": pc.if_else(
-            pc.is_null(uri), taken(rows.names, code, code < 0), pa.scalar(None, pa.string())
-        ),
+        "name_key": taken(rows.names, code, code < 0),
     }
 
 

@@ -7,7 +7,7 @@ demo, radio edit, another's version. A name that cannot be told is better not jo
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -42,6 +42,10 @@ _LETTERS = str.maketrans(
 # Marks on Latin and Greek letters are left out; in other scripts they tell letters apart.
 _ACCENTS = re.compile("(?<=[a-z\u00df-\u024f\u0370-\u03ff])[\u0300-\u036f]+")
 _POINTS = re.compile("[\u0591-\u05bd\u05bf-\u05c7\u064b-\u0652]|(?<=\u0435)\u0308")
+_MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u064b-\u0652]")  # of either
+_ANY_SIGN, _ANY_LETTER = (
+    re.compile(f"[{re.escape(''.join(map(chr, table)))}]") for table in (_SIGNS, _LETTERS)
+)
 _KEPT = frozenset("+=\u00d7\u00f7\u00b1\u221e")
 _PLAIN = re.compile("[A-Za-z0-9 ]+")
 _NO_LETTER = re.compile("[^a-z0-9+=]+")  # of ASCII's
@@ -82,7 +86,6 @@ _INSIDE = re.compile(r"(?<=[^\W\d])!(?=[^\W\d])")
 # In small letters of a plain name, what may part it: for Arrow's own patterns.
 _MAYBE_PARTS = r" f(ea)?t"
 _MAYBE_NEXT = r" (x|vs|and|y|with|con|feat|featuring|ft) "
-_SPACES = re.compile(r"\s+")
 _OTHER = re.compile(r"[^\w ]|_")  # what is neither a letter nor a digit
 # What stands between artists' names, and says nothing of who they are.
 GLUE = frozenset(
@@ -189,22 +192,37 @@ def _recording(part: str) -> str:
 def _folded(text: str) -> str:
     """Case and width left out; in signs and spaces as the patterns here expect them."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
+        text = _translated(
+            unicodedata.normalize("NFKC", _translated(text, _ANY_SIGN, _SIGNS)), _ANY_SIGN, _SIGNS
+        )
     text = text.casefold().replace("`", "'").replace("i\u0307", "i")  # a Turkish capital's
-    return _SPACES.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def _words(text: str) -> str:
     """The letters and digits of a folded text, with one space between its words."""
     if text.isalpha() and text.isascii():
         return text
-    text = _AND.sub(" and ", _INSIDE.sub("i", text)).replace("'", "").replace("$", "s")
-    text = _ACRONYM.sub(r"\1", text)
+    # Most names have nothing of what these patterns look for, and to look costs most here.
+    if "!" in text:
+        text = _INSIDE.sub("i", text)
+    if "&" in text or "+" in text:
+        text = _AND.sub(" and ", text)
+    text = text.replace("'", "").replace("$", "s")
+    if "." in text:
+        text = _ACRONYM.sub(r"\1", text)
     if text.isascii():
         return _NO_LETTER.sub(" ", text).strip()
-    text = unicodedata.normalize("NFD", text.translate(_LETTERS))
-    text = unicodedata.normalize("NFC", _POINTS.sub("", _ACCENTS.sub("", text)))
+    text = unicodedata.normalize("NFD", _translated(text, _ANY_LETTER, _LETTERS))
+    if _MARKS.search(text):
+        text = _POINTS.sub("", _ACCENTS.sub("", text))
+    text = unicodedata.normalize("NFC", text)
     return " ".join(_OTHER.sub(_letter, text).split())
+
+
+def _translated(text: str, signs: re.Pattern[str], table: Mapping[int, str | int | None]) -> str:
+    """A text with what a table says of its signs; these are seldom there, and soon looked for."""
+    return text.translate(table) if signs.search(text) else text
 
 
 def _signs(text: str) -> str | None:
@@ -242,8 +260,9 @@ def _each(
     if not pa.types.is_dictionary(names.type):
         names = names.cast(pa.string()).dictionary_encode()
     given: Any = names.dictionary
-    small: Any = pc.replace_substring_regex(pc.ascii_lower(given), " +", " ")
-    small = pc.ascii_trim_whitespace(small)
+    small: Any = pc.ascii_trim_whitespace(pc.ascii_lower(given))
+    if pc.any(pc.match_substring(given, "  ")).as_py():
+        small = pc.replace_substring_regex(small, " +", " ")
     plain: Any = pc.and_not(
         pc.match_substring_regex(given, "^[A-Za-z0-9 ]*[A-Za-z0-9][A-Za-z0-9 ]*$"),
         pc.match_substring_regex(small, more),

@@ -43,16 +43,32 @@ def numbers(column: Column, null: int = -1) -> Array:
     return found.to_numpy(zero_copy_only=False)
 
 
+def encoded(column: Column) -> tuple[Array, Column]:
+    """A number for each value (-1 for null), and the values that these number."""
+    values = whole(column)
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    # As 64 bits: pairs of such numbers are made into one.
+    return numbers(values.indices).astype(np.int64), values.dictionary
+
+
 def codes(column: Column) -> tuple[Array, Column]:
     """The place of each value among all values in order (-1 for null), and these values."""
-    encoded = whole(column)
-    if not pa.types.is_dictionary(encoded.type):
-        encoded = encoded.dictionary_encode()
-    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    number, values = encoded(column)
+    order = pc.sort_indices(values).to_numpy()
     place = np.empty(len(order) + 1, np.int64)
     place[order] = np.arange(len(order))
     place[-1] = -1
-    return place[numbers(encoded.indices)], encoded.dictionary.take(pa.array(order))
+    return place[number], values.take(pa.array(order))
+
+
+def stably(keys: Array) -> Array:
+    """The places of whole numbers in their order, equal ones as they stand."""
+    bits = len(keys).bit_length()
+    if int(keys.max(initial=0)) >> (62 - bits):
+        return np.argsort(keys, kind="stable")
+    # To sort the numbers with their places is far quicker than to sort the places.
+    return np.sort((keys << bits) + np.arange(len(keys))) & ((1 << bits) - 1)
 
 
 def firsts(column: Column) -> Column:
@@ -63,6 +79,22 @@ def firsts(column: Column) -> Column:
     if lists.null_count:
         filled = filled & lists.is_valid().to_numpy(zero_copy_only=False)
     return lists.values.take(pa.array(starts, mask=~filled))
+
+
+def _says(column: Column, word: str) -> Array:
+    """Which values are a word."""
+    said: Column = pc.equal(whole(column), pa.scalar(word, pa.string()))
+    return said.fill_null(False).to_numpy(zero_copy_only=False)
+
+
+def _in_order(number: Array, values: Column) -> Array:
+    """The place of each numbered value in the order of the values; -1 for none."""
+    some, at = np.unique(number, return_inverse=True)
+    known = some[some >= 0]
+    place = np.full(len(some), -1)
+    order = pc.sort_indices(values.take(pa.array(known))).to_numpy()
+    place[len(some) - len(known) + order] = np.arange(len(known))
+    return place[at]
 
 
 def _both(places: Any, count: int) -> Any:
@@ -89,15 +121,13 @@ class Rows:
         places = [known.get(name, len(SOURCES) + i) for i, name in enumerate(names.to_pylist())]
         self.source = np.array([*places, -1])[source]
         self.source_names = {place: name.as_py() for place, name in zip(places, names, strict=True)}
-        precision, words = codes(table["time_precision"])
-        self.coarse = np.array([word == "min" for word in words.to_pylist()] + [False])[precision]
-        self.seconds = np.array([word == "s" for word in words.to_pylist()] + [False])[precision]
+        self.coarse = _says(table["time_precision"], "min")
+        self.seconds = _says(table["time_precision"], "s")
         self.ms = numbers(table["ms_played"])
         self.duration = numbers(table["duration_ms"])
         self.account, _ = codes(table["account"])
-        self.uri, _ = codes(table["uri"])
-        meaning, words = codes(table["time_meaning"])
-        self.untold = np.array([word == "unknown" for word in words.to_pylist()] + [False])[meaning]
+        self.uri, self.uris = encoded(table["uri"])
+        self.untold = _says(table["time_meaning"], "unknown")
         self.name, self.names = _named(table)
         self.name = self._lent()
         self.track = _tracks(self.uri, self.name, self.account)
@@ -142,8 +172,8 @@ class Rows:
         within = _ranks(
             self.time[rows],
             self.account[rows],
-            self.uri[rows],
-            self.name[rows],
+            _in_order(self.uri[rows], self.uris),
+            _in_order(self.name[rows], self.names),
             self.ms[rows],
             self.source[rows],
             keys,
@@ -162,26 +192,25 @@ def _named(table: pa.Table) -> tuple[Any, Any]:
     spoken = pc.is_in(whole(table["kind"]), pa.array(_SPOKEN))
     if pc.any(spoken).as_py():
         artists = pc.if_else(spoken, pc.coalesce(whole(table["album_name"]), artists), artists)
-    artists = artists.dictionary_encode()
-    titles = whole(table["track_name"]).dictionary_encode()
-    many = len(titles.dictionary) + 1
-    pairs = numbers(artists.indices) * many + numbers(titles.indices) + 1
-    encoded = pa.array(pairs).dictionary_encode()
-    artist, title = np.divmod(encoded.dictionary.to_numpy(), many)
+    artist, names = encoded(artists)
+    title, titles = encoded(table["track_name"])
+    many = len(titles) + 1
+    pair, distinct = encoded(pa.array(artist * many + title + 1))
+    artist, title = np.divmod(distinct.to_numpy(), many)
     title = title - 1
     keys = name_keys(
-        artists.dictionary.take(pa.array(artist, mask=artist < 0)),
-        titles.dictionary.take(pa.array(title, mask=title < 0)),
+        names.take(pa.array(artist, mask=artist < 0)),
+        titles.take(pa.array(title, mask=title < 0)),
     )
-    places, values = codes(keys)
-    return places[encoded.indices.to_numpy()], values
+    number, values = encoded(keys)
+    return number[pair], values
 
 
 def _tracks(uri: Any, name: Any, account: Any) -> Any:
     """One number for rows that URIs or names may join: what to look through, and no verdict."""
     many = int(name.max(initial=-1)) + 2
-    encoded = pa.array((uri + 1) * many + name + 1).dictionary_encode()
-    uris, names = np.divmod(encoded.dictionary.to_numpy(), many)
+    pair, distinct = encoded(pa.array((uri + 1) * many + name + 1))
+    uris, names = np.divmod(distinct.to_numpy(), many)
     label = np.arange(len(uris))
     while True:
         before = label
@@ -192,7 +221,7 @@ def _tracks(uri: Any, name: Any, account: Any) -> Any:
         if np.array_equal(label, before):
             break
     accounts = int(account.max(initial=0)) + 1
-    return label[encoded.indices.to_numpy()] * accounts + account
+    return label[pair] * accounts + account
 
 
 class Units:
@@ -244,7 +273,7 @@ class Units:
         """Captured rows of one URI less than 30 s apart are one play, read again."""
         captured = captured[rows.uri[captured] >= 0]
         track = rows.uri[captured] * (int(rows.account.max(initial=0)) + 1) + rows.account[captured]
-        order = np.argsort(track, kind="stable")
+        order = stably(track)
         some, track = captured[order], track[order]
         time = rows.time[some]
         shortest = int(plays.SHORTEST.total_seconds() * 1000)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from soundlake.alignment import ALONE, END, START, SURE, Pairs, align
+from soundlake.observed import stably
 
 Array = Any  # of numpy
 
@@ -193,7 +194,7 @@ def _twins(track: Array, end: Array, ms: Array, coarse: Array) -> Array:
     """Which plays of 30 s or more end just when another one of the track does. By their ends."""
     twin = np.zeros(len(end), bool)
     heard = np.flatnonzero((ms >= SHORTEST) & ~coarse)
-    order = heard[np.argsort(track[heard], kind="stable")]
+    order = heard[stably(track[heard])]
     same = (track[order][1:] == track[order][:-1]) & (np.diff(end[order]) <= 2 * NEAR)
     twin[order[1:][same]] = True
     twin[order[:-1][same]] = True
@@ -514,7 +515,7 @@ def _decided(
     pair[other[sure]] = one[sure]
     unsure_left, unsure_right = one[~sure].tolist(), other[~sure].tolist()
     rest = np.flatnonzero(~single)
-    rest = rest[np.argsort(lot[rest], kind="stable")]
+    rest = rest[stably(lot[rest])]
     begins = np.flatnonzero(lot[rest][1:] != lot[rest][:-1]) + 1
     for part in np.split(rest, begins) if len(rest) else []:
         mine, theirs = a[part], b[part]
