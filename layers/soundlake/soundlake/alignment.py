@@ -4,7 +4,9 @@ Plain dynamic programming, forwards and backwards, over the pairs that are possi
 """
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from math import inf
+from operator import add
 
 END, START = 0, 1  # what a time agrees with
 ALONE = 50.0  # what a row costs that has no partner
@@ -36,7 +38,9 @@ class Decided:
     unsure_right: list[int] = field(default_factory=list)
 
 
-Table = list[dict[int, float]]
+Priced = list[list[tuple[int, float]]]  # of each left row its partners, with what a pair costs
+States = list[dict[int, float]]  # for each row what the best whole costs by partner (-1: none)
+Bands = list[tuple[int, int]]
 
 
 def align(pairs: Pairs) -> Decided:
@@ -50,11 +54,17 @@ def align(pairs: Pairs) -> Decided:
     place = {row: at for at, row in enumerate(lefts)}
     other = {row: at for at, row in enumerate(rights)}
     found = [(place[a], other[b]) for a, b in zip(pairs.left, pairs.right, strict=True)]
-    # For each row what the best whole costs with each partner (-1: none).
-    mine: Table = [{} for _ in lefts]
-    theirs: Table = [{} for _ in rights]
+    mine: States = [{} for _ in lefts]
+    theirs: States = [{} for _ in rights]
+    least = inf
     for costs, more in _ways(pairs):
-        _weigh(dict(zip(found, costs, strict=True)), more, mine, theirs)
+        priced: Priced = [[] for _ in lefts]
+        for (one, its), cost in zip(found, costs, strict=True):
+            priced[one].append((its, cost))
+        # What cannot come near the best is no choice, and need not be weighed.
+        if more + _at_least(priced) < least + 2 * SURE:
+            _weigh(priced, more, mine, theirs)
+            least = min(mine[0].values())
     decided = Decided()
     for at, states in enumerate(mine):
         partner, sure = _best(states)
@@ -92,67 +102,70 @@ def _ways(pairs: Pairs) -> list[tuple[list[float], float]]:
     return [(pairs.ends, 0.0), (pairs.starts, 0.0), (least, EITHER)]
 
 
-def _weigh(costs: dict[tuple[int, int], float], more: float, mine: Table, theirs: Table) -> None:
-    count, others = len(mine), len(theirs)
-    bands = _bands(costs, count)
-    before = _forward(costs, bands, count)
+def _at_least(priced: Priced) -> float:
+    """Less than this no pairing costs: each left row has its cheapest partner, or none."""
+    return sum(min([ALONE, *(cost for _, cost in row)]) for row in priced)
+
+
+def _weigh(priced: Priced, more: float, mine: States, theirs: States) -> None:
+    """Lower what the best whole costs with each partner, where it does by these costs."""
+    last = len(theirs) - 1
+    bands = _bands(priced)
+    before = _spent(priced, bands)
     # The same from the other end.
-    turned = {(count - 1 - i, others - 1 - j): cost for (i, j), cost in costs.items()}
-    back = _forward(turned, [(others - last, others - first) for first, last in bands[::-1]], count)
-    for (i, j), cost in costs.items():
-        whole = more + cost + _at(before[i], j) + _at(back[count - 1 - i], others - 1 - j)
-        _lower(mine[i], j, whole)
-        _lower(theirs[j], i, whole)
-    for i in range(count):
-        row, rest = before[i], back[count - 1 - i]
-        whole = min((cost + _at(rest, others - j) for j, cost in row.items()), default=inf)
-        _lower(mine[i], -1, more + ALONE + whole)
-    for i in range(count + 1):
-        row, rest = before[i], back[count - i]
-        for j, cost in row.items():
-            if j < others:
-                _lower(theirs[j], -1, more + ALONE + cost + _at(rest, others - 1 - j))
+    turned = [[(last - j, cost) for j, cost in row] for row in priced[::-1]]
+    ends = [(last + 1 - end, last + 1 - begin) for begin, end in bands[::-1]]
+    after = [row[::-1] for row in _spent(turned, ends)[::-1]]
+    for i, row in enumerate(priced):
+        begin, following = bands[i][0], bands[i + 1][0]
+        for j, cost in row:
+            whole = more + cost + before[i][j - begin] + after[i + 1][j + 1 - following]
+            _lower(mine[i], j, whole)
+            _lower(theirs[j], i, whole)
+        rest = min(map(add, before[i][following - begin :], after[i + 1]))
+        _lower(mine[i], -1, more + ALONE + rest)
+    without = more + ALONE
+    alone = [inf] * len(theirs)
+    for (begin, end), done, rest in zip(bands, before, after, strict=True):
+        wholes = [without + cost + other for cost, other in zip(done, rest[1:], strict=False)]
+        alone[begin:end] = map(min, alone[begin:end], wholes)
+    for states, whole in zip(theirs, alone, strict=True):
+        _lower(states, -1, whole)
 
 
-def _bands(costs: dict[tuple[int, int], float], count: int) -> list[tuple[int, int]]:
+def _bands(priced: Priced) -> Bands:
     """For so many left rows done, how many right ones may be: from the first to the last."""
-    low, high = [10**9] * count, [0] * count
-    for i, j in costs:
-        low[i], high[i] = min(low[i], j), max(high[i], j + 1)
-    first, last = [0] * (count + 1), [max(high)] * (count + 1)
-    reached = 0
-    for i in range(count):
-        reached = last[i] = max(reached, high[i])
-    needed = max(high)
-    for i in range(count, 0, -1):
-        needed = first[i] = min(needed, low[i - 1])
+    low = [min(j for j, _ in row) for row in priced]
+    high = [max(j for j, _ in row) + 1 for row in priced]
+    last = [*accumulate(high, max), max(high)]
+    first = [0, *[*accumulate(low[::-1], min)][::-1]]
     return list(zip(first, last, strict=True))
 
 
-def _forward(
-    costs: dict[tuple[int, int], float], bands: list[tuple[int, int]], count: int
-) -> Table:
-    """What is least spent with so many rows of either side done."""
-    table: Table = []
-    for i in range(count + 1):
-        first, last = bands[i]
-        row: dict[int, float] = {}
-        for j in range(first, last + 1):
-            best = 0.0 if i == j == 0 else inf
-            if i:
-                best = _at(table[i - 1], j) + ALONE
-                cost = costs.get((i - 1, j - 1))
-                if cost is not None:
-                    best = min(best, _at(table[i - 1], j - 1) + cost)
-            if j - 1 in row:
-                best = min(best, row[j - 1] + ALONE)
-            row[j] = best
-        table.append(row)
+def _spent(priced: Priced, bands: Bands) -> list[list[float]]:
+    """What is least spent with so many rows of either side done: of the right ones, the band's."""
+    begin, end = bands[0]
+    spent = [j * ALONE for j in range(begin, end + 1)]
+    table = [spent]
+    for row, (first, last) in zip(priced, bands[1:], strict=True):
+        prices = [inf] * (last - first + 1)
+        for j, cost in row:
+            prices[j + 1 - first] = cost
+        both = spent[first - begin - 1] if first > begin else inf  # with one less of either side
+        spent = spent[first - begin :] + [inf] * (last - end)
+        best, begin, end = inf, first, last
+        found = []
+        for one, price in zip(spent, prices, strict=True):
+            best += ALONE
+            if one + ALONE < best:  # noqa: PLR1730 - a call for each takes twice as long
+                best = one + ALONE
+            if both + price < best:  # noqa: PLR1730
+                best = both + price
+            found.append(best)
+            both = one
+        spent = found
+        table.append(spent)
     return table
-
-
-def _at(row: dict[int, float], j: int) -> float:
-    return row.get(j, inf)
 
 
 def _lower(states: dict[int, float], partner: int, whole: float) -> None:
@@ -162,6 +175,6 @@ def _lower(states: dict[int, float], partner: int, whole: float) -> None:
 
 def _best(states: dict[int, float]) -> tuple[int, bool]:
     """The best partner (-1: none), and whether the next best is clearly worse."""
-    ranked = sorted(states.items(), key=lambda state: (state[1], state[0]))
-    sure = len(ranked) < 2 or ranked[1][1] - ranked[0][1] >= SURE
-    return ranked[0][0], sure
+    costs = sorted(states.values())
+    sure = len(costs) < 2 or costs[1] - costs[0] >= SURE
+    return min(states, key=states.__getitem__), sure
