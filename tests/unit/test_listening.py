@@ -189,6 +189,13 @@ def test_the_source_that_knows_a_time_best_gives_it(
     assert joined(play) == sources
 
 
+@pytest.mark.parametrize("nobody", [None, []])
+def test_artists_that_a_capture_does_not_name_the_export_does(nobody: Any) -> None:
+    (play,) = plays_of([captured(0, artist_names=nobody), exported(0)])
+
+    assert play["artist_names"] == ["Artist 1", "Guest"]
+
+
 def test_for_every_row_its_play_is_told() -> None:
     rows = [exported(0), captured(700, 2), captured(0.3), exported(700, 2), exported(900, 3)]
     derived = derive_plays(encode_rows(rows, SCHEMAS["observations"], "observations"))
@@ -196,6 +203,34 @@ def test_for_every_row_its_play_is_told() -> None:
     titles = derived.plays["track_name"].to_pylist()
     assert [titles[play] for play in derived.play_of] == [row["track_name"] for row in rows]
     assert derived.plays.schema == SCHEMAS["plays"]
+
+
+def test_plays_of_one_time_are_in_the_order_of_their_uris() -> None:
+    rows = [exported(0, track) for track in (2, 3, 1)]
+
+    uris = [play["uri"] for play in plays_of(rows)]
+
+    assert uris == ["spotify:track:1", "spotify:track:2", "spotify:track:3"]
+
+
+def test_a_play_is_asked_for_by_any_of_its_rows() -> None:
+    """Though the two that are weighed for it lie outside, and are of another source."""
+    export, capture = exported(350), captured(370)
+    rows = encode_rows([export, capture, told(350)], SCHEMAS["observations"], "observations")
+    assert rows["time"][2].as_py() == AT + timedelta(seconds=300)  # a minute's
+
+    derived = derive_plays(rows, within=(AT, AT + timedelta(seconds=330)))
+
+    assert derived.play_of.tolist() == [0, 0, 0]
+
+
+def test_where_nothing_was_heard_no_play_is_asked_for() -> None:
+    rows = encode_rows([captured(0)], SCHEMAS["observations"], "observations")
+
+    derived = derive_plays(rows, within=(AT + timedelta(seconds=1), AT + timedelta(days=1)))
+
+    assert (derived.plays.num_rows, derived.play_of.tolist()) == (0, [-1])
+    assert derived.plays.schema.equals(SCHEMAS["plays"])
 
 
 def test_where_nothing_was_observed_there_is_no_play() -> None:
@@ -640,6 +675,24 @@ def test_an_import_that_is_taken_back_leaves_what_there_was(lived: Any, order: A
     after = without(every, f"raw/{sources[taken]}/")
 
     assert same(derive_plays(after).plays, derive_plays(before).plays)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lived=SOME, span=st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted))
+def test_plays_that_are_asked_for_are_what_they_are_among_all(lived: Any, span: Any) -> None:
+    rows = lived.observations
+    times = np.sort(np.asarray(rows["time"], "datetime64[ms]"))
+    since, until = (times[int(share * (len(times) - 1))].item() for share in span)
+    time = np.asarray(rows["time"], "datetime64[ms]")
+    every = derive_plays(rows)
+    wanted = np.zeros(every.plays.num_rows, bool)
+    wanted[every.play_of[(time >= np.datetime64(since)) & (time < np.datetime64(until))]] = True
+
+    derived = derive_plays(rows, within=(since, until))
+
+    assert same(derived.plays, every.plays.filter(pa.array(wanted)).combine_chunks())
+    place = np.where(wanted, np.cumsum(wanted) - 1, -1)
+    assert derived.play_of.tolist() == place[every.play_of].tolist()
 
 
 @settings(max_examples=60, deadline=None)

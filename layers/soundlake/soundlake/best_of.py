@@ -55,17 +55,17 @@ def plays_of(
 ) -> tuple[pa.Table, Array]:
     """The plays by time, each with the best of its rows, and for each row the place of its play.
 
-    `numbers` tell which rows are of one play; `flagged` are rows by what is said of their plays.
+    `numbers` tell which rows are of one play, some at least; rows of -1 are of none, and so is
+    their place. `flagged` are rows by what is said of their plays.
     """
-    count = len(rows.time)
     by_play, place = _by_play(rows, numbers)
     ordered = numbers[by_play]
     begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    sizes = np.diff(np.append(begins, count))
+    sizes = np.diff(np.append(begins, len(by_play)))
     # By time: the first row's, which is the play's own.
     order = stably(place[by_play[begins]])
     begins, sizes = begins[order], sizes[order]
-    renumbered = np.empty(int(numbers.max()) + 1, np.int64)
+    renumbered = np.full(int(numbers.max()) + 2, -1)
     renumbered[numbers[by_play[begins]]] = np.arange(len(begins))
     play_of = renumbered[numbers]
     asked = _Asked(rows, by_play, begins, sizes)
@@ -115,6 +115,7 @@ def _by_play(rows: Rows, numbers: Array) -> tuple[Array, Array]:
     place[rows.order] = np.arange(count)
     kinds = int(rows.source.max(initial=0)) + 1
     keys = (numbers * kinds + rows.source) * count + place
+    keys = keys[numbers >= 0]
     # Each has a place of its own: so the sorted keys tell whose they are.
     return rows.order[np.sort(keys) % count], place
 
@@ -137,9 +138,10 @@ class _Asked:
 
     def giver(self, name: str, *, exported: bool = False) -> Array:
         """That row; where none says anything, the first."""
-        missing = _missing(whole(self._rows.table[name]))
         found = self.exported if exported else self.first
-        if not missing.any() or missing.all():
+        values = whole(self._rows.table[name])
+        missing = _missing(values) if values.null_count < len(values) else None
+        if missing is None or not missing.any():
             return found
         found = found.copy()
         for turn in range(int(self._sizes.max(initial=1))):
@@ -162,9 +164,9 @@ class _Asked:
         ordered = sorted(names, key=lambda place: names[place])
         bit = np.zeros(max(names, default=0) + 1, np.int64)
         bit[ordered] = 1 << np.arange(len(ordered))
-        masks = np.zeros(len(self._begins), np.int64)
+        masks = np.zeros(len(self._begins) + 1, np.int64)  # the last one is of no play
         np.bitwise_or.at(masks, play_of, bit[self._rows.source])
-        lists: Column = pa.array(masks).dictionary_encode()
+        lists: Column = pa.array(masks[:-1]).dictionary_encode()
         told: Column = pa.array(
             [
                 [names[place] for turn, place in enumerate(ordered) if mask >> turn & 1]
@@ -180,22 +182,27 @@ class _Asked:
         offsets = lists.offsets.to_numpy()
         places, keys = codes(lists.values)
         owner = np.repeat(play_of, np.diff(offsets))
-        pairs = np.sort(owner * (len(keys) + 1) + places[offsets[0] : offsets[-1]])
+        pairs = owner * (len(keys) + 1) + places[offsets[0] : offsets[-1]]
+        if (play_of < 0).any():
+            pairs = pairs[owner >= 0]
+        pairs.sort()
         once = np.ones(len(pairs), bool)
         once[1:] = pairs[1:] != pairs[:-1]
         owner, code = np.divmod(pairs[once], len(keys) + 1)
         counts = np.bincount(owner, minlength=len(self._begins))
         ends: Column = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
-        return pa.ListArray.from_arrays(ends, taken(keys, code))
+        return pa.ListArray.from_arrays(ends, taken(keys, code.astype(np.int32)))
 
 
 def _missing(values: Column) -> Array:
     """Where a value is null, or a list that is empty."""
-    null: Column = pc.is_null(values)
+    null: Array = np.zeros(len(values), bool)
+    if values.null_count:
+        null = values.is_null().to_numpy(zero_copy_only=False)
     if pa.types.is_list(values.type):
-        null = pc.list_value_length(values).fill_null(0)
-        null = pc.equal(null, pa.scalar(0))
-    return null.to_numpy(zero_copy_only=False)
+        offsets = values.offsets.to_numpy()
+        null |= offsets[1:] == offsets[:-1]
+    return null
 
 
 def _flags(plays: dict[str, Array], count: int) -> Column:
@@ -203,9 +210,9 @@ def _flags(plays: dict[str, Array], count: int) -> Column:
     lists: list[list[str]] = [[]]
     which = np.zeros(count, np.int64)
     for place, flag in enumerate(sorted(plays)):
-        flagged = np.zeros(count, bool)
+        flagged = np.zeros(count + 1, bool)  # the last one is no play
         flagged[plays[flag]] = True
-        which += np.where(flagged, 1 << place, 0)
+        which += np.where(flagged[:-1], 1 << place, 0)
         lists += [[*each, flag] for each in lists]
     return taken(pa.array(lists, pa.list_(pa.string())), which)
 

@@ -198,9 +198,10 @@ def _named(table: pa.Table) -> tuple[Any, Any]:
     pair, distinct = encoded(pa.array(artist * many + title + 1))
     artist, title = np.divmod(distinct.to_numpy(), many)
     title = title - 1
+    said: list[Column] = [pa.array(each, mask=each < 0) for each in (artist, title)]
     keys = name_keys(
-        names.take(pa.array(artist, mask=artist < 0)),
-        titles.take(pa.array(title, mask=title < 0)),
+        pa.DictionaryArray.from_arrays(said[0], names),
+        pa.DictionaryArray.from_arrays(said[1], titles),
     )
     number, values = encoded(keys)
     return number[pair], values

@@ -201,10 +201,11 @@ def _twins(track: Array, end: Array, ms: Array, coarse: Array) -> Array:
     return twin
 
 
-def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
+def match(left: Side, right: Side, usual: int = UNKNOWN, asked: Array | None = None) -> Found:
     """Pair the plays of two sides; `right` is of one source.
 
-    Its times `usual`ly mean an END or a START: so where too few pairs show what they mean.
+    Its times `usual`ly mean an END or a START: so where too few pairs show what they mean. With
+    `asked`, a mask of what `rows` name, lots without any of these are not weighed.
     """
     heard_left = _can(left, right)
     heard_right = _can(right, left)
@@ -219,7 +220,10 @@ def match(left: Side, right: Side, usual: int = UNKNOWN) -> Found:
     far = np.where(meaning == START, far_start, far_end)
     both = (by_end >= 0) & (by_end == by_start)
     pair = _one_to_one(np.where(both, by_end, pair), np.where(both, far_end, far), len(some.rows))
-    pair, unsure_left, unsure_right = _weighed(some, other, pair, meaning, (left, right))
+    lots = _clusters(some, other, pair, asked)
+    pair, unsure_left, unsure_right = _weighed(
+        some, other, pair, meaning, lots=lots, every=(left, right)
+    )
     right_places = np.flatnonzero(pair >= 0)
     every = np.full(len(right.rows), UNKNOWN)
     every[heard_right] = meaning
@@ -243,10 +247,14 @@ def _keys(track: Array, time: Array) -> Array:
 
 def same_track(left: Side, right: Side, one: Array, other: Array) -> Array:
     """Whether pairs of rows are of one track: by URI, or else by artist and title."""
-    uri, name = right.uri[other], right.name[other]
-    by_uri = (uri >= 0) & ((left.uri[one] == uri) | (left.other_uri[one] == uri))
-    by_name = (name >= 0) & ((left.name[one] == name) | (left.other_name[one] == name))
-    return by_uri | by_name
+    uri = right.uri[other]
+    same = (uri >= 0) & (left.uri[one] == uri)
+    if left.other_uri is not left.uri:
+        same |= (uri >= 0) & (left.other_uri[one] == uri)
+    rest = np.flatnonzero(~same)
+    one, name = one[rest], right.name[other[rest]]
+    same[rest] = (name >= 0) & ((left.name[one] == name) | (left.other_name[one] == name))
+    return same
 
 
 def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, Array]:
@@ -258,19 +266,22 @@ def _nearest(left: Side, right: Side, at: Array, sought: Array) -> tuple[Array, 
     keys, wanted = _keys(left.track, at), _keys(right.track, sought)
     order, asked = np.argsort(keys), np.argsort(wanted)
     keys, wanted = keys[order], wanted[asked]
-    places = np.searchsorted(keys, wanted)
+    places: Array = np.searchsorted(keys, wanted)
     widest = NEAR + int(left.exact.max(initial=0)) + int(right.exact.max(initial=0))
     rivals = np.zeros(len(sought), bool)
-    for step in (-1, 0, -2, 1):
-        place = np.clip(places + step, 0, len(keys) - 1)
-        close: Array = np.flatnonzero(np.abs(keys[place] - wanted) <= widest)
-        # Beyond either end the last one would be looked at twice.
-        close = close[place[close] == places[close] + step]
-        near, one = asked[close], order[place[close]]
-        apart = np.abs(at[one] - sought[near])
-        good = (apart <= NEAR + left.exact[one] + right.exact[near]) & (
-            left.track[one] == right.track[near]
-        )
+    close: Array = np.arange(len(wanted))
+    for step in (-1, -2, 0, 1):
+        # Where the next one is not near, none beyond it is.
+        some = close if step in {-2, 1} else np.arange(len(wanted))
+        place = places[some] + step
+        some = some[(place >= 0) & (place < len(keys))]
+        close = some[np.abs(keys[places[some] + step] - wanted[some]) <= widest]
+        there = keys[places[close] + step]
+        near, one = asked[close], order[places[close] + step]
+        apart = np.abs(there - wanted[close])
+        good = there // UNTIL == wanted[close] // UNTIL
+        if widest > NEAR:
+            good &= apart <= NEAR + left.exact[one] + right.exact[near]
         good &= same_track(left, right, one, near) & ~_heard_otherwise(left, right, one, near)
         near, one = near[good], one[good]
         rivals[near[best[near] >= 0]] = True
@@ -301,12 +312,13 @@ def _meanings(time: Array, by_end: Array, by_start: Array, count: int, usual: in
     told = np.concatenate(([0], np.cumsum(ends[witness])))
     meaning = np.full(len(time), UNKNOWN)
     for span in (HOUR, DAY):
-        first = np.searchsorted(at, time - span, "left")
-        last = np.searchsorted(at, time + span, "right")
+        asked: Array = np.flatnonzero(meaning == UNKNOWN)
+        first = np.searchsorted(at, time[asked] - span, "left")
+        last = np.searchsorted(at, time[asked] + span, "right")
         seen, as_end = last - first, told[last] - told[first]
-        asked = (meaning == UNKNOWN) & (seen >= WITNESSES)
-        meaning[asked & (as_end >= AGREED * seen)] = END
-        meaning[asked & (seen - as_end >= AGREED * seen)] = START
+        enough = seen >= WITNESSES
+        meaning[asked[enough & (as_end >= AGREED * seen)]] = END
+        meaning[asked[enough & (seen - as_end >= AGREED * seen)]] = START
     meaning[meaning == UNKNOWN] = usual
     return meaning
 
@@ -323,25 +335,29 @@ def _one_to_one(pair: Array, far: Array, count: int) -> Array:
 
 
 def _weighed(
-    left: Side, right: Side, pair: Array, meaning: Array, every: tuple[Side, Side]
+    left: Side,
+    right: Side,
+    pair: Array,
+    meaning: Array,
+    *,
+    lots: tuple[Array, Array, Array],
+    every: tuple[Side, Side],
 ) -> tuple[Array, Array, Array]:
     """The pairs, where what is left over on both sides has been weighed with them."""
-    free_right = pair < 0
-    free_left = np.ones(len(left.rows), bool)
-    free_left[pair[~free_right]] = False
-    mine, theirs, cluster = _clusters(left, right, free_left, free_right)
+    mine, theirs, cluster = lots
     if not len(cluster):
         return pair, np.empty(0, np.int64), np.empty(0, np.int64)
     pairs = _pairs(left, right, mine, theirs, cluster)
-    pair = pair.copy()
-    lots = mine, theirs, cluster
-    return _decided(left, right, pair, meaning, pairs, lots=lots, every=every)
+    return _decided(left, right, pair.copy(), meaning, pairs, lots=lots, every=every)
 
 
 def _clusters(
-    left: Side, right: Side, free_left: Array, free_right: Array
+    left: Side, right: Side, pair: Array, asked: Array | None
 ) -> tuple[Array, Array, Array]:
     """The rows near which there are rows left over of both sides: of either side, and which lot."""
+    free_right = pair < 0
+    free_left = np.ones(len(left.rows), bool)
+    free_left[pair[~free_right]] = False
     most = int(max(left.track.max(initial=0), right.track.max(initial=0))) + 1
     both = np.zeros(most, bool)
     both[left.track[free_left]] = True
@@ -365,6 +381,9 @@ def _clusters(
     wanted = (np.bincount(mine_of[free_left[mine]], minlength=lots) > 0) & (
         np.bincount(theirs_of[free_right[theirs]], minlength=lots) > 0
     )
+    if asked is not None:
+        rows = np.concatenate([left.rows[mine], right.rows[theirs]])
+        wanted &= np.bincount(cluster[asked[rows]], minlength=lots) > 0
     keep_mine, keep_theirs = wanted[mine_of], wanted[theirs_of]
     return (
         mine[keep_mine],

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from soundlake.coverage import Span, days_within, united
 from soundlake.deriving.coverage import exported, months_between, publish_coverage
-from soundlake.deriving.plays import months_of, observations_around, plays_of
+from soundlake.deriving.plays import months_of, observations_around, plays_of, whole_months
 from soundlake.importing import groups, ledger, merging
 from soundlake.importing.columns import ordered, where
 from soundlake.importing.covering import FileSpan, covered, span_of
@@ -274,7 +274,7 @@ def play_months(
         lambda month: lake.open(PLAYS, month, account, there=there), group["plays"]
     )
     rows = observations_around(lake, account, group["plays"])
-    derived = derive_plays(rows, zone)
+    derived = derive_plays(rows, zone, within=whole_months(group["plays"]))
     months = _by_month(derived.plays, derived.plays.column("played_at"))
 
     def close(one: Opened, month: str) -> int:
@@ -290,15 +290,16 @@ def play_months(
     more: list[int] = _each(close, opened, group["plays"])
     if import_.withdrawn:
         return {"outcomes": {}, "plays": sum(more)}
+    asked = derived.play_of >= 0
     own = np.isin(
         months_of(rows.column("time")), [np.datetime64(each, "M") for each in group["months"]]
     )
     files = {kept_key(kept.prefix, number): kept.name(number) for number in group["files"]}
     found = ledger.rows_of_plays(
-        rows,
+        where(rows.select(["source", "raw_keys", "raw_rows"]), asked).combine_chunks(),
         derived.plays,
-        derived.play_of,
-        own=own,
+        derived.play_of[asked],
+        own=own[asked],
         raw_prefix=import_.raw_prefix,
         files=files,
     )

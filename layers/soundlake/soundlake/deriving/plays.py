@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from soundlake.coverage import Span
 from soundlake.importing.columns import array
 from soundlake.listening import derive_plays
 from soundlake.store.lake import Lake, object_key
@@ -20,13 +21,22 @@ def observations_around(lake: Lake, account: str, months: Sequence[str]) -> pa.T
     return rows
 
 
+def whole_months(months: Sequence[str]) -> Span:
+    """The time from the first of these months to the end of the last, that excluded."""
+    first, after = (
+        np.datetime64(month, "ms") for month in (min(months), shift_month(max(months), 1))
+    )
+    return first.item(), after.item()
+
+
 def plays_of(lake: Lake, account: str, month: str, zone: str | None) -> pa.Table:
     """A month's plays; `zone` is the account's own.
 
     Where the observations are read after the plays that these replace, the last writer of plays
     has seen every observation written before it.
     """
-    plays = derive_plays(observations_around(lake, account, [month]), zone).plays
+    rows = observations_around(lake, account, [month])
+    plays = derive_plays(rows, zone, within=whole_months([month])).plays
     own = months_of(plays.column("played_at")) == np.datetime64(month, "M")
     found: pa.Table = plays.filter(array(own)).combine_chunks()
     return found
