@@ -418,8 +418,9 @@ Measured on {date}; load before it (1, 5, 15 min): {load}. Made-up extended hist
 listener, in files as Spotify cuts them. The floor is DuckDB reading the JSON files and writing one
 Parquet file sorted by time, with two threads. The code is what the machine's functions run, two at
 once as its Maps do, against a folder in the place of S3: reading, redacted rows kept, ledger,
-observations, plays, gaps and days; its processes are up before. Floor and code take turns, three
-times. The whole is the command on the embedded AWS with cold functions, to its end."""
+observations, plays, gaps and days; its processes are up before, in the functions' environment.
+Floor and code take turns, three times. The whole is the command on the embedded AWS with cold
+functions, to its end."""
 
 _FUNCTIONS = """\
 Measured on {date}; load before it (1, 5, 15 min): {load}. The median of {times} imports of each

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from soundlake.settings import Settings
 
+from tests.benchmarks.import_code import ENVIRONMENT
 from tests.statemachines.asl import MACHINES, definition, invoked, states, tasks
 from tests.template.translated import DEFAULT, REPO, Stack, functions, machines, source
 
@@ -153,6 +154,7 @@ def test_the_environment_is_what_the_package_reads(verb: str) -> None:
         "POWERTOOLS_METRICS_DISABLED",
     }
     assert set(variables) == read | libraries | powertools
+    assert {name: variables[name] for name in libraries} == ENVIRONMENT
     assert variables["POWERTOOLS_SERVICE_NAME"] == "soundlake-dev"
     assert variables["DATA_BUCKET"] == "soundlake-dev-123456789012-eu-north-1"
     assert variables["PARAMETER_PREFIX"] == "/soundlake/dev"
