@@ -118,12 +118,12 @@ def _weigh(priced: Priced, more: float, mine: States, theirs: States) -> None:
     after = [row[::-1] for row in _spent(turned, ends)[::-1]]
     for i, row in enumerate(priced):
         begin, following = bands[i][0], bands[i + 1][0]
+        done, rest, states = before[i], after[i + 1], mine[i]
         for j, cost in row:
-            whole = more + cost + before[i][j - begin] + after[i + 1][j + 1 - following]
-            _lower(mine[i], j, whole)
-            _lower(theirs[j], i, whole)
-        rest = min(map(add, before[i][following - begin :], after[i + 1]))
-        _lower(mine[i], -1, more + ALONE + rest)
+            whole = more + cost + done[j - begin] + rest[j + 1 - following]
+            if whole < states.get(j, inf):
+                states[j] = theirs[j][i] = whole
+        _lower(states, -1, more + ALONE + min(map(add, done[following - begin :], rest)))
     without = more + ALONE
     alone = [inf] * len(theirs)
     for (begin, end), done, rest in zip(bands, before, after, strict=True):
