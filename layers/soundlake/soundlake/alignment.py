@@ -3,7 +3,7 @@
 Plain dynamic programming, forwards and backwards, over the pairs that are possible at all.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from math import inf
 from operator import add
@@ -17,25 +17,28 @@ EITHER = 25.0  # what it costs that some of them mean the one and some the other
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The possible pairs of a lot, as parallel lists, with the places of rows in time."""
+    """The possible pairs of a lot: its rows by time, and parallel lists of places among these.
 
+    The pairs are in the order of their places, left ones first; each row is in one at least.
+    """
+
+    lefts: list[int]
+    rights: list[int]
     left: list[int]
     right: list[int]
-    left_order: list[tuple[int, int]]
-    right_order: list[tuple[int, int]]
     ends: list[float]
     starts: list[float]
     meanings: set[int]
     odd: list[bool]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Decided:
     """What is paired, and which rows may be a pair but are not."""
 
-    pairs: list[tuple[int, int]] = field(default_factory=list)
-    unsure_left: list[int] = field(default_factory=list)
-    unsure_right: list[int] = field(default_factory=list)
+    pairs: list[tuple[int, int]]
+    unsure_left: list[int]
+    unsure_right: list[int]
 
 
 Priced = list[list[tuple[int, float]]]  # of each left row its partners, with what a pair costs
@@ -49,47 +52,38 @@ def align(pairs: Pairs) -> Decided:
     A row is unsure where some other pairing, in which it has another partner or none, costs
     about as little.
     """
-    lefts = _ordered(pairs.left, pairs.left_order)
-    rights = _ordered(pairs.right, pairs.right_order)
-    place = {row: at for at, row in enumerate(lefts)}
-    other = {row: at for at, row in enumerate(rights)}
-    found = [(place[a], other[b]) for a, b in zip(pairs.left, pairs.right, strict=True)]
+    lefts, rights = pairs.lefts, pairs.rights
     mine: States = [{} for _ in lefts]
     theirs: States = [{} for _ in rights]
     least = inf
     for costs, more in _ways(pairs):
         priced: Priced = [[] for _ in lefts]
-        for (one, its), cost in zip(found, costs, strict=True):
-            priced[one].append((its, cost))
+        for one, other, cost in zip(pairs.left, pairs.right, costs, strict=True):
+            priced[one].append((other, cost))
         # What cannot come near the best is no choice, and need not be weighed.
-        if more + _at_least(priced) < least + 2 * SURE:
+        if least == inf or more + _at_least(priced) < least + 2 * SURE:
             _weigh(priced, more, mine, theirs)
             least = min(mine[0].values())
-    decided = Decided()
-    for at, states in enumerate(mine):
-        partner, sure = _best(states)
-        if not sure:
-            decided.unsure_left.append(lefts[at])
-        elif partner >= 0:
-            decided.pairs.append((lefts[at], rights[partner]))
-    decided.unsure_right += [rights[at] for at, states in enumerate(theirs) if not _best(states)[1]]
-    unsure = set(decided.unsure_right)
-    decided.pairs = [pair for pair in decided.pairs if pair[1] not in unsure]
-    _doubt_odd(pairs, decided)
-    return decided
-
-
-def _doubt_odd(pairs: Pairs, decided: Decided) -> None:
-    """A wrong time breaks the order: what it alone keeps apart is not sure to be two."""
-    paired = {one for one, _ in decided.pairs}, {other for _, other in decided.pairs}
+    partners = [_best(states) for states in mine]
+    sure = [_best(states)[1] for states in theirs]
+    paired = {
+        (one, other)
+        for one, (other, is_sure) in enumerate(partners)
+        if is_sure and other >= 0 and sure[other]
+    }
+    unsure_left = {one for one, (_, is_sure) in enumerate(partners) if not is_sure}
+    unsure_right = {other for other, is_sure in enumerate(sure) if not is_sure}
+    # A wrong time breaks the order: what it alone keeps apart is not sure to be two.
+    taken, given = {one for one, _ in paired}, {other for _, other in paired}
     for one, other, odd in zip(pairs.left, pairs.right, pairs.odd, strict=True):
-        if odd and one not in paired[0] and other not in paired[1]:
-            decided.unsure_left.append(one)
-            decided.unsure_right.append(other)
-
-
-def _ordered(rows: list[int], order: list[tuple[int, int]]) -> list[int]:
-    return [row for _, row in sorted(set(zip(order, rows, strict=True)))]
+        if odd and one not in taken and other not in given:
+            unsure_left.add(one)
+            unsure_right.add(other)
+    return Decided(
+        [(lefts[one], rights[other]) for one, other in paired],
+        [lefts[one] for one in unsure_left],
+        [rights[other] for other in unsure_right],
+    )
 
 
 def _ways(pairs: Pairs) -> list[tuple[list[float], float]]:
@@ -135,8 +129,8 @@ def _weigh(priced: Priced, more: float, mine: States, theirs: States) -> None:
 
 def _bands(priced: Priced) -> Bands:
     """For so many left rows done, how many right ones may be: from the first to the last."""
-    low = [min(j for j, _ in row) for row in priced]
-    high = [max(j for j, _ in row) + 1 for row in priced]
+    low = [row[0][0] for row in priced]
+    high = [row[-1][0] + 1 for row in priced]
     last = [*accumulate(high, max), max(high)]
     first = [0, *[*accumulate(low[::-1], min)][::-1]]
     return list(zip(first, last, strict=True))

@@ -5,7 +5,9 @@ weighed together with what was paired around it (`alignment`). Whether a source 
 means a play's start or its end shows in the pairs around that fit in only one way.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -533,29 +535,75 @@ def _decided(
     sure = cost <= DOUBTED - SURE
     pair[other[sure]] = one[sure]
     unsure_left, unsure_right = one[~sure].tolist(), other[~sure].tolist()
-    rest = np.flatnonzero(~single)
-    rest = rest[stably(lot[rest])]
-    begins = np.flatnonzero(lot[rest][1:] != lot[rest][:-1]) + 1
-    for part in np.split(rest, begins) if len(rest) else []:
-        mine, theirs = a[part], b[part]
-        decided = align(
-            Pairs(
-                left=mine.tolist(),
-                right=theirs.tolist(),
-                left_order=list(
-                    zip(left.end[mine].tolist(), left.start[mine].tolist(), strict=True)
-                ),
-                right_order=list(
-                    zip(right.end[theirs].tolist(), right.start[theirs].tolist(), strict=True)
-                ),
-                ends=costs.repeated[END][part].tolist(),
-                starts=costs.repeated[START][part].tolist(),
-                meanings=set(meaning[theirs].tolist()),
-                odd=left.odd[mine].tolist(),
-            )
-        )
+    for part in _lots(
+        left, right, (a, b, costs), lot=lot, meaning=meaning, some=np.flatnonzero(~single)
+    ):
+        decided = align(part)
         for one, other in decided.pairs:
             pair[other] = one
         unsure_left += decided.unsure_left
         unsure_right += decided.unsure_right
     return pair, np.array(unsure_left, np.int64), np.array(unsure_right, np.int64)
+
+
+def _lots(
+    left: Side,
+    right: Side,
+    pairs: tuple[Array, Array, Costs],
+    *,
+    lot: Array,
+    meaning: Array,
+    some: Array,
+) -> Iterator[Pairs]:
+    """Some of the pairs, a lot at a time."""
+    if not len(some):
+        return
+    a, b, costs = pairs
+    lefts, left_at = _in_time(left, a[some], lot[some])
+    rights, right_at = _in_time(right, b[some], lot[some])
+    order = np.lexsort((right_at, left_at))
+    some, left_at, right_at = some[order], left_at[order], right_at[order]
+    # Pairs and rows are in the order of their lots: a lot is a part of each list.
+    begins = np.flatnonzero(np.diff(lot[some], prepend=-1))
+    sizes = np.diff(begins, append=len(some))
+    first_left, first_right = left_at[begins], np.minimum.reduceat(right_at, begins)
+    by_pair = [
+        (left_at - np.repeat(first_left, sizes)).tolist(),
+        (right_at - np.repeat(first_right, sizes)).tolist(),
+        costs.repeated[END][some].tolist(),
+        costs.repeated[START][some].tolist(),
+        meaning[b[some]].tolist(),
+        left.odd[a[some]].tolist(),
+    ]
+    parts = [
+        [slice(*ends) for ends in pairwise([*at.tolist(), total])]
+        for at, total in (
+            (begins, len(some)),
+            (first_left, len(lefts)),
+            (first_right, len(rights)),
+        )
+    ]
+    for its_pairs, its_lefts, its_rights in zip(*parts, strict=True):
+        one, other, ends, starts, meanings, odd = (each[its_pairs] for each in by_pair)
+        yield Pairs(
+            lefts=lefts[its_lefts].tolist(),
+            rights=rights[its_rights].tolist(),
+            left=one,
+            right=other,
+            ends=ends,
+            starts=starts,
+            meanings=set(meanings),
+            odd=odd,
+        )
+
+
+def _in_time(side: Side, rows: Array, lot: Array) -> tuple[Array, Array]:
+    """The distinct ones of these rows, in the order of their lots, then by time; and where each is.
+
+    A row is of one lot only.
+    """
+    distinct, first, at = np.unique(rows, return_index=True, return_inverse=True)
+    order = np.lexsort((distinct, side.start[distinct], side.end[distinct], lot[first]))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return distinct[order], place[at]
