@@ -66,11 +66,11 @@ def align(pairs: Pairs) -> Decided:
             least = min(mine[0].values())
     partners = [_best(states) for states in mine]
     sure = [_best(states)[1] for states in theirs]
-    paired = {
+    paired = [
         (one, other)
         for one, (other, is_sure) in enumerate(partners)
         if is_sure and other >= 0 and sure[other]
-    }
+    ]
     unsure_left = {one for one, (_, is_sure) in enumerate(partners) if not is_sure}
     unsure_right = {other for other, is_sure in enumerate(sure) if not is_sure}
     # A wrong time breaks the order: what it alone keeps apart is not sure to be two.
@@ -81,8 +81,8 @@ def align(pairs: Pairs) -> Decided:
             unsure_right.add(other)
     return Decided(
         [(lefts[one], rights[other]) for one, other in paired],
-        [lefts[one] for one in unsure_left],
-        [rights[other] for other in unsure_right],
+        [lefts[one] for one in sorted(unsure_left)],
+        [rights[other] for other in sorted(unsure_right)],
     )
 
 
