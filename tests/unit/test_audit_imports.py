@@ -94,6 +94,8 @@ def test_what_is_taken_back_is_not_there_and_still_in_the_ledger(audits: Audits)
         (lambda rows: rows[1:], {"missing": 1}),
         (lambda rows: [*rows, rows[-1]], {"extra": 1}),
         (lambda rows: [rows[0] | {"row": 99}, *rows[1:]], {"extra": 1, "missing": 1}),
+        (lambda rows: [rows[0] | {"file": "another.json"}, *rows[1:]], {"changed": 1}),
+        (lambda rows: [rows[0] | {"account": None}, *rows[1:]], {"changed": 1}),
     ],
 )
 def test_a_ledger_that_lacks_or_adds_a_row_differs(

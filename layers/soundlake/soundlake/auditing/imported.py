@@ -113,35 +113,70 @@ def _ledger(bucket: Bucket, kept: Kept, import_: Import, files: list[dict[str, A
 
     What became of it is as it was then: later imports and captures may say otherwise.
     """
-    lake = Lake(bucket)
+    lake, words, problems = Lake(bucket), _Words(), list[str]()
     parts = [key for key in _parts(lake, import_) if not key.endswith("-others.parquet")]
-    there, problems = lake.readable(ROWS, parts, OWN)
-    tables = [there.schema.empty_table()]
+    there, made = [words.coded(SCHEMAS[ROWS].empty_table().select(OWN))], list[pa.Table]()
+    for part in parts:
+        rows, unreadable = lake.readable(ROWS, [part], OWN)
+        there.append(words.coded(rows))
+        problems += unreadable
     for file in sorted(files, key=itemgetter("number")):
         found = kept.need(file["number"])
         entries, left_out = read_entries(found, import_)
         is_play = np.asarray(pc.is_null(entries.column("problem"))) & ~left_out
-        rows = entries.column("row").filter(pa.array(is_play)).combine_chunks()
-        count = len(rows)
+        numbers = entries.column("row").filter(pa.array(is_play)).combine_chunks()
         said = {"account": import_.account, "import_id": import_.import_id}
         said |= {"file": found.name, "raw_key": found.key}
-        columns = [
-            rows.cast(pa.int32()) if name == "row" else pa.repeat(pa.scalar(said[name]), count)
-            for name in OWN
-        ]
-        tables.append(pa.Table.from_arrays(columns, schema=there.schema))
-    made = pa.concat_tables(tables)
+        made.append(words.repeated(said, numbers.cast(pa.int32())))
     key = f"lake/{ROWS}/month={import_.month}/{import_.account}.{import_.import_id}"
     etags = bucket.etags(f"lake/{ROWS}/month={import_.month}/")
     return Subject(
         ROWS,
         key,
         " ".join(etags[each] for each in parts if each in etags) or None,
-        _sorted(there),
-        _sorted(made),
+        words.told(_sorted(pa.concat_tables(there))),
+        words.told(_sorted(pa.concat_tables([there[0], *made]))),
         whole=False,
         why="; ".join(problems) or None,
     )
+
+
+class _Words:
+    """Texts as numbers, the same in all tables: a long ledger repeats a few of them endlessly."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    def _code(self, word: str) -> int:
+        return self._codes.setdefault(word, len(self._codes))
+
+    def coded(self, rows: pa.Table) -> pa.Table:
+        """Rows with numbers for texts."""
+        columns: dict[str, Any] = {"row": rows.column("row")}
+        for name in rows.column_names:
+            if name != "row":
+                found: Any = rows.column(name).combine_chunks().dictionary_encode()
+                codes = [self._code(each) for each in found.dictionary.to_pylist()]
+                columns[name] = pa.array(codes, pa.int32()).take(found.indices)
+        return pa.table(columns).select(OWN)
+
+    def repeated(self, said: dict[str, str], rows: Any) -> pa.Table:
+        """These rows' numbers, each with the same texts."""
+        codes = {name: pa.scalar(self._code(word), pa.int32()) for name, word in said.items()}
+        columns: dict[str, Any] = {
+            name: rows if name == "row" else pa.repeat(codes[name], len(rows)) for name in OWN
+        }
+        return pa.table(columns)
+
+    def told(self, coded: pa.Table) -> pa.Table:
+        """The rows with their texts, each of which is held once."""
+        words = pa.array(list(self._codes), pa.string())
+        columns: dict[str, Any] = {}
+        for name in coded.column_names:
+            codes: Any = coded.column(name).combine_chunks()
+            told = codes if name == "row" else pa.DictionaryArray.from_arrays(codes, words)
+            columns[name] = told
+        return pa.table(columns)
 
 
 def _sorted(rows: pa.Table) -> pa.Table:
