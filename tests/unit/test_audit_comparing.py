@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from soundlake.auditing import comparing
 from soundlake.auditing.comparing import KEYS, counted, differences
 from soundlake.store.schemas import SCHEMAS
 
@@ -50,6 +51,23 @@ def test_a_value_that_changed_names_its_column_and_both_rows() -> None:
 
 def test_a_row_that_is_there_twice_is_once_too_often() -> None:
     assert told(table((1, "a")), table((1, "a"), (1, "a"))) == [("extra", 1, [])]
+    twice, thrice = ([(1, "a")] * number for number in (2, 3))
+    assert told(table(*twice), table(*thrice)) == [("extra", 1, [])]
+    assert told(table(*thrice), table((2, "b"), *twice)) == [("missing", 1, []), ("extra", 2, [])]
+
+
+def test_of_a_million_rows_those_alone_are_looked_at_that_lie_between_equal_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[int] = []
+    only = comparing._only
+    monkeypatch.setattr(
+        comparing, "_only", lambda *both: looked.extend(map(len, both)) or only(*both)
+    )
+    rows = [(number, "a") for number in range(1, 101)]
+    there = [*rows[:40], (41, "b"), *rows[42:]]
+    assert told(table(*rows), table(*there)) == [("changed", 41, ["track_id"]), ("missing", 42, [])]
+    assert looked == [2, 1]
 
 
 @given(st.lists(ROW, max_size=6), st.lists(ROW, max_size=6))
