@@ -321,7 +321,7 @@ def _imports(found: Mapping[int, Imported], machine: Mapping[str, str]) -> Sheet
             for step in runs[0][0]["steps"]
         ]
     rows += [
-        ["whole: ./soundlake import s", *(f"{one.whole_s:.1f}" for one in each)],
+        ["whole: ./soundlake import s: all, median", *(_with_median(one.whole) for one in each)],
         ["… rows a second", *(f"{one.rows / one.whole_s:,.0f}" for one in each)],
         ["… plays by a query then", *(f"{one.plays:,}" for one in each)],
     ]
@@ -419,8 +419,8 @@ listener, in files as Spotify cuts them. The floor is DuckDB reading the JSON fi
 Parquet file sorted by time, with two threads. The code is what the machine's functions run, two at
 once as its Maps do, against a folder in the place of S3: reading, redacted rows kept, ledger,
 observations, plays, gaps and days; its processes are up before, in the functions' environment.
-Floor and code take turns, three times. The whole is the command on the embedded AWS with cold
-functions, to its end."""
+Floor and code take turns, three times. The whole is the command, to its end, three times:
+each on a new embedded AWS whose functions are cold."""
 
 _FUNCTIONS = """\
 Measured on {date}; load before it (1, 5, 15 min): {load}. The median of {times} imports of each
