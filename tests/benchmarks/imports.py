@@ -74,47 +74,66 @@ class Imported:
         return asdict(self)
 
 
+@dataclass
+class _Export:
+    """An export that was made up: its folder of files, and the zip of them."""
+
+    folder: Path
+    archive: Path
+    json_mb: float
+
+
 def measure(sizes: Sequence[int] = ROWS) -> dict[int, Imported]:
     """Measure imports of so many rows."""
-    return {rows: _measure(rows) for rows in sizes}
-
-
-def _measure(rows: int) -> Imported:
     with tempfile.TemporaryDirectory(prefix="soundlake-bench-") as name:
-        folder, archive = Path(name, "export"), Path(name, "my_spotify_data.zip")
-        files = [
-            (path, body)
-            for path, body, _ in packages.files(
-                "spotify_extended", life(rows, 1, quirks=False), "2025"
-            )
-        ]
-        for path, body in files:
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(body)
-        packages.zipped(iter(files), archive)
-        size = sum(len(body) for _, body in files)
-        del files
-        paths = [str(path) for path in sorted(folder.rglob("*.json"))]
-        floors, empty, captured = [], [], []
-        for _ in range(TIMES):  # in turn, so that a busy minute is everybody's
-            floors.append(_json([_python("aws"), "-c", _FLOOR, json.dumps(paths), f"{name}/o"]))
-            empty.append(_code(folder))
-            captured.append(_code(folder, "--captured"))
-        wholes = [_whole(archive) for _ in range(TIMES)]
-        _, lines, plays = wholes[-1]
-        return Imported(
-            rows=rows,
-            json_mb=size / 1e6,
-            zip_mb=archive.stat().st_size / 1e6,
-            floor=[round(one["seconds"], 2) for one in floors],
-            floor_mb=max(one["memory MB"] for one in floors),
-            empty=empty,
-            captured=captured,
-            whole=[seconds for seconds, _, _ in wholes],
-            whole_lines=lines,
-            plays=plays,
-        )
+        root = Path(name)
+        exports = {rows: _export(rows, root / f"{rows}") for rows in sizes}
+        # These first, and nothing is deleted until all is measured: for minutes after files were
+        # deleted ext4 takes long to make others, and the embedded AWS makes one of each object.
+        wholes = {
+            rows: [_whole(one.archive, root / f"{rows}" / f"{number}") for number in range(TIMES)]
+            for rows, one in exports.items()
+        }
+        return {rows: _measure(rows, one, wholes[rows]) for rows, one in exports.items()}
+
+
+def _export(rows: int, root: Path) -> _Export:
+    folder, archive = root / "export", root / "my_spotify_data.zip"
+    files = [
+        (path, body)
+        for path, body, _ in packages.files("spotify_extended", life(rows, 1, quirks=False), "2025")
+    ]
+    for path, body in files:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(body)
+    packages.zipped(iter(files), archive)
+    return _Export(folder, archive, sum(len(body) for _, body in files) / 1e6)
+
+
+def _measure(
+    rows: int, export: _Export, wholes: Sequence[tuple[float, list[str], int]]
+) -> Imported:
+    paths = [str(path) for path in sorted(export.folder.rglob("*.json"))]
+    floors, empty, captured = [], [], []
+    for _ in range(TIMES):  # in turn, so that a busy minute is everybody's
+        written = str(export.archive.with_suffix(".parquet"))
+        floors.append(_json([_python("aws"), "-c", _FLOOR, json.dumps(paths), written]))
+        empty.append(_code(export.folder))
+        captured.append(_code(export.folder, "--captured"))
+    _, lines, plays = wholes[-1]
+    return Imported(
+        rows=rows,
+        json_mb=export.json_mb,
+        zip_mb=export.archive.stat().st_size / 1e6,
+        floor=[round(one["seconds"], 2) for one in floors],
+        floor_mb=max(one["memory MB"] for one in floors),
+        empty=empty,
+        captured=captured,
+        whole=[seconds for seconds, _, _ in wholes],
+        whole_lines=lines,
+        plays=plays,
+    )
 
 
 def _python(of: str) -> str:
@@ -142,9 +161,12 @@ def _json(command: list[str]) -> dict[str, Any]:
     return found
 
 
-def _whole(archive: Path) -> tuple[float, list[str], int]:
-    """Import by the command; seconds, what it printed in the end, and the plays there are."""
-    with deployed(None):
+def _whole(archive: Path, folder: Path) -> tuple[float, list[str], int]:
+    """Import by the command; seconds, what it printed in the end, and the plays there are.
+
+    The lake is in the folder, which stays.
+    """
+    with deployed(None, folder):
         began = time.perf_counter()
         done = command("import", str(archive))
         seconds = round(time.perf_counter() - began, 2)

@@ -5,7 +5,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,14 +162,15 @@ def _stages(outcome: Outcome, events: list[Any]) -> dict[str, float]:
 
 
 @contextmanager
-def deployed(day: Path | None, **options: Any) -> Iterator[Stack]:
+def deployed(day: Path | None, folder: Path | None = None, **options: Any) -> Iterator[Stack]:
     """A lake over a world of this CSV, or a made-up one, in a folder that is gone at the end.
 
-    `options` are the plan's.
+    One that is given stays. `options` are the plan's.
     """
     before = os.environ.get("SOUNDLAKE_HOME")
-    with tempfile.TemporaryDirectory(prefix="soundlake-bench-") as folder:
-        os.environ["SOUNDLAKE_HOME"] = folder
+    made = tempfile.TemporaryDirectory(prefix="soundlake-bench-") if folder is None else None
+    with made or nullcontext(str(folder)) as home:
+        os.environ["SOUNDLAKE_HOME"] = home
         try:
             plan = services.Plan(World.of(day), local_region(), free_port(), free_port(), **options)
             yield Stack(local_lake.up(plan, _QUIET))
