@@ -15,7 +15,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markup import escape
 
-from cli import imports, machines
+from cli import audit, imports, machines
 from cli.errors import Misuse
 from cli.follow import Outcome, follow
 from cli.target import MACHINES, Target
@@ -102,9 +102,20 @@ def _import(target: Target, machine: str, _charts: Sequence[str] | None) -> Seen
     return Seen(machine, False, f"{_NAME} was to give {_PLACES} rows, but {why}")
 
 
+def _audit(target: Target, machine: str, _charts: Sequence[str] | None) -> Seen:
+    asked = audit.given(None, everything=False)
+    found = next(audit.run(target, asked, Console(quiet=True)))
+    if found.same:
+        return Seen(machine, True, f"it succeeded, {found.told()['rows']:,} rows are the same")
+    wrong = [f"{one['part']} differs" for one in found.of("differs")]
+    wrong += [f"{one['part']} could not be derived: {one['error']}" for one in found.of("failed")]
+    return Seen(machine, False, "; ".join(wrong) or found.cause or found.error)
+
+
 _CHECKS: Final[Mapping[str, Callable[[Target, str, Sequence[str] | None], Seen]]] = {
     "daily": _daily,
     "import": _import,
+    "audit": _audit,
 }
 
 

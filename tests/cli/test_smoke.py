@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 from soundlake.chart_files import check, name_of, read_chart_file
 
-from cli import imports, machines, smoke
+from cli import audit, imports, machines, smoke
 from cli.errors import Misuse
-from cli.follow import Outcome
+from cli.follow import STAGES, Outcome
 from cli.target import MACHINES, Target
 
 TARGET = cast(Target, SimpleNamespace(local=True, states=None))
@@ -25,10 +25,18 @@ class Ends:
         self.ends = {machine: Outcome(machine, "arn", status="SUCCEEDED") for machine in MACHINES}
         self.ends["daily"] = Outcome("daily", "arn", status="FAILED", cause=REFUSED)
         self.imported: dict[str, Any] = {"status": "loaded", "rows": 3, "error": None}
+        self.audited = audit.Audit("arn", status="SUCCEEDED")
 
     def start(self, _target: Target, machine: str, given: Mapping[str, Any]) -> Outcome:
         self.given[machine] = given
         return self.ends[machine]
+
+    def follow(self, _states: Any, outcome: Outcome, **_: Any) -> None:
+        assert outcome.machine in STAGES  # no other can be followed
+
+    def audit(self, _target: Target, given: Mapping[str, Any], _: Console) -> Iterator[audit.Audit]:
+        self.given["audit"] = given
+        yield self.audited
 
     def imports(self, _target: Target, ready: imports.Ready) -> dict[str, Any]:
         self.given["import"] = {"name": ready.path.name, "body": ready.body}
@@ -39,7 +47,8 @@ class Ends:
 def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
     found = Ends()
     monkeypatch.setattr(machines, "start", found.start)
-    monkeypatch.setattr(smoke, "follow", lambda *_, **__: None)
+    monkeypatch.setattr(smoke, "follow", found.follow)
+    monkeypatch.setattr(audit, "run", found.audit)
     monkeypatch.setattr(imports, "run", found.imports)
     return found
 
@@ -101,6 +110,21 @@ def test_a_machine_that_fails_says_why(ends: Ends, capsys: pytest.CaptureFixture
     assert not wrong.well
     smoke.show(wrong, Console(width=200))
     assert capsys.readouterr().out == "✗ capture: NotCaptured.\n"
+
+
+def test_an_audit_that_finds_something_is_wrong(ends: Ends) -> None:
+    ends.audited.status = "FAILED"
+    ends.audited.cause = "It differs."
+    assert seen()["audit"] == smoke.Seen("audit", False, "It differs.")
+
+    ends.audited.parts = [
+        {"part": "plays of a 2026-11", "status": "differs"},
+        {"part": "charts 2026-11", "status": "failed", "error": "It is gone."},
+    ]
+
+    assert seen()["audit"].what == (
+        "plays of a 2026-11 differs; charts 2026-11 could not be derived: It is gone."
+    )
 
 
 def test_the_sample_is_a_chart_of_its_name(ends: Ends) -> None:
