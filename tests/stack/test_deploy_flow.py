@@ -150,6 +150,7 @@ def test_main_goes_to_dev_is_tried_there_and_goes_to_prod(account: Account) -> N
         ("✓", "capture"),
         ("✓", "daily"),
         ("✓", "import"),
+        ("✓", "audit"),
     ]
     (deployed,) = account.job("prod", told)
     assert "Successfully created/updated stack - soundlake-prod" in deployed
