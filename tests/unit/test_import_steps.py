@@ -427,6 +427,19 @@ def test_every_row_stands_in_the_ledger(dropped: Dropped, zones: Zones) -> None:
     assert dropped.keys() == []
 
 
+def test_what_lies_beyond_the_months_of_a_group_is_not_counted_with_its_last_play(
+    dropped: Dropped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """January's plays are derived beside March's observations, and none of these are its plays."""
+    monkeypatch.setattr(groups, "GROUP_ROWS", 1)
+    apart = [heard(month, datetime(2026, month, 9, 20, tzinfo=UTC)) for month in (1, 3)]
+
+    told = imported(dropped, zip_of({NAMES[0]: file_of(apart)}))
+
+    ledger = told["Conclude"]["ledger"]
+    assert {name: ledger[name] for name in ("imported", "merged")} == {"imported": 2, "merged": 0}
+
+
 def test_a_ledger_that_does_not_add_up_fails(dropped: Dropped, zones: Zones) -> None:
     dropped.put(PACKAGE, HISTORY)
     events = {name: given for name, given, _ in ran(asked(PACKAGE))}

@@ -197,9 +197,12 @@ def test_an_object_that_came_after_it_was_looked_for_loses_nothing(zones: Zones)
 
 def test_an_object_that_is_known_to_be_there_is_read(zones: Zones) -> None:
     replace(zones.lake, adding(artist("a")))
+    etag = zones.s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"]
+    bucket = RecordingBucket(zones)
 
-    zones.lake.replace("artists", MONTH, "artists", adding(artist("b")), there={KEY})
+    Lake(bucket).replace("artists", MONTH, "artists", adding(artist("b")), there={KEY})
 
+    assert bucket.conditions == [etag]
     assert ids(zones) == ["a", "b"]
 
 
