@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 from soundlake.accounts import to_item
+from soundlake.store.objects import NOT_THERE
 from soundlake.times import format_time
 
 from cli import accounts
@@ -140,7 +141,7 @@ def _fetch(target: Target, folder: Path, key: str) -> Copied | None:
     try:
         found = target.s3.get_object(Bucket=target.output("DataBucket"), Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+        if error.response["Error"]["Code"] in NOT_THERE:
             return None
         raise
     body = found["Body"].read()

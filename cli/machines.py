@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
+from soundlake.store.objects import NOT_THERE
 
 from cli import access, queue
 from cli.errors import Misuse, Trouble
@@ -64,7 +65,7 @@ def chart_list_text(target: Target) -> str | None:
     try:
         answer = target.s3.get_object(Bucket=target.output("DataBucket"), Key=CHART_LIST)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+        if error.response["Error"]["Code"] in NOT_THERE:
             return None
         raise
     return answer["Body"].read().decode("utf-8", errors="replace")

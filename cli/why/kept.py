@@ -13,7 +13,14 @@ from soundlake.store.captures import CaptureKey
 from soundlake.store.chart_files import PREFIX as CHART_FILES
 from soundlake.store.chart_files import ChartFileKey, ChartFiles
 from soundlake.store.imports import ROOT as IMPORTS
-from soundlake.store.objects import Bucket, CorruptObjectError, NotJsonError, decode, unpack
+from soundlake.store.objects import (
+    NOT_THERE,
+    Bucket,
+    CorruptObjectError,
+    NotJsonError,
+    decode,
+    unpack,
+)
 from soundlake.store.raw import Raw
 from soundlake.times import format_time
 
@@ -82,7 +89,7 @@ class Kept:
         try:
             return self._target.s3.head_object(Bucket=self._bucket.name, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            if error.response["Error"]["Code"] in NOT_THERE:
                 return None
             raise
 
@@ -90,7 +97,7 @@ class Kept:
         try:
             head = self._target.s3.get_object(Bucket=self._bucket.name, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
+            if error.response["Error"]["Code"] not in NOT_THERE:
                 raise
             missing = "no, it is missing: bring back its version, which S3 keeps for NoncurrentDays"
             return Node("raw object", key, {"whole": missing})

@@ -102,18 +102,14 @@ def read_entries(kept: KeptFile, import_: Import) -> tuple[pa.Table, Any]:
 
 
 def keep_file(
-    kept: Kept,
-    import_: Import,
-    source: BinaryIO,
-    member: Member,
-    numbers: Container[int] | None = None,
+    kept: Kept, import_: Import, source: BinaryIO, member: Member, numbers: Container[int]
 ) -> dict[str, Any]:
     """Keep the rows of a file of an upload, unless they are; what there is to tell of them.
 
-    `numbers` are those of the files that are kept, where they were listed. Raises HistoryError
-    where the file cannot be read, CorruptObjectError where what is kept is not whole.
+    `numbers` are those of the files that were kept before. Raises HistoryError where the file
+    cannot be read, CorruptObjectError where what is kept is not whole.
     """
-    file = kept.read(member.number) if numbers is None or member.number in numbers else None
+    file = kept.read(member.number) if member.number in numbers else None
     if file is None:
         people: set[str] = set()
         kept_rows = keep(source, member, people)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
-_UNMET = {"PreconditionFailed", "412"}
+# What S3 calls an object that is not there, and a condition that does not hold.
+NOT_THERE = {"NoSuchKey", "404"}
+UNMET = {"PreconditionFailed", "412"}
 # Another request for the object was under way: it says nothing of what is there.
 _UNDECIDED = {"ConditionalRequestConflict", "409"}
 _TRIES = 5  # where a write was undecided
@@ -71,7 +73,7 @@ class Bucket:
         try:
             answer = self._s3.get_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            if error.response["Error"]["Code"] in NOT_THERE:
                 return None
             raise
         return StoredObject(answer["Body"].read(), answer["ETag"], answer["Metadata"])
@@ -81,7 +83,7 @@ class Bucket:
         try:
             answer = self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=-{size}")
         except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            if error.response["Error"]["Code"] in NOT_THERE:
                 return None
             if error.response["Error"]["Code"] in {"InvalidRange", "416"}:
                 return b""
@@ -119,8 +121,8 @@ class Bucket:
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 # A 404 to IfMatch: the object read a moment ago was deleted.
-                changed = etag is not None and code in _UNDECIDED | {"NoSuchKey", "404"}
-                if code in _UNMET or changed:
+                changed = etag is not None and code in _UNDECIDED | NOT_THERE
+                if code in UNMET or changed:
                     raise ConflictError(key) from error
                 # Whoever took this for a written object would lose what it was to hold.
                 if code not in _UNDECIDED or number == _TRIES:
@@ -161,7 +163,7 @@ def delete_if(s3: "S3Client", bucket: str, key: str, etag: str) -> bool:
         # S3 compares once more: another object of the key may come right now.
         s3.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404"} | _UNMET:
+        if error.response["Error"]["Code"] in NOT_THERE | UNMET:
             return False
         raise
     return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from soundlake.store.objects import delete_if, s3_client
+from soundlake.store.objects import NOT_THERE, UNMET, delete_if, s3_client
 
 LARGEST = 10_000_000  # bytes of a chart; the largest charts have 30,000
 LARGEST_HISTORY = 2_000_000_000  # bytes; 10 million rows of Spotify's are a zip of 600 million
@@ -20,9 +20,6 @@ _PIECES = 3  # kept: a zip's directory at its end, and where two files of it mee
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-_NOT_THERE = {"NoSuchKey", "404"}
-_OTHER = {"PreconditionFailed", "412"}
 
 
 class TooLargeError(Exception):
@@ -98,7 +95,7 @@ class _Ranges(io.RawIOBase):
                 IfMatch=self._head.etag,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in _NOT_THERE | _OTHER:
+            if error.response["Error"]["Code"] in NOT_THERE | UNMET:
                 raise UploadGoneError("The upload is gone.") from error
             raise
         return answer["Body"].read()
@@ -116,7 +113,7 @@ class Uploads:
         try:
             answer = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _NOT_THERE:
+            if error.response["Error"]["Code"] in NOT_THERE:
                 return None
             raise
         return UploadHead(key, answer["ContentLength"], answer["ETag"], answer["LastModified"])
