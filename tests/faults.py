@@ -150,10 +150,15 @@ LIST: Final = (
     ),
     Fault(
         "An update of the stack in a run",
-        "CloudFormation configures functions anew while charts are asked for",
-        "The run goes on and succeeds",
+        "CloudFormation configures functions anew while charts are asked for; on another "
+        "engine Lambda answers `ResourceConflictException` four times",
+        "The run goes on and succeeds; where Lambda refuses a function that is being changed, the "
+        "machine tries again",
         "The same run",
-        (("stack/test_update.py", "test_a_run_goes_on"),),
+        (
+            ("stack/test_update.py", "test_a_run_goes_on"),
+            ("statemachines/test_capture.py", "test_lambdas_own_errors"),
+        ),
     ),
     Fault(
         "Clocks that differ",

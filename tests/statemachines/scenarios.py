@@ -313,13 +313,27 @@ def capture_times_out(world: World) -> None:
     world.run("capture", HOURLY)
 
 
-@scenario
-def capture_is_throttled(world: World) -> None:
+def _lambda_refuses(code: str, message: str) -> ClientError:
+    """Lambda's own error, which says that no function was run."""
     answered: Any = {
-        "Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."},
+        "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": 429, "RequestId": "made-up"},
     }
-    world.before("Capture", raising(ClientError(answered, "Invoke"), times=4))
+    return ClientError(answered, "Invoke")
+
+
+@scenario
+def capture_is_throttled(world: World) -> None:
+    refusal = _lambda_refuses("TooManyRequestsException", "Rate Exceeded.")
+    world.before("Capture", raising(refusal, times=4))
+    world.run("capture", HOURLY)
+
+
+@scenario
+def capture_is_being_updated(world: World) -> None:
+    """As it may be said of a function in an update of the stack, or that nobody ran for long."""
+    refusal = _lambda_refuses("ResourceConflictException", "An update is in progress.")
+    world.before("Capture", raising(refusal, times=4))
     world.run("capture", HOURLY)
 
 

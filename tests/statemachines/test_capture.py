@@ -378,8 +378,9 @@ def test_a_timeout_is_recorded_as_failed() -> None:
     assert _only_capture(told)["outcome"] == "failed"
 
 
-def test_lambdas_own_errors_have_a_longer_retry() -> None:
-    run = story("capture_is_throttled").run
+@pytest.mark.parametrize("told", ["capture_is_throttled", "capture_is_being_updated"])
+def test_lambdas_own_errors_have_a_longer_retry(told: str) -> None:
+    run = story(told).run
     assert _went(run) == ("SUCCEEDED", WELL)
     assert run.sleeps == [1, 2, 4, 8]
 
