@@ -5,6 +5,7 @@ Money is in US dollars without tax, a month has 30 days, a GB has 10^9 bytes.
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from tests.figures.cost_runs import LOOKS, Use
+from tests.figures.cost_runs import CHARTS, LOOKS, Use
 from tests.template.translated import Stack
 
 FOLDER = Path(__file__).parent
@@ -27,8 +28,10 @@ GB = 1e9
 FULL_PROCESSOR_MB = 1769  # of memory, with which Lambda gives a whole processor
 AWS_S = 0.02  # that an answer of AWS takes beyond the embedded one's
 PROVIDER_S = 0.3  # that an answer of Spotify takes beyond the local one's
-QUERIES = 100  # a month, in Athena
-QUERY_BYTES = 10e6  # the least that a query is billed for
+QUESTIONS = 100  # a month, in Athena, where somebody asks
+QUESTION_BYTES = 10e6  # the least that a query is billed for
+ANSWER_PUTS = 2  # its rows, and what their columns are
+OBJECT_GETS = 2  # where its columns are, and those that are asked for
 NONCURRENT_DAYS = 30  # replaced objects are kept
 STAGED_DAYS = 7
 PLAYS_A_MONTH = 3000  # of a listener, in their month's tables: six hours a day of 3.5 minutes each
@@ -60,7 +63,10 @@ RESOURCES: dict[str, tuple[str, ...] | str] = {
     "AWS::Glue::Database": ("catalog",),
     "AWS::Glue::Table": ("catalog",),
     "AWS::Athena::NamedQuery": "a text that is kept; only running it is paid, by the workgroup",
-    "AWS::Events::Rule": "events of AWS's own services and the rules on them are free",
+    "AWS::Events::Rule": (
+        "the rules are free, and so are events of AWS's own services; but for S3's, which a bucket "
+        "has to be told to send: $1.00 a million, and one is sent for each upload"
+    ),
     "AWS::Budgets::Budget": "a budget that only tells is free",
     "AWS::SNS::Subscription": "1,000 e-mails a month are free, and an alarm is rare",
     "AWS::Lambda::LayerVersion": "Lambda keeps 75 GB of code and layers for nothing",
@@ -256,7 +262,7 @@ class Reckoning:
         }
 
     def monthly(self, listeners: int, years: float = 0.0) -> Amounts:
-        """A month's amounts after so many years."""
+        """A month's amounts after so many years, of what runs by itself: nobody asks anything."""
         found = self.amounts(self.month(listeners), listeners)
         tables = len(self.stack.of_type("AWS::Glue::Table"))
         return found | {
@@ -269,9 +275,61 @@ class Reckoning:
             "schedule": 24 * DAYS + 3 * DAYS + DAYS / 7,
             "sns": 10,
             "sqs": 0,
-            "athena_tb": QUERIES * QUERY_BYTES / 1e12,
+            "athena_tb": 0,
             "catalog": tables + 1,
         }
+
+    # ---- questions ------------------------------------------------------------------------------
+
+    @cached_property
+    def projected(self) -> int:
+        """Months that each table is projected to have, and that a question lists unless it names
+        its own."""
+        ranges = {
+            each["TableInput"]["Parameters"]["projection.month.range"]
+            for each in self.stack.of_type("AWS::Glue::Table").values()
+        }
+        ((first, last),) = (each.split(",") for each in ranges)
+        assert last == "NOW"
+        (year, month), (from_year, from_month) = (
+            map(int, each.split("-")[:2]) for each in (PRICED_ON, first)
+        )
+        return 12 * (year - from_year) + month - from_month + 1
+
+    @cached_property
+    def read_by_questions(self) -> list[str]:
+        """The tables that the saved queries read, each as often as they name it."""
+        tables = {
+            each["TableInput"]["Name"] for each in self.stack.of_type("AWS::Glue::Table").values()
+        }
+        return [
+            name
+            for each in self.stack.of_type("AWS::Athena::NamedQuery").values()
+            for name in re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", each["QueryString"])
+            if name in tables
+        ]
+
+    def question(self, years: float = 0.0) -> Amounts:
+        """What one of the saved queries uses, as a mean of them all, after so many years.
+
+        Athena has S3 list every projected month of a table, and reads each object there: of
+        chart_entries one for each chart and month, of the others one for each month.
+        """
+        questions = len(self.stack.of_type("AWS::Athena::NamedQuery"))
+        read = self.read_by_questions
+        objects = sum(CHARTS if name == "chart_entries" else 1 for name in read)
+        return {
+            "s3_write": len(read) * self.projected / questions + ANSWER_PUTS,
+            "s3_read": OBJECT_GETS * max(12 * years, 1) * objects / questions,
+            "athena_tb": QUESTION_BYTES / 1e12,
+        }
+
+    def asking(self, amounts: Amounts) -> Amounts:
+        """The amounts of a month, and of a first month's questions."""
+        asked = self.question()
+        return {item: amount + QUESTIONS * asked.get(item, 0) for item, amount in amounts.items()}
+
+    # ---- kept -----------------------------------------------------------------------------------
 
     def per_play(self) -> float:
         """Bytes of a play in the tables of a listener, as a lifetime's import leaves them."""

@@ -16,7 +16,7 @@ from tests.figures.cost import (
     PLAYS_A_MONTH,
     PRICED_ON,
     PROVIDER_S,
-    QUERIES,
+    QUESTIONS,
     REGION,
     RESOURCES,
     YEARS,
@@ -42,8 +42,8 @@ def page(reckoning: Reckoning) -> str:
     one, five = (reckoning.monthly(number) for number in LISTENERS)
     parts = [
         _HEAD.format(charts=CHARTS, interval=INTERVAL, region=REGION, priced=PRICED_ON),
-        markdown(_HEADLINE, _headline(one, five)),
-        _aim(one),
+        markdown(_HEADLINE, _headline(reckoning, one, five)),
+        _aim(reckoning, one),
         _dominating(reckoning, one, five),
         "## A month, line by line\n",
         markdown(_MONTH, _month(one, five)),
@@ -55,6 +55,7 @@ def page(reckoning: Reckoning) -> str:
         _REPLACED.format(
             replaced=_bytes(reckoning.replaced(1)), share=_dollars(_storing(reckoning.replaced(1)))
         ),
+        _asked(reckoning),
         _how(reckoning),
         _others(reckoning, one),
         "## What each resource of the template costs\n",
@@ -72,23 +73,32 @@ _HEADLINE = ["a month, in US dollars", "beyond the free tier", "without any free
 def show(reckoning: Reckoning, console: Console) -> None:
     """Print the months and the runs."""
     one, five = (reckoning.monthly(number) for number in LISTENERS)
-    console.print(table(_HEADLINE, _headline(one, five), "In all"))
+    console.print(table(_HEADLINE, _headline(reckoning, one, five), "In all"))
     console.print(table(_MONTH, _month(one, five), "A month"))
     console.print(table(_RUN, _runs(reckoning), "Runs"))
     console.print(table(_KEPT, _kept(reckoning), "What keeping costs"))
 
 
-def _headline(one: Amounts, five: Amounts) -> list[list[str]]:
+def _headline(reckoning: Reckoning, one: Amounts, five: Amounts) -> list[list[str]]:
+    months = {
+        "one listener": one,
+        f"one listener who asks {QUESTIONS} questions in Athena": reckoning.asking(one),
+        "five listeners": five,
+    }
     return [
         [name, *(f"**{_dollars(total(each, free=free))}**" for free in (True, False))]
-        for name, each in (("one listener", one), ("five listeners", five))
+        for name, each in months.items()
     ]
 
 
-def _aim(one: Amounts) -> str:
+def _aim(reckoning: Reckoning, one: Amounts) -> str:
     dollars = total(one, free=True)
     if dollars < TARGET:
-        return f"The aim, less than ${TARGET:.2f} for one listener beyond the free tier, is met.\n"
+        spare = int((TARGET - dollars) / total(reckoning.question(), free=False))
+        return (
+            f"The aim, less than ${TARGET:.2f} for one listener beyond the free tier, is met.\n"
+            f"[Questions](#what-questions-cost) come on top: {spare} a month are within it.\n"
+        )
     return (
         f"The aim, less than ${TARGET:.2f} for one listener beyond the free tier, is missed by "
         f"${dollars - TARGET:.2f}.\n"
@@ -226,6 +236,31 @@ def _kept(reckoning: Reckoning) -> list[list[str]]:
     return rows
 
 
+def _asked(reckoning: Reckoning) -> str:
+    after = {years: total(reckoning.question(years), free=False) for years in (0, *YEARS)}
+    first, *later = after.values()
+    return _ASKED.format(
+        months=reckoning.projected,
+        read=f"{len(reckoning.read_by_questions) / _saved(reckoning):.1f}",
+        lists=f"{len(reckoning.read_by_questions) * reckoning.projected / _saved(reckoning):,.0f}",
+        first=_dollars(first, 4),
+        later=" and ".join(_dollars(each, 4) for each in later[1:]),
+        years=" and ".join(map(str, YEARS[1:])),
+        questions=QUESTIONS,
+        all=_dollars(QUESTIONS * first),
+        month=_dollars(first - prices()["s3_write"].of(_listed_in_vain(reckoning), free=False), 4),
+    )
+
+
+def _saved(reckoning: Reckoning) -> int:
+    return len(reckoning.stack.of_type("AWS::Athena::NamedQuery"))
+
+
+def _listed_in_vain(reckoning: Reckoning) -> float:
+    """LIST requests of a question that is about one month, and does not say so."""
+    return len(reckoning.read_by_questions) * (reckoning.projected - 1) / _saved(reckoning)
+
+
 def _storing(size: float) -> float:
     return prices()["s3_gb"].of(size / GB, free=False)
 
@@ -245,7 +280,6 @@ def _how(reckoning: Reckoning) -> str:
         full=FULL_PROCESSOR_MB,
         aws=f"{1000 * AWS_S:.0f}",
         provider=f"{1000 * PROVIDER_S:.0f}",
-        queries=QUERIES,
         plays=f"{PLAYS_A_MONTH:,}",
         asked=f"{reckoning.captures(1).asked / DAYS:,.0f}",
         metrics=len(reckoning.measured["metrics"]),
@@ -329,8 +363,8 @@ measured (`tests/figures/cost.json`); `make cost ARGS="--kept --write"` computes
 was measured before, with the prices (`tests/figures/prices.csv`) and the template as they are now.
 Nothing on it is written by hand. A listener is captured every {interval} minutes, and {charts}
 charts are read every day, by a Spotify app that shows them; prices are those of {region} of
-{priced}, without tax. *The free tier* is what AWS gives every account for good; what it gives new
-accounts for a year, or as credits, is left out, like S3's first 5 GB.
+{priced}, without tax; other regions have others. *The free tier* is what AWS gives every account
+for good; what it gives new accounts for a year, or as credits, is left out, like S3's first 5 GB.
 """
 
 _CHEAPER = """
@@ -362,6 +396,18 @@ _REPLACED = """\
 Of this {replaced} ({share} a month) are replaced objects of one listener's lake, which can be
 brought back for 30 days: a month's tables are written anew with every look and every run. They do
 not grow with the years. Answers in `raw/` and the tables do.
+"""
+
+_ASKED = """\
+## What questions cost
+
+Athena bills 10 MB at least for a query, and S3 bills what Athena asks of it. Of a table Athena
+lists every month that is projected, {months} by now, full or empty, unless the question names its
+own. A saved query reads {read} tables, as a mean, so it is taken to send {lists} LIST requests and
+to cost ${first} in a stack's first month, {questions} of them ${all}; after {years} years, with
+more objects to read, {later}. One that says `month = '2026-11'` of each table lists that month
+alone, and costs {month}. This is computed of the template and not measured: the embedded AWS knows
+no projection.
 """
 
 _HOW = """\
@@ -398,9 +444,9 @@ Measured on the embedded AWS on {date} ({machine}; load before, over 1, 5 and 15
 - *Kept* bytes: answers are counted as they are written. Tables are those of a month's last day;
   a listener's have {plays} plays a month, each as large as in the tables of a lifetime's import.
   What looks replace was written on a month's first day, and is taken 15 times as large.
-- Athena is asked {queries} times a month, for the 10 MB that a query is billed at least.
 - Not in it: what leaves AWS (100 GB a month are free; a month's requests are some megabytes),
-  and S3's own expiry, which is free.
+  what kept logs cost ($0.03 a GB and month, of which there are 0.1), and S3's own expiry, which is
+  free.
 """
 
 _OTHERS = """\

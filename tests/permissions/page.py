@@ -155,11 +155,15 @@ def _condition(statement: Statement) -> str:
     if statement.condition == {"Bool": {"aws:SecureTransport": "false"}}:
         return " without TLS"
     held = (
-        f"`{key}` is {place(str(value))}"
+        f"`{key}` is {' or '.join(place(one) for one in _list(value))}"
         for keys in statement.condition.values()
         for key, value in keys.items()
     )
     return f" where {' and '.join(held)}"
+
+
+def _list(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def place(arn: str) -> str:

@@ -185,6 +185,11 @@ def _deeds() -> Iterable[Deed]:
     )  # fmt: skip
     uploads = "{uploads}"
     yield Deed("read an upload", ("Import", "Read"), _s3("get_object", "nobody", bucket=uploads))
+    yield Deed(
+        "list the uploads",
+        ("Import", "Read"),
+        (Try("s3", "list_objects_v2", {"Bucket": uploads, "MaxKeys": 1}),),
+    )
     yield Deed("delete an upload", ("Import",), _s3("delete_object", "nobody", bucket=uploads))
     yield Deed("write an upload", NOBODY, _write("nobody", bucket=uploads))
     yield Deed(

@@ -16,9 +16,9 @@ from tests.template.translated import DEFAULT
 BUCKET_ARN = f"arn:aws:s3:::{BUCKET}"
 # Allowed although these never list: with the right to list, S3 answers 404 for a missing object,
 # and without it 403, which the functions would take for something else.
-ONLY_FOR_404 = dict.fromkeys(("Capture", "Probe", "Transform", "Load"), BUCKET_ARN) | {
-    "Import": f"arn:aws:s3:::{UPLOADS}"
-}
+ONLY_FOR_404 = dict.fromkeys(("Capture", "Probe", "Transform", "Load"), BUCKET_ARN) | (
+    dict.fromkeys(("Import", "Read"), f"arn:aws:s3:::{UPLOADS}")
+)
 
 # Asked for where another run makes the same account at the same moment.
 ONLY_IN_A_RACE = {"Import": "dynamodb:GetItem"}

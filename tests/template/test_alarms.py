@@ -264,6 +264,15 @@ def test_what_is_told_of_a_run_names_it_and_nothing_that_it_was_about() -> None:
     assert all(re.fullmatch(r'"[^"]+"', line) for line in template.splitlines())
 
 
+def test_what_cannot_be_delivered_waits_in_the_queue() -> None:
+    queue = PROD.resolve({"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]})
+    schedules = PROD.of_type("AWS::Scheduler::Schedule").values()
+    rules = PROD.of_type("AWS::Events::Rule")
+    targets = [each["Target"] for each in schedules]
+    targets += [target for rule in rules.values() for target in rule["Targets"]]
+    assert [target["DeadLetterConfig"]["Arn"] for target in targets] == [queue] * len(targets)
+
+
 def test_the_message_leads_to_a_section_for_each_machine() -> None:
     (target,) = PROD.properties("RunFailed")["Targets"]
     lines = target["InputTransformer"]["InputTemplate"].splitlines()
@@ -304,11 +313,33 @@ def test_the_dashboard_shows_every_metric_once() -> None:
             if not isinstance(row[0], str):
                 assert "soundlake-prod" in row[0]["expression"]
                 continue
+            if row[0] == "AWS/Lambda":
+                continue
             spelt = [each if each != "." else before[at] for at, each in enumerate(row[:4])]
             assert (spelt[0], spelt[2:]) == ("Soundlake", ["service", "soundlake-prod"])
             shown[spelt[1]] += 1
             before = spelt
     assert shown == Counter(METRICS)
+
+
+def test_the_dashboard_shows_no_more_metrics_than_are_free() -> None:
+    """Fifty: beyond them a dashboard costs three dollars. A search shows all that it finds."""
+    kinds = {
+        "AWS/Lambda,FunctionName": "AWS::Lambda::Function",
+        "AWS/States,StateMachineArn": "AWS::StepFunctions::StateMachine",
+    }
+    shown = 0
+    for widget in _widgets():
+        for row in widget["properties"].get("metrics", []):
+            if isinstance(row[0], str):
+                shown += 1
+                continue
+            searched = re.search(r"SEARCH\('{([^}]+)}", row[0]["expression"])
+            assert searched
+            names = row[0]["expression"].count("MetricName=")
+            shown += names * len(PROD.of_type(kinds[searched[1]]))
+    # An alarm shows its metric, which may be another.
+    assert 0 < shown + len(ALARMS) <= 50
 
 
 def test_widgets_do_not_lie_over_each_other() -> None:
@@ -332,6 +363,7 @@ def test_a_budget_is_made_where_one_is_given() -> None:
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 5, "Unit": "USD"}
     for told in budget["NotificationsWithSubscribers"]:
         assert told["Subscribers"] == [{"SubscriptionType": "SNS", "Address": TOPIC}]
+    assert given.resource("Budget")["DependsOn"] == "AlarmTopicPolicy"
     (policy,) = given.of_type("AWS::SNS::TopicPolicy").values()
     statement = policy["PolicyDocument"]["Statement"][-1]
     assert statement["Principal"] == {"Service": "budgets.amazonaws.com"}

@@ -163,7 +163,7 @@ def test_an_upload_starts_the_import_machine_unless_the_command_line_does() -> N
     assert target["DeadLetterConfig"] == {"Arn": queue}
 
 
-def test_the_rule_alone_may_write_to_the_dead_letters_from_outside() -> None:
+def test_the_stacks_rules_alone_may_write_to_the_dead_letters_from_outside() -> None:
     ((name, policy),) = DEFAULT.of_type("AWS::SQS::QueuePolicy").items()
     assert name == "ScheduleDeadLettersPolicy"
     assert policy["Queues"] == [DEFAULT.resolve({"Ref": "ScheduleDeadLetters"})]
@@ -175,6 +175,10 @@ def test_the_rule_alone_may_write_to_the_dead_letters_from_outside() -> None:
         "Action": "sqs:SendMessage",
         "Resource": DEFAULT.resolve({"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]}),
         "Condition": {
-            "ArnEquals": {"aws:SourceArn": DEFAULT.resolve({"Fn::GetAtt": [RULE, "Arn"]})}
+            "ArnEquals": {
+                "aws:SourceArn": [
+                    DEFAULT.resolve({"Fn::GetAtt": [rule, "Arn"]}) for rule in (RULE, "RunFailed")
+                ]
+            }
         },
     }

@@ -146,7 +146,7 @@ OF_UPLOADS = {
         ("s3:GetObject", f"{UPLOADS}/*"),
         ("s3:DeleteObject", f"{UPLOADS}/*"),
     },
-    "Read": {("s3:GetObject", f"{UPLOADS}/*")},
+    "Read": {("s3:ListBucket", UPLOADS), ("s3:GetObject", f"{UPLOADS}/*")},
 }
 WITHOUT_THE_BUCKET = {"Select", "Connect"}
 ACTIONS = {"r": ("s3:GetObject",), "w": ("s3:PutObject",), "rw": ("s3:GetObject", "s3:PutObject")}
@@ -317,6 +317,23 @@ def test_nobody_may_delete_but_import_what_was_uploaded() -> None:
         deleting = {grant for grant in grants if "Delete" in grant[0]}
         of_import = role == "ImportFunctionRole"
         assert deleting == ({("s3:DeleteObject", f"{UPLOADS}/*")} if of_import else set())
+
+
+@pytest.mark.parametrize("verb", FILES)
+def test_who_reads_objects_of_a_bucket_may_list_it(verb: str) -> None:
+    """Or a missing one is answered by 403, which the embedded AWS does not do."""
+    grants = _grants(f"{verb}Function")
+    read = {place.split("/")[0] for action, place in grants if action == "s3:GetObject"}
+    assert read <= {place for action, place in grants if action == "s3:ListBucket"}
+
+
+@pytest.mark.parametrize("verb", FILES)
+def test_who_replaces_an_object_on_its_etag_may_read_it(verb: str) -> None:
+    """S3 wants both for If-Match; what is only written here is written anew, whatever was there."""
+    grants = _grants(f"{verb}Function")
+    written = {place for action, place in grants if action == "s3:PutObject"}
+    blind = written - {place for action, place in grants if action == "s3:GetObject"}
+    assert all(place.startswith((f"{BUCKET}/staging/", f"{BUCKET}/scratch/")) for place in blind)
 
 
 def test_another_stage_is_other_places() -> None:

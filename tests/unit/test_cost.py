@@ -136,6 +136,21 @@ def test_the_page_says_whether_the_aim_is_met() -> None:
     assert 0 < dollars < 1.0, "look at what has grown"
 
 
+def test_a_question_lists_every_projected_month_of_each_table_that_it_reads() -> None:
+    assert RECKONING.projected == 20 * 12 + 11  # January 2006 to November 2026
+    tables = RECKONING.stack.of_type("AWS::Glue::Table").values()
+    assert set(RECKONING.read_by_questions) < {each["TableInput"]["Name"] for each in tables}
+    saved = len(RECKONING.stack.of_type("AWS::Athena::NamedQuery"))
+    assert len(RECKONING.read_by_questions) > saved  # some read two
+    asked = RECKONING.question()
+    assert asked["s3_write"] > RECKONING.projected
+    assert RECKONING.question(years=2)["s3_read"] == pytest.approx(24 * asked["s3_read"])
+    quiet = RECKONING.monthly(1)
+    more = RECKONING.asking(quiet)
+    assert quiet["athena_tb"] == 0
+    assert more["s3_write"] - quiet["s3_write"] == pytest.approx(cost.QUESTIONS * asked["s3_write"])
+
+
 def test_more_years_and_more_listeners_keep_more() -> None:
     sizes = [RECKONING.stored(1, years) for years in cost.YEARS]
     assert sizes == sorted(sizes)
