@@ -394,6 +394,17 @@ def test_the_boundary_keeps_out_what_no_role_is_to_do() -> None:
         assert not allows(boundary("prod"), action, resource)
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_boundary_leaves_alone_the_key_of_secrets_by_ssm_alone(stage: str) -> None:
+    """The key's own policy lets roles use it, and a boundary without it might take that away."""
+    (one,) = [each for each in boundary(stage) if "kms:Decrypt" in each["Action"]]
+    assert one["Action"] == ["kms:Decrypt", "kms:Encrypt"]
+    assert one["Condition"] == {"StringEquals": {"kms:ViaService": "ssm.eu-north-1.amazonaws.com"}}
+    # No role is granted it, so none has more than the key's policy gives.
+    stack = Stack({"Stage": stage})
+    assert not [each for role in MANAGED for each in stack.grants(role) if "kms:" in each[0]]
+
+
 #### ITSELF ########################################################################################
 
 
