@@ -34,7 +34,8 @@ from cli.world import has_parameter
 
 # Where an account's data may be: whole zones are looked through, for whatever is of the account.
 ZONES: Final = ("raw/", "lake/", "marts/")
-QUERY_RESULTS: Final = "athena/"
+# And what was found out about anybody's: answers of queries, and reports of audits with whole rows.
+FOUND_OUT: Final = ("athena/", "scratch/audit/")
 DAMAGED: Final = "damaged"  # shown as the state of an account whose item cannot be read
 LOST: Final = "lost"  # and of one whose item is gone, and whose plays are here
 _BATCH: Final = 1000  # objects that S3 deletes at once
@@ -379,15 +380,16 @@ def _delete(target: Target, versions: Sequence[Version]) -> None:
 
 
 def erase(target: Target, name: str) -> int:
-    """Delete everything of an account, and what queries have answered; the number of versions.
+    """Delete everything of an account, and what queries and audits found; the number of versions.
 
     A run that had begun before may write once more: so it is looked again until nothing is left.
     Raises Trouble when something still is.
     """
     deleted = 0
-    results = list(_versions(target, QUERY_RESULTS))
-    _delete(target, results)
-    deleted += len(results)
+    for place in FOUND_OUT:
+        found_out = list(_versions(target, place))
+        _delete(target, found_out)
+        deleted += len(found_out)
     for _ in range(_ROUNDS):
         found = left(target, name)
         if found.nothing:

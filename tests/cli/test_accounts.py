@@ -732,6 +732,8 @@ GONE = [
     f"lake/import_rows/month=2026-11/{MINE}.0123456789abcdef-0001.parquet",
     f"lake/import_rows/month=2026-11/{MINE}.0123456789abcdef-others.parquet",
     "athena/some-query.csv",
+    f"scratch/audit/some-run/lake/plays/month=2026-11/{MINE}.parquet",
+    f"scratch/audit/some-run/2026-11/plays-{MINE}.jsonl",
 ]
 
 

@@ -424,8 +424,8 @@ Measured on the embedded AWS on {date} ({machine}; load before, over 1, 5 and 15
   still: its first look is derived, the two after it find nothing new. A day's looks, and a token an
   hour, ask Spotify {asked} times.
 - *State transitions* are states entered: AWS counts one for each step that is executed, and one for
-  each time that it is tried again, which is not in it. Should it count the end of a run too, {ended}
-  more would cost {ends}.
+  each time that it is tried again, which is not in it. Should it count the end of a run too,
+  {ended} more would cost {ends}.
 - *A later day* is a typical one: all that the first day asks for was answered before it, in {runs}
   daily runs, of which the last ones asked nobody for anything; and what the made-up days between
   brought is known. Its own three runs follow on one another, and ask for what is new on it.
