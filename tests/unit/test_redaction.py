@@ -85,6 +85,17 @@ def test_what_is_no_address(value: Any) -> None:
         "lng",
         "gps_position",
         "birthdate",
+        "birthDate",
+        "date_of_birth",
+        "gender",
+        "first_name",
+        "lastName",
+        "display-name",
+        "hostname",
+        "device_id",
+        "accountId",
+        "street",
+        "post_code",
         "phone",
         "postalCode",
     ],
@@ -94,7 +105,11 @@ def test_a_key_that_tells_of_a_person_is_left_out_at_any_depth(key: str) -> None
 
 
 @pytest.mark.parametrize(
-    "key", ["skip", "skipped", "clip", "description", "platform", "duration", "playlist", "alone"]
+    "key",
+    [
+        *("skip", "skipped", "clip", "description", "platform", "duration", "playlist", "alone"),
+        *("device", "album_name", "account_type", "status_error"),
+    ],
 )
 def test_a_key_that_only_looks_like_it_stays(key: str) -> None:
     assert redact({key: "x"}) == {key: "x"}

@@ -26,9 +26,17 @@ REDACTED = frozenset(
         "user",
     }
 )
-# Parts that say it anywhere in a name, and whole words of it that are too short for that.
-_PARTS = ("user", "mail", "latitude", "longitude", "city", "region", "metro", "address", "postal")
-_WORDS = frozenset({"lat", "lon", "lng", "long", "geo", "gps", "zip", "phone", "birthdate"})
+# Parts that say it anywhere in a name, those that are made of two words, however these are divided,
+# and whole words that are too short for that.
+_PARTS = (
+    *("user", "mail", "latitude", "longitude", "city", "region", "metro", "address", "postal"),
+    *("street", "birth", "gender", "surname", "nickname"),
+)
+_JOINED = (
+    *("firstname", "lastname", "fullname", "realname", "displayname", "postcode", "hostname"),
+    *("deviceid", "devicename", "accountid", "accountname"),
+)
+_WORDS = frozenset({"lat", "lon", "lng", "long", "geo", "gps", "zip", "phone"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _ENDS_OTHERWISE = ("skip", "clip", "ship", "trip", "chip", "tip", "drip", "flip")
 # What is not made of these is no address: it spares most texts the rest.
@@ -64,8 +72,10 @@ def _of_known(value: Any, known: Collection[str]) -> Any:
 def _tells(key: str) -> bool:
     """Whether a key's name says that its value tells who or where a person is."""
     name = key.lower()
+    letters = "".join(filter(str.isalpha, name))
     return (
         any(part in name for part in _PARTS)
+        or any(part in letters for part in _JOINED)
         or is_address(key)
         or any(
             word in _WORDS
