@@ -13,6 +13,9 @@ from tests.statemachines.scenarios import SCENARIOS, story
 from tests.statemachines.world import BUCKET, BY_HAND, UPLOADS, VERBS, Call, World, event
 from tests.template.translated import DEFAULT
 
+# The first test waits for every run of every scenario.
+pytestmark = pytest.mark.timeout(300)
+
 BUCKET_ARN = f"arn:aws:s3:::{BUCKET}"
 # Allowed although these never list: with the right to list, S3 answers 404 for a missing object,
 # and without it 403, which the functions would take for something else.
