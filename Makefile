@@ -138,8 +138,10 @@ clean: ## Stop the services and remove the local lake and all builds (.venv stay
 	@rm -rf .soundlake .aws-sam .pytest_cache .ruff_cache .mypy_cache .hypothesis \
 	  .coverage .mutants
 
-COMPILE = .venv/.uv/*/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-  --python-version 3.13 --custom-compile-command "make lock" $(UPGRADE)
+# Whoever compiles a lock anew, as Dependabot does, takes these two from its head.
+FOR := --universal --python-version 3.13
+COMPILE = .venv/.uv/*/bin/uv pip compile --quiet $(FOR) --generate-hashes --no-emit-index-url \
+  --custom-compile-command "make lock (uv pip compile $(FOR))" $(UPGRADE)
 
 .PHONY: lock
 lock: env ## Pin requirements/*.in and the layer's anew (UPGRADE=--upgrade takes newer releases)

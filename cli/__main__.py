@@ -60,10 +60,16 @@ from local.spotify.settings import MODES, Mode
 _FILE = click.Path(path_type=Path)
 
 
+STAGE: Final = "SOUNDLAKE_STAGE"
+
+
 def stack_options[Verb: Callable[..., Any]](verb: Verb) -> Verb:
     """Add the options that name a deployed stack."""
     for option in (
-        click.option("--stage", help="The deployed stack's stage: dev (default) or prod."),
+        click.option(
+            "--stage",
+            help=f"The deployed stack's stage: dev (default) or prod; or set {STAGE}.",
+        ),
         click.option("--region", help="The AWS region."),
         click.option("--profile", help="The AWS profile whose credentials to use."),
     ):
@@ -128,6 +134,8 @@ def main(
     Commands speak to the lake on this machine (`up` starts it), or with --profile, --region or
     --stage, before or after the command, to a stack deployed in AWS.
     """
+    # Not click's own envvar: a command's would count before what is said ahead of it.
+    stage = stage or os.environ.get(STAGE) or None
     context.obj = {"profile": profile, "region": region, "stage": stage}
 
 

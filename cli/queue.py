@@ -30,7 +30,7 @@ def facts(target: Target) -> Facts:
     `empty_on` is the day on which nothing of a kind is left at the present rate, null for never.
     Raises Trouble where the queue is damaged.
     """
-    # It loads pyarrow, which no other command needs.
+    # It loads pyarrow, which no other command needs and which takes its time.
     from soundlake.store.queue import QueueStore  # noqa: PLC0415
 
     store = QueueStore(Bucket(target.output("DataBucket"), target.s3))

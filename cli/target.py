@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, NoRegionError
 
 from cli import samconfig, services
-from cli.errors import Trouble
+from cli.errors import Misuse, Trouble
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -34,6 +34,8 @@ MACHINES: Final[Mapping[str, str]] = {
 }
 # Those that bring something, by themselves or on demand; imports wait for a file.
 RUN: Final = ("capture", "daily")
+# What CloudFormation updates no more.
+_NEVER_MADE: Final = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 _FINISHED: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
@@ -116,15 +118,26 @@ class Target:
         """The stack's outputs; raises Trouble when there is no finished stack of that name."""
         status, outputs = stack_state(self)
         if status is None:
-            raise Trouble(self._missing())
+            raise Trouble(self.missing)
         if not status.endswith("_COMPLETE") or not outputs:
-            raise Trouble(
-                f"The stack {self.stack} is {status}; "
-                + ("run ./soundlake up to mend it." if self.local else "deploy it again.")
-            )
+            raise Trouble(f"The stack {self.stack} is {status}; {self._mending(status)}.")
         return outputs
 
-    def _missing(self) -> str:
+    def _mending(self, status: str) -> str:
+        if self.local:
+            return "run ./soundlake up to mend it"
+        if status in _NEVER_MADE:
+            return (
+                "its first deployment failed, as its events say; remove what is left of it with "
+                f"`sam delete --stack-name {self.stack} --region {self.region}` and deploy it again"
+            )
+        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            return "wait until that is done"
+        return "deploy it again"
+
+    @property
+    def missing(self) -> str:
+        """What to tell a person where there is no such stack."""
         if self.local:
             return "The local lake is not deployed; run ./soundlake up."
         stage = self.stack.removeprefix("soundlake-")
@@ -171,16 +184,24 @@ def stack_parameters(target: Target) -> dict[str, str]:
 
 
 def resources(target: Target, kind: str) -> dict[str, str]:
-    """Return the physical name of every resource of a type in the stack by its logical one."""
+    """Return the physical name of every resource of a type in the stack by its logical one.
+
+    Raises Trouble when there is no stack of that name.
+    """
     pages = target.cloudformation.get_paginator("list_stack_resources").paginate(
         StackName=target.stack
     )
-    return {
-        one["LogicalResourceId"]: one["PhysicalResourceId"]
-        for page in pages
-        for one in page["StackResourceSummaries"]
-        if one["ResourceType"] == kind
-    }
+    try:
+        return {
+            one["LogicalResourceId"]: one["PhysicalResourceId"]
+            for page in pages
+            for one in page["StackResourceSummaries"]
+            if one["ResourceType"] == kind
+        }
+    except ClientError as error:
+        if _absent(error):
+            raise Trouble(target.missing) from error
+        raise
 
 
 def finished(status: str | None) -> bool:
@@ -222,5 +243,9 @@ def choose(profile: str | None, region: str | None, stage: str | None) -> Target
     where = region or samconfig.region(stage)
     session = boto3.Session(profile_name=profile, region_name=where)
     if session.region_name is None:
+        if not samconfig.deployed(stage):
+            raise Misuse(
+                f"samconfig.toml has no stage {stage!r}; name one that it has, or a --region."
+            )
         raise NoRegionError
     return Target(session, f"soundlake-{stage}")

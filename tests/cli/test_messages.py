@@ -8,9 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from rich.console import Console
 
 from cli import (
@@ -81,9 +83,16 @@ def test_a_deployed_stack_is_named_before_or_after_the_verb(command: Command, wh
     assert "Traceback" not in err
 
 
-def test_aws_without_a_region_or_credentials(command: Command) -> None:
+def test_aws_without_a_region_or_credentials(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, _, err = command("status", "--stage", "elsewhere")
+    assert code == 2
+    assert err == "samconfig.toml has no stage 'elsewhere'; name one that it has, or a --region.\n"
+    monkeypatch.setattr(samconfig, "region", lambda _: None)
+    code, _, err = command("status", "--stage", "prod")
     assert (code, err) == (1, "There is no AWS region; name one with --region.\n")
+    monkeypatch.undo()
     for option in (), ("--region", "eu-north-1"):
         code, _, err = command("status", "--stage", "prod", *option)
         assert code == 1
@@ -439,6 +448,66 @@ def test_a_stack_that_is_not_there(
     monkeypatch.setattr(target, "stack_state", lambda _: (status, {}))
     with pytest.raises(Trouble, match=expected):
         lake.output("DataBucket")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (None, "There is no stack soundlake-prod in eu-north-1; deploy it with `sam build && sam "),
+        (
+            "ROLLBACK_COMPLETE",
+            "first deployment failed, .* `sam delete --stack-name soundlake-prod",
+        ),
+        ("UPDATE_IN_PROGRESS", "wait until"),
+        ("UPDATE_ROLLBACK_FAILED", "deploy it again"),
+    ],
+)
+def test_a_deployed_stack_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, status: str | None, expected: str
+) -> None:
+    deployed = target.Target(boto3.Session(region_name="eu-north-1"), "soundlake-prod")
+    monkeypatch.setattr(target, "stack_state", lambda _: (status, {}))
+    with pytest.raises(Trouble, match=expected):
+        deployed.output("DataBucket")
+
+
+def test_the_resources_of_a_stack_that_is_not_there() -> None:
+    session = boto3.Session("made-up", "made-up", region_name="eu-north-1")
+    deployed = target.Target(session, "soundlake-prod")
+    with Stubber(deployed.cloudformation) as stubbed:
+        message = "Stack with id soundlake-prod does not exist"
+        stubbed.add_client_error("list_stack_resources", "ValidationError", message)
+        with pytest.raises(Trouble, match="no stack soundlake-prod in eu-north-1; deploy it"):
+            target.resources(deployed, "AWS::Lambda::Function")
+        stubbed.add_client_error("list_stack_resources", "AccessDenied", "no")
+        with pytest.raises(ClientError):
+            target.resources(deployed, "AWS::Lambda::Function")
+
+
+@pytest.mark.parametrize(
+    ("set_to", "options", "stage"),
+    [
+        ("prod", (), "prod"),
+        ("prod", ("--stage", "dev"), "dev"),
+        ("", ("--stage", "dev"), "dev"),
+        ("", (), None),
+    ],
+)
+def test_a_stage_can_be_set_for_all_commands(
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    set_to: str,
+    options: tuple[str, ...],
+    stage: str | None,
+) -> None:
+    def choose(profile: str | None, region: str | None, stage: str | None) -> None:
+        raise Trouble(f"{profile} {region} {stage}")
+
+    monkeypatch.setattr("cli.__main__.choose", choose)
+    monkeypatch.setenv("SOUNDLAKE_STAGE", set_to)
+    for words in (*options, "accounts"), ("accounts", *options):
+        _, _, err = command(*words)
+        assert err == f"None None {stage}\n"
 
 
 def test_services_that_were_started_end_with_a_failed_deployment(

@@ -1,8 +1,8 @@
 """The roles that deploy from GitHub: who may take them, and that they suffice and no more.
 
-What CloudFormation needs for a kind of resource stands in its own schemas, and what an action can be
-limited to in IAM's own list; cfn-lint brings both along. What a role of the stack is granted is in
-template.yaml.
+What CloudFormation needs for a kind of resource stands in its own schemas, and what an action can
+be limited to in IAM's own list; cfn-lint brings both along. What a role of the stack is granted is
+in template.yaml.
 """
 
 import json
