@@ -100,6 +100,17 @@ def test_a_changed_lock_is_installed_over_what_is_there(
     assert installer.steps == ["sync aws"]
 
 
+def test_a_newer_installer_takes_the_place_of_the_older_one(
+    script: ModuleType, tree: Path, installer: Installer
+) -> None:
+    """`make lock` runs the one that is there."""
+    script.ready(tree, test=False)
+    for name in ("uv", "run"):
+        tree.joinpath("requirements", f"{name}.txt").write_text(f"# {name}, second\n")
+    script.ready(tree, test=False)
+    assert list(tree.glob(".venv/.uv/*/bin/uv")) == [script.installer(tree)]
+
+
 def test_an_environment_with_test_packages_keeps_them(
     script: ModuleType, tree: Path, installer: Installer
 ) -> None:
