@@ -212,8 +212,10 @@ def test_a_new_user_has_first_plays_after_readmes_lines(
     (tmp_path / "app.json").write_text(
         json.dumps({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
     )
-    environment, deployment, app, consent, capture, query = lines_of_readme()
+    environment, deployment, stage, app, consent, capture, query = lines_of_readme()
     assert environment == "./soundlake --env && . .venv/bin/activate"
+    name, _, value = stage.removeprefix("export ").partition("=")
+    account.variables[name] = value
     activate = ". .venv/bin/activate"
     build, deploy = deployment.split(" && ")
     deployed = account.run(f"{activate} && {build} {parameters} && {deploy} {parameters}")
