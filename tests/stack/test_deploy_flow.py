@@ -2,6 +2,7 @@
 GitHub's workflow as they stand there, up to where GitHub's own part begins, and README's lines.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -29,6 +30,7 @@ JOBS: dict[str, Any] = yaml.safe_load(
     (ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")
 )["jobs"]
 REGION = "eu-north-1"
+ACCOUNT_ID = "000000000000"
 # GitHub's own steps, and what was done before the tests.
 NOT_HERE = {"make env"}
 
@@ -36,11 +38,12 @@ NOT_HERE = {"make env"}
 class Account:
     """An account with the deploy roles of both stages, and a shell in it."""
 
-    def __init__(self, endpoint: str, folder: Path) -> None:
+    def __init__(self, options: service.Options, folder: Path) -> None:
         unwanted = ("AWS_", "SAM_CLI_", "SOUNDLAKE_")
         self.variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith(unwanted)},
-            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ENDPOINT_URL": options.endpoint,
+            **({"AWS_CA_BUNDLE": str(options.certificate)} if options.certificate else {}),
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,  # configure-aws-credentials sets it
@@ -55,12 +58,13 @@ class Account:
             # The embedded AWS runs functions on this machine's own processor.
             "PARAMETERS": f"Architecture={architecture()}",
         }
-        self.endpoint = endpoint
+        self.options = options
 
     def client(self, name: str) -> Any:
         return boto3.client(
             name,  # type: ignore[call-overload]
-            endpoint_url=self.endpoint,
+            endpoint_url=self.options.endpoint,
+            verify=str(self.options.certificate or True),
             region_name=REGION,
             aws_access_key_id="test",
             aws_secret_access_key="test",
@@ -115,9 +119,37 @@ class Account:
             for name, value in outputs.items()
         }
 
+    def credentials(self, stage: str) -> dict[str, str]:
+        """Credentials under the workflow's role, of which GitHub's token is left out.
+
+        The embedded AWS does not know which role a change set is for, so that condition of the
+        role's is left out, too.
+        """
+        iam = self.client("iam")
+        name, stack = f"deploy-soundlake-{stage}", f"stack/soundlake-{stage}/*"
+        trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT_ID}}
+        planned = {
+            "Effect": "Allow",
+            "Action": "cloudformation:CreateChangeSet",
+            "Resource": f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:{stack}",
+        }
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=_document(trusted))
+        iam.put_role_policy(
+            RoleName=name, PolicyName="CreateChangeSet", PolicyDocument=_document(planned)
+        )
+        given = self.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT_ID}:role/{name}", RoleSessionName="GitHubActions"
+        )["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": given["SessionToken"],
+        }
+
     def job(self, stage: str, told: dict[str, str]) -> list[str]:
-        """Run the steps of a job; what they said."""
+        """Run the steps of a job under its role; what they said."""
         said = []
+        own = self.credentials(stage)
         for step in JOBS[stage]["steps"]:
             line = step.get("run", "").partition(" #")[0]
             if not line or line in NOT_HERE:
@@ -126,24 +158,45 @@ class Account:
                 name: told[re.fullmatch(r"\$\{\{ vars\.(\w+) }}", value)[1]]  # type: ignore[index]
                 for name, value in step.get("env", {}).items()
             }
-            said.append(self.run(line, **given))
+            said.append(self.run(line, **given, **own))
         return said
 
 
-@pytest.fixture
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    folder = tmp_path_factory.mktemp("deploy")
-    options = service.Options(folder=folder / "aws", port=free_port(), region=REGION)
+def _document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@contextlib.contextmanager
+def new_account(folder: Path, *, enforced: bool) -> Iterator[Account]:
+    options = service.Options(
+        folder=folder / "aws", port=free_port(), region=REGION, enforced=enforced
+    )
     running = service.start(options)
     try:
-        yield Account(options.endpoint, folder)
+        yield Account(options, folder)
     finally:
         process.stop(running)
 
 
+@pytest.fixture
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with new_account(tmp_path_factory.mktemp("deploy"), enforced=False) as made:
+        yield made
+
+
+@pytest.fixture
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """One that holds everybody but its owner to their policies."""
+    with new_account(tmp_path_factory.mktemp("deploy"), enforced=True) as made:
+        yield made
+
+
 @pytest.mark.timeout(900)
-def test_main_goes_to_dev_is_tried_there_and_goes_to_prod(account: Account) -> None:
+def test_main_goes_to_dev_is_tried_there_and_goes_to_prod(guarded: Account) -> None:
+    account = guarded
     told = account.prepare("dev") | account.prepare("prod")
+    with pytest.raises(AssertionError, match="may not do DescribeStacks"):
+        account.run("./soundlake runs --stage prod", **account.credentials("dev"))
     deployed, tried = account.job("dev", told)
     assert "Successfully created/updated stack - soundlake-dev" in deployed
     assert re.findall(r"^(.) (\w+): ", tried, re.MULTILINE) == [

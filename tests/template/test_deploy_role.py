@@ -243,6 +243,7 @@ def test_the_account_gets_a_provider_where_it_has_none() -> None:
     [
         ("repo:someone/soundlake", True),
         ("repo:someone@123/sound.lake@456", True),
+        ("repo:someone_company/soundlake", True),
         ("someone/soundlake", False),
         ("repo:someone/*", False),
         ("repo:*/soundlake", False),
