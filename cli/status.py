@@ -32,6 +32,7 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool = Fal
         sys.stdout.write("\n")
         return
     _show_stack(_stack(target), console)
+    _ = target.outputs  # raises where there is no whole stack: all the rest would say so again
     _show_lines("Access", _access(target), access.lines, console)
     runs = _runs(target)
     _show_runs(runs, console)

@@ -359,6 +359,16 @@ def test_an_import_is_nothing_to_do_until_one_failed() -> None:
     )
 
 
+def test_without_a_stack_that_is_said_once(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "stack_state", lambda _: (None, {}))
+    monkeypatch.setattr("cli.target.stack_state", lambda _: (None, {}))
+    del target.__dict__["outputs"]
+    text = io.StringIO()
+    with pytest.raises(Trouble, match="There is no stack"):
+        status.show(target, NOW, Console(file=text, width=200))
+    assert text.getvalue() == f"Stack    {target.stack} in {target.region}: missing\n"
+
+
 def test_scripts_are_told_the_same(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
     status.show(target, NOW, Console(), as_json=True)
 
