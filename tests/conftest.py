@@ -4,11 +4,15 @@ What a folder here prepares once, the deployed stack or the scenarios that were 
 once in all; of the others each file stays together, for what its module prepares.
 """
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# What is meant here is never the stack that a person's shell speaks to.
+os.environ.pop("SOUNDLAKE_STAGE", None)
 
 TOGETHER = ("stack", "statemachines")  # the longest first: they begin at once
 
