@@ -273,6 +273,14 @@ def test_updates_are_asked_for_of_every_lock_and_of_actions() -> None:
     folders = {f"/{path.parent.relative_to(REPO)}" for path in locks}
     assert set(looked) == {"github-actions", "uv"}
     assert set(looked["uv"]["directories"]) == folders
+    # Dependabot compiles a lock anew for what its head names, and for its own machine without.
+    (line,) = re.findall(
+        r"^FOR := (.+)$", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    version = (REPO / ".python-version").read_text(encoding="utf-8").strip()
+    assert line == f"--universal --python-version {version}"
+    for path in locks:
+        assert line in "".join(path.read_text(encoding="utf-8").splitlines()[:2]), path
 
 
 #### WHAT IS DEPLOYED ##############################################################################
