@@ -291,6 +291,7 @@ def test_samconfig_has_every_flag(stage: str) -> None:
     """So that `sam deploy --config-env prod` asks nothing."""
     deploy = SAMCONFIG[stage]["deploy"]["parameters"]
     assert {name: deploy[name] for name in deploy if name not in {"parameter_overrides"}} == {
+        "template_file": ".aws-sam/build/template.yaml",
         "stack_name": f"soundlake-{stage}",
         "region": "eu-north-1",
         "capabilities": "CAPABILITY_IAM",
