@@ -52,7 +52,6 @@ UNUSED = {
         *("logs:PutBearerTokenAuthentication", "logs:PutLogGroupDeletionProtection"),
     },
     "a topic's data protection": {"sns:PutDataProtectionPolicy"},
-    "another view of the bill": {"billing:GetBillingViewData"},
     "a result that Athena writes when it is asked": {"s3:*Multipart*", "s3:PutObject"},
     "what buckets can do beside keeping objects": {
         *("s3:*BucketMetadata*", "s3tables:*", "s3:*Acl", "s3:PutBucketAbac", "s3:DeleteObject"),
