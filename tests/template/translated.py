@@ -29,7 +29,6 @@ _PSEUDO = {
     "AWS::AccountId": ACCOUNT_ID,
     "AWS::Region": REGION,
     "AWS::Partition": PARTITION,
-    "AWS::URLSuffix": "amazonaws.com",
     "AWS::NoValue": NO_VALUE,
 }
 _URIS = ("CodeUri", "ContentUri", "DefinitionUri")
