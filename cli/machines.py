@@ -148,7 +148,9 @@ def _charted(outcome: Outcome) -> str:
     missed = len(outcome.failed_charts) + len(outcome.lost_charts) + unserved
     text = f"{len(outcome.charts) - missed} of {len(outcome.charts)} charts loaded"
     text += f", {unserved} unavailable" if unserved else ""
-    if not outcome.charts and outcome.done_before:
+    if not outcome.charts and not outcome.done_before:
+        text = "no chart is listed and on (./soundlake charts); all else is done"
+    elif not outcome.charts:
         text = f"all {outcome.done_before} charts were done already"
     elif outcome.done_before:
         text += f", {outcome.done_before} were done already"

@@ -8,7 +8,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from soundlake import access
 from soundlake.abilities import Abilities
 from soundlake.chart_days import LOOK_BACK_DAYS, derived, due, named, waits
-from soundlake.charts import ChartListError, UnknownChartError, parse_chart_list, select
+from soundlake.charts import (
+    Chart,
+    ChartListError,
+    UnknownChartError,
+    parse_chart_list,
+    select,
+)
 from soundlake.inputs import wrong
 from soundlake.observability import function, logger
 from soundlake.settings import settings
@@ -61,14 +67,9 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
     day = parse_date(run.date) if run.date else now.date()
     if day > today:
         raise PlanError(f"{day} lies in the future (today is {today}, UTC): no chart has it yet.")
-    text = chart_list(access.bucket())
-    if text is None:
-        raise PlanError("There is no chart list yet; upload one with ./soundlake charts FILE.")
-    charts = select(parse_chart_list(text), run.charts)
     if run.charts == []:
         raise PlanError("The input's 'charts' is empty; name some, like NO, or leave it out.")
-    if not charts:
-        raise PlanError("Every chart is switched off; set enabled to true for one in the list.")
+    charts = _charts(run, day)
     if run.date:
         items = derived(charts, day, _records(today), parse_time(start_time))
     elif run.charts:
@@ -87,6 +88,24 @@ def _plan(given: Any, start_time: str) -> dict[str, Any]:
         "access": _access(parse_time(start_time), again=run.date is not None),
         "counts": {"charts": len(items) - repairs, "repairs": repairs},
     }
+
+
+def _charts(run: RunInput, day: date) -> list[Chart]:
+    """The charts to read; none where there is no list, or no chart of it is on.
+
+    A lake can do without charts. One that had some lately has lost its list.
+    """
+    text = chart_list(access.bucket())
+    if text is not None:
+        return select(parse_chart_list(text), run.charts)
+    if run.date or run.charts:
+        raise PlanError("There is no chart list yet; upload one with ./soundlake charts FILE.")
+    if _records(day):
+        raise PlanError(
+            "The chart list is gone, and charts were read lately: upload it again with "
+            "./soundlake charts FILE; for no charts any more, one with enabled false throughout."
+        )
+    return []
 
 
 def _access(now: datetime, *, again: bool) -> dict[str, Any]:

@@ -86,12 +86,6 @@ def test_a_daily_machine_that_does_not_refuse_what_it_is_to_is_wrong(
     assert not seen()["daily"].well
 
 
-def test_a_stack_without_a_chart_list_refuses_too(ends: Ends) -> None:
-    cause = "There is no chart list yet; upload one with ./soundlake charts FILE."
-    ends.ends["daily"] = Outcome("daily", "arn", status="FAILED", cause=cause)
-    assert seen()["daily"].well
-
-
 @pytest.mark.parametrize(
     "result",
     [

@@ -103,6 +103,15 @@ def test_charts_that_nobody_may_be_asked_for_are_told_in_a_line() -> None:
     assert "1 of 8 charts loaded, 7 unavailable" in verdict(one.daily)
 
 
+def test_a_day_without_charts_says_how_to_have_some() -> None:
+    one = report()
+    assert one.daily is not None
+    one.daily.charts = []
+    assert "daily: no chart is listed and on (./soundlake charts)" in verdict(one.daily)
+    one.daily.done_before = 2
+    assert "all 2 charts were done already" in verdict(one.daily)
+
+
 def test_a_day_that_was_shown_is_told() -> None:
     shown = {"chart": "daily-NO", "status": "loaded", "rows": 200, "shown_date": "2025-02-16"}
 

@@ -695,7 +695,9 @@ def unknown_country(world: World) -> None:
 
 @scenario
 def all_switched_off(world: World) -> None:
+    """All else is done."""
     world.charts(off=set(CHARTS))
+    world.run("capture", HOURLY)
     world.run("daily", OF_DAY)
 
 

@@ -29,6 +29,7 @@ from tests.unit.helpers import (
 )
 
 START = "2026-11-21T07:00:31.5Z"
+YESTERDAY = "2026-11-20"
 KEY = "config/charts.csv"
 
 
@@ -170,11 +171,26 @@ def test_a_date_in_the_future_is_refused(given: Row, listed: Zones) -> None:
     }
 
 
-def test_a_missing_chart_list_says_what_to_do(zones: Zones) -> None:
-    assert plan() == {
+def test_without_a_chart_list_there_are_no_charts_to_read(zones: Zones, ssm: Any) -> None:
+    """A listener may want none; all that is not of charts is done."""
+    found = plan()
+    assert (found["status"], found["charts"], found["done"]) == ("planned", [], 0)
+
+
+@pytest.mark.parametrize("given", [{"charts": ["NO"]}, {"date": YESTERDAY}])
+def test_who_asks_for_charts_is_told_that_there_is_no_list(given: Row, zones: Zones) -> None:
+    assert plan(given) == {
         "status": "invalid",
         "error": "There is no chart list yet; upload one with ./soundlake charts FILE.",
     }
+
+
+def test_a_list_that_is_gone_is_missed(zones: Zones) -> None:
+    """Or the charts would end, and every run would say that all is well."""
+    record(zones, became("daily-NO", YESTERDAY, "loaded"))
+    found = plan()
+    assert found["status"] == "invalid"
+    assert found["error"].startswith("The chart list is gone, and charts were read lately:")
 
 
 def test_a_list_in_another_encoding_says_what_to_do(zones: Zones) -> None:
@@ -195,13 +211,12 @@ def test_a_wrong_list_names_its_row_and_field(zones: Zones) -> None:
     }
 
 
-def test_a_list_without_an_enabled_chart_says_what_to_do(zones: Zones) -> None:
+def test_where_every_chart_is_switched_off_there_is_none_to_read(zones: Zones, ssm: Any) -> None:
     zones.put(KEY, chart_list(chart_row(enabled="false")).encode())
+    record(zones, became("daily-NO", YESTERDAY, "loaded"))
 
-    assert plan() == {
-        "status": "invalid",
-        "error": "Every chart is switched off; set enabled to true for one in the list.",
-    }
+    found = plan()
+    assert (found["status"], found["charts"]) == ("planned", [])
 
 
 def test_an_empty_wish_is_not_blamed_on_the_list(listed: Zones) -> None:
@@ -273,7 +288,6 @@ def test_planning_writes_nothing_and_gives_nothing_away(
 # What earlier runs recorded.
 
 
-YESTERDAY = "2026-11-20"
 DAMAGED = f"lake/chart_days/month={MONTH}/chart_days.parquet"
 
 
