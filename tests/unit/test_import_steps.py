@@ -509,6 +509,30 @@ def test_another_span_leaves_nothing_of_the_first(
     assert told["Conclude"]["ledger"]["rows"] == 9
 
 
+def test_plays_of_days_that_another_import_confirms_are_counted(
+    dropped: Dropped, zones: Zones
+) -> None:
+    def counts() -> dict[str, int]:
+        return {str(row["day"]): row["plays"] for row in owned(zones, "account_days")}
+
+    def per_day() -> Counter[str]:
+        return Counter(str(row["played_at"])[:10] for row in owned(zones, "plays"))
+
+    imported(dropped, since="2026-09-30")
+    before = counts()
+    assert before["2026-10-02"] == 0
+
+    scrobbled = b"An artist,An album,A title,02 Oct 2026 12:34\n"
+    told = imported(dropped, scrobbled, "lastfm.csv", at="2026-11-20T00:00:00.000Z")
+
+    assert told["Conclude"]["ledger"]["confirmed_days"] == 0
+    assert counts()["2026-10-02"] == 1
+    assert counts() == {day: per_day()[day] for day in before}
+
+    run(undone(told["Import"]["import"]["import_id"], at="2026-12-01T00:00:00.000Z"))
+    assert {day: counts()[day] for day in before} == before
+
+
 # Taken back.
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soundlake.coverage import Span, days_within, united
-from soundlake.deriving.coverage import exported, months_between, publish_coverage
+from soundlake.deriving.coverage import exported, months, months_between, publish_coverage
 from soundlake.deriving.plays import months_of, observations_around, plays_of, whole_months
 from soundlake.importing import groups, ledger, merging
 from soundlake.importing.columns import ordered, where
@@ -30,7 +30,7 @@ from soundlake.store.imports import kept_key
 from soundlake.store.kept import Kept, KeptFile
 from soundlake.store.lake import Lake, Opened, Row, month_of_key
 from soundlake.store.objects import ConflictError
-from soundlake.times import format_time, month_of, naive_ms, parse_time
+from soundlake.times import format_time, month_of, naive_ms, parse_time, shift_month
 
 OBSERVATIONS, PLAYS, IMPORTS, ROWS = "observations", "plays", "imports", "import_rows"
 BOUNDS = ("since", "until")
@@ -363,7 +363,7 @@ def conclude(
     }
     _forget_ledger(lake, import_, len(read["outcomes"]))
     _write_row(lake, import_, row)
-    _cover(lake, import_, spans)
+    _cover(lake, import_, row, spans)
     others = [span for prefix, span in exported(lake, import_.account) if prefix != kept.prefix]
     return row, len(days_within(united([*others, *spans])) - days_within(united(others)))
 
@@ -375,7 +375,8 @@ def take_back(lake: Lake, import_: Import, at: datetime) -> Row | None:
         return None
     row = found | {"status": "withdrawn", "withdrawn_at": naive_ms(at)}
     _write_row(lake, import_, row)
-    _cover(lake, import_, [(span["from_time"], span["to_time"]) for span in found["covered"] or ()])
+    spans = [(span["from_time"], span["to_time"]) for span in found["covered"] or ()]
+    _cover(lake, import_, row, spans)
     return row
 
 
@@ -393,15 +394,24 @@ def _write_row(lake: Lake, import_: Import, row: Row) -> None:
     lake.replace(IMPORTS, import_.month, import_.account, change)
 
 
-def _cover(lake: Lake, import_: Import, spans: Iterable[Span]) -> None:
+def _cover(lake: Lake, import_: Import, row: Row, spans: Iterable[Span]) -> None:
     """Derive the gaps and days of an account that has captures or spans which are covered."""
     account, now = import_.account, naive_ms(import_.at)
-    months = {month for first, last in spans for month in months_between(first, last)}
+    also = _months_of(spans)
+    if row["from_time"] is not None:
+        # Its plays may be on days that another import confirms, and say how many they have.
+        first, last = (str(row[name])[:7] for name in ("from_time", "to_time"))
+        heard = months(shift_month(first, -1), shift_month(last, 1))
+        also |= _months_of(span for _, span in exported(lake, account)) & {*heard}
     captured = sorted(map(month_of_key, lake.written("captures", account)))
     captures = [row for month in captured for row in lake.owned("captures", month, account)]
-    if months or captures:
+    if also or captures:
         start = min([*captured, import_.month])
-        publish_coverage(lake, account, captures, start, at=now, also=months)
+        publish_coverage(lake, account, captures, start, at=now, also=also)
+
+
+def _months_of(spans: Iterable[Span]) -> set[str]:
+    return {month for first, last in spans for month in months_between(first, last)}
 
 
 def _write_ledger(lake: Lake, import_: Import, part: str, rows: pa.Table) -> None:
