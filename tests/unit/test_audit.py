@@ -9,6 +9,9 @@ import pytest
 from soundlake.auditing import listening, run
 from soundlake.auditing.run import Known, audit
 from soundlake.deriving import captures
+from soundlake.store.captures import CaptureKey
+from soundlake.store.lake import encode_rows, to_parquet
+from soundlake.store.schemas import SCHEMAS
 from soundlake.times import month_of
 
 from tests.unit.helpers import ACCOUNT, Row, Zones, invoke, keep_page, played
@@ -294,6 +297,44 @@ def test_an_object_that_cannot_be_read_lacks_all_its_rows(life: Life) -> None:
     result = life.month(month)
     assert result["tables"]["plays"] == {"missing": rows}
     assert b"is not a whole Parquet file" in life.zones.body(result["report"])
+
+
+def test_where_captures_cannot_be_read_no_page_is_waited_for(life: Life) -> None:
+    """No capture can end anything then, however young its pages are."""
+    life.days(4)
+    month = month_of(life.at)
+    (*_, page) = life.zones.keys("raw/recently-played/")
+    young = CaptureKey.parse(page).captured_at + HOUR  # when the audit looks
+    rows = len(life.zones.rows("captures", month, ACCOUNT))
+    life.zones.put(f"lake/captures/month={month}/{ACCOUNT}.parquet", b"")
+    life.at = young - DAY
+    result = life.month(month)
+    assert result["status"] == "differs"
+    assert result["tables"]["captures"] == {"missing": rows}
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        ("country_profiles", "country_profiles"),
+        ("country_profiles", "chart_days"),
+        ("audio_features", "audio_features"),
+        ("track_sections", "track_sections"),
+    ],
+)
+def test_another_object_of_a_table_that_has_one_is_found(
+    kind: str, table: str, zones: Zones
+) -> None:
+    """Queries read it, too, as a copy that somebody made."""
+    key = f"lake/{table}/month=2026-11/copy of {table}.parquet"
+    named = {name: None for name in SCHEMAS[table].names}
+    zones.put(key, to_parquet(encode_rows([named], SCHEMAS[table], key)))
+
+    part = {"month": "2026-11", "kind": kind, "of": []}
+    result = audit(zones.bucket, part, NOBODY, execution="e", now=START, sleep=lambda _: None)
+
+    assert result["status"] == "differs"
+    assert result["tables"] == {table: {"extra": 1}}
 
 
 def test_an_object_with_other_columns_is_told_with_its_reason(life: Life) -> None:

@@ -27,6 +27,16 @@ def test_without_an_older_month_there_are_two() -> None:
     assert usual([], NOW) == ["2026-11", "2026-10"]
 
 
+def test_months_that_are_still_to_come_are_looked_at_where_they_have_something() -> None:
+    assert usual(["2031-01", "2026-11"], NOW) == ["2031-01", "2026-11", "2026-10"]
+
+
+def test_an_object_of_no_month_is_of_no_run(zones: Zones) -> None:
+    for place in ("x.parquet", "month=2026-13/x.parquet", "copy/month=2026-11/x.parquet"):
+        zones.put(f"lake/plays/{place}", b"")
+    assert survey(zones.bucket, NOW, [], everything=True).months == []
+
+
 def test_an_accounts_month_is_two_parts_and_tables_of_all_have_theirs(zones: Zones) -> None:
     invoke("derive", keep_page(zones, "run-1", NOW, [played(1, NOW)]))
 

@@ -46,9 +46,9 @@ def derived(
     real, lake, raw = Lake(bucket), Lake(overlay), Raw(bucket)
     given = _givers(real, keys[OBSERVATIONS])
     imports = _imports(bucket, account, now, given)
-    named = _named(real, account)
+    named, whole = _named(real, account)
     found = _keys(raw, account, month, named, given)
-    young = {key for key in found if key not in named and _at(key) > now - YOUNG}
+    young = {key for key in found if whole and key not in named and _at(key) > now - YOUNG}
     if begun := sorted(young & given):
         raise UnsettledError(f"{begun[0]} is only partly in the tables; the next capture ends it.")
     pages, damaged = _pages(raw, account, [key for key in found if key not in young])
@@ -73,12 +73,15 @@ def derived(
     return [subject(bucket, table, key, lake.read(table, [key])) for table, key in keys.items()]
 
 
-def _named(lake: Lake, account: str) -> dict[str, Row]:
-    """The rows of `captures` of pages, by key, as far as they can be read."""
-    rows, _ = lake.readable(
+def _named(lake: Lake, account: str) -> tuple[dict[str, Row], bool]:
+    """The rows of `captures` of pages, by key, and whether all of them can be read.
+
+    Where they cannot, no capture ends anything: then no page is waited for.
+    """
+    rows, problems = lake.readable(
         CAPTURES, lake.written(CAPTURES, account), ["raw_key", "oldest", "newest"]
     )
-    return {row["raw_key"]: row for row in rows.to_pylist() if row["raw_key"]}
+    return {row["raw_key"]: row for row in rows.to_pylist() if row["raw_key"]}, not problems
 
 
 def _givers(lake: Lake, key: str) -> set[str]:

@@ -1,5 +1,6 @@
 """Which months a run of the audit looks at, and in what parts."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +22,8 @@ MOST_PARTS = 400  # of a run: its states carry what became of each
 OF_ACCOUNTS = ("observations", "plays", "captures", "gaps", "account_days", "music_activity")
 OF_ALL = ("audio_features", "track_sections", "country_profiles")
 
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
 Part = dict[str, Any]
 
 
@@ -34,12 +37,16 @@ class Survey:
 
 
 def usual(known: Collection[str], now: datetime) -> list[str]:
-    """This month, the last one, and of the older ones another each week (`YYYY-MM`)."""
+    """This month, the last one, and of the older ones another each week (`YYYY-MM`).
+
+    Months that are still to come should have nothing: they are looked at where they have.
+    """
     this = month_of(now)
     last = shift_month(this, -1)
     older = sorted(month for month in known if month < last)
     week = (now.date() - date(1970, 1, 1)).days // 7
-    return [this, last, *([older[week % len(older)]] if older else [])]
+    later = sorted(month for month in known if month > this)
+    return [*later, this, last, *([older[week % len(older)]] if older else [])]
 
 
 def survey(
@@ -67,6 +74,7 @@ def survey(
     for row in imported.to_pylist():
         if row["from_time"] is not None:
             known |= {*months_between(row["from_time"], row["to_time"])}
+    known = {each for each in known if _MONTH.fullmatch(each)}  # nobody reads what lies elsewhere
     if month is not None:
         wanted = [month]
     elif everything:

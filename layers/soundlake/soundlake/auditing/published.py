@@ -78,6 +78,17 @@ def profiles(bucket: Bucket, month: str, now: datetime, names: Mapping[str, str]
     return [subject(bucket, PROFILES, key, lake.read(PROFILES, [key]))]
 
 
+def strays(bucket: Bucket, month: str, tables: Iterable[str]) -> list[Subject]:
+    """Other objects of a month in tables that have one: queries read their rows, too."""
+    lake = Lake(bucket)
+    return [
+        subject(bucket, table, key, SCHEMAS[table].empty_table())
+        for table in tables
+        for key in lake.keys(table, month)
+        if key != object_key(table, month, table)
+    ]
+
+
 def features(bucket: Bucket, month: str, now: datetime, order: Sequence[str]) -> list[Subject]:
     """The month's tracks' audio features, of the answers that name them."""
     told = _Told(bucket, FEATURES.values(), month, now)

@@ -129,15 +129,28 @@ def _subjects(
 ) -> list[Subject]:
     month, of = part["month"], part["of"]
     names = {chart.country: chart.country_name for chart in known.charts.values()}
+
+    def strays(*tables: str) -> list[Subject]:
+        return published.strays(bucket, month, tables)
+
     looks: dict[str, Callable[[], list[Subject]]] = {
         "plays": lambda: listening.derived(bucket, of[0], month, now, known.zone_of(of[0])),
         "activity": lambda: published.activity(bucket, of[0], month, now),
         "import": lambda: imported.derived(bucket, of[0]),
         "imports": lambda: imported.of_none(bucket, of[0], month),
         "charts": lambda: charts.derived(bucket, of, month, now, known.charts),
-        "country_profiles": lambda: published.profiles(bucket, month, now, names),
-        "audio_features": lambda: published.features(bucket, month, now, known.feature_sources),
-        "track_sections": lambda: published.analyses(bucket, month, now),
+        "country_profiles": lambda: [
+            *published.profiles(bucket, month, now, names),
+            *strays("country_profiles", "chart_days"),
+        ],
+        "audio_features": lambda: [
+            *published.features(bucket, month, now, known.feature_sources),
+            *strays("audio_features"),
+        ],
+        "track_sections": lambda: [
+            *published.analyses(bucket, month, now),
+            *strays("track_sections"),
+        ],
     }
     return looks[part["kind"]]()
 
