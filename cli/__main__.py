@@ -7,7 +7,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -516,7 +517,9 @@ def show_logs(
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Show the functions' log lines: of a machine (capture, daily, import), a function, or all."""
+    """Show the functions' log lines: of a machine (capture, daily, import, audit), a function, or
+    all.
+    """
     if run_ is not None and (span is not None or follow):
         raise Misuse("--run has a beginning and an end; give it without --since and --follow.")
     span = span or "1h"
@@ -526,7 +529,7 @@ def show_logs(
     if run_ is not None:
         wanted = logs.of_run(target, runs.chosen(target, run_), wanted)
     if not logs.show(target, wanted, Console(), follow=follow):
-        raise logs.none_found(which, None if run_ else span)
+        raise logs.none_found(which, None if run_ else span, about)
 
 
 @main.command()
@@ -826,7 +829,7 @@ def export_lake(
     new. No token is in it.
     """
     target, console = _target(profile, region, stage), Console()
-    with copy_display.display(None if as_json else console, "exporting") as shown:
+    with _going_on(), copy_display.display(None if as_json else console, "exporting") as shown:
         says = export.export(target, folder, account, shown)
     if as_json:
         json.dump(says | {"folder": str(folder)}, sys.stdout, indent=2)
@@ -837,6 +840,15 @@ def export_lake(
     click.echo(f"Exported {count:,} objects, {megabytes(size)}, to {folder}. Not in it:")
     for one in [*says["left_out"], *says["problems"]]:
         click.echo(f"  {one}")
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """On Ctrl-C say that what was copied is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped from None
 
 
 @main.command(name="restore")
@@ -854,7 +866,7 @@ def restore_lake(
     """Bring the export in FOLDER into a stack that has nothing of it yet."""
     target, console = _target(profile, region, stage), Console()
     found = restore.opened(folder)
-    with copy_display.display(None if as_json else console, "restoring") as shown:
+    with _going_on(), copy_display.display(None if as_json else console, "restoring") as shown:
         done = restore.restore(target, found, _now(target), shown)
     if as_json:
         json.dump(done, sys.stdout, indent=2)
@@ -902,12 +914,14 @@ def rewind_lake(
 @main.command(name="audit")
 @click.option("--month", help="Only this month, like 2026-11.")
 @click.option("--all", "everything", is_flag=True, help="Every month, the latest first.")
+@click.option("--before", help="With --all, only months before this one: where another one ended.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @stack_options
 def run_audit(
     *,
     month: str | None,
     everything: bool,
+    before: str | None,
     as_json: bool,
     profile: str | None,
     region: str | None,
@@ -918,7 +932,7 @@ def run_audit(
     Without an option this month, the last one and, each week, another older one. Nothing is
     changed: what differs is told, and docs/operations.md says what to do.
     """
-    asked = audit.given(month, everything=everything)
+    asked = audit.given(month, everything=everything, before=before)
     target, console = _target(profile, region, stage), Console()
     done = []
     for found in audit.run(target, asked, console if not as_json else Console(quiet=True)):

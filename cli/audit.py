@@ -61,13 +61,17 @@ class Audit:
         return [one for one in self.parts if one["status"] == status]
 
 
-def given(month: str | None, *, everything: bool) -> dict[str, Any]:
+def given(month: str | None, *, everything: bool, before: str | None = None) -> dict[str, Any]:
     """Return the machine's input; raise Misuse where the options contradict each other."""
     if month is not None and everything:
         raise Misuse("--month looks at one month and --all at every one; choose one of them.")
+    if before is not None and not everything:
+        raise Misuse("--before says where --all goes on; give both.")
     try:
         if month is not None:
             return {"month": parse_month(month)}
+        if before is not None:
+            return {"all": True, "before": parse_month(before)}
     except TimeError as error:
         raise Misuse(str(error)) from error
     return {"all": True} if everything else {}
@@ -100,8 +104,16 @@ def _followed(target: Target, asked: Mapping[str, Any], console: Console) -> Aud
                 if found.status == "RUNNING":
                     time.sleep(_LOCAL_SECONDS if target.local else _AWS_SECONDS)
         except KeyboardInterrupt:
-            raise machines.StillRunningError(MACHINE) from None
+            raise machines.StillRunningError(MACHINE, again(found)) from None
     return found
+
+
+def again(found: Audit) -> str:
+    """How to see what it came to, and to go on where it does not by itself."""
+    see = f"see ./soundlake runs {found.arn.rpartition(':')[2]}"
+    if found.left is None:
+        return see
+    return f"{see}, and then go on with ./soundlake audit --all --before {found.left}"
 
 
 def take(found: Audit, events: list[Mapping[str, Any]]) -> None:

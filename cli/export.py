@@ -60,9 +60,9 @@ def export(target: Target, folder: Path, account: str | None, show: Show) -> dic
     cannot be written, or where something writes the lake all the time.
     """
     of = {"bucket": target.output("DataBucket"), "account": account}
-    known = _begin(folder, of)
     if account is not None:
         accounts.find(target, account)
+    known = _begin(folder, of)
     there = {key: one for key, one in known.items() if not one.wrong(folder)}
     for _ in range(ROUNDS):
         before = listed(target, account)

@@ -10,6 +10,7 @@ from typing import Any, Final
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "capture": ("Select", "CaptureAccounts"),
     "daily": ("Plan", "Probe", "ProcessCharts", "Enrich", "Verify", "WithdrawCharts", "Publish"),
+    "audit": ("Survey", "AuditParts"),
     "import": (
         *("Import", "Transform", "Load", "Verify", "Publish", "Forget"),
         *("ReadFiles", "Group", "MergeMonths", "PlayMonths", "Conclude"),
@@ -23,6 +24,11 @@ _RECORDS: Final[Mapping[str, str]] = {
 }
 _WELL: Final = ("loaded", "unchanged")
 _PAGE: Final = 1000
+# Of an execution of which Step Functions has no cause.
+_ENDED: Final[Mapping[str, str]] = {
+    "ABORTED": "somebody aborted it and gave no reason",
+    "TIMED_OUT": "it took longer than the machine may",
+}
 
 
 @dataclass
@@ -94,7 +100,7 @@ class Outcome:
         """Why it did not succeed, as the machine says it; empty when it did."""
         if self.succeeded:
             return ""
-        cause = self.cause.strip() or self.error or f"it is {self.status}"
+        cause = self.cause.strip() or self.error or _ENDED.get(self.status, f"it is {self.status}")
         said = self.error.lower() in cause.lower().replace(" ", "")  # as NotCaptured is
         return cause if said else f"{self.error}: {cause}"
 

@@ -173,7 +173,9 @@ def _events(
 def readable(name: str, event: Mapping[str, Any]) -> Text | None:
     """Return one line for a person: time (UTC), function, message, and what else it says."""
     text = event["message"].strip()
-    when = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%H:%M:%S")
+    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+    # The day where it is not this one.
+    when = f"{at:%H:%M:%S}" if at.date() == datetime.now(UTC).date() else f"{at:%Y-%m-%d %H:%M:%S}"
     line = Text(f"{when} {name:<10} ", style="dim")
     if not text or text.startswith(("START ", "END ", "REPORT ", "INIT_START")):
         return None
@@ -207,9 +209,12 @@ def said(name: str, event: Mapping[str, Any]) -> dict[str, Any]:
     return {"function": name, "at": format_time(at), "said": what}
 
 
-def none_found(which: str | None, span: str | None) -> Trouble:
+def none_found(which: str | None, span: str | None, about: str | None = None) -> Trouble:
     """Return the sentence for an empty answer; without a span it was a run's."""
     what = f" of {which}" if which else ""
+    if about is not None:
+        where = f"in the last {span}" if span else "of that run"
+        return Trouble(f"No log line{what} {where} has {about!r}; without --about all are shown.")
     if span is None:
         return Trouble(
             f"There are no log lines{what} of that run; they are kept for the stack's "

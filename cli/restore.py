@@ -91,6 +91,13 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise _newer(f"its form is version {version}, and this one knows {VERSION}")
     if missing := [name for name in ("files", "tables", "account") if name not in says]:
         raise _damaged(folder, [f"{MANIFEST} has no {missing[0]!r}"])
+    try:
+        listed = {str(one["file"]) for one in says["files"] if one["bytes"] >= 0 and one["sha256"]}
+        whole = listed == {OBJECTS, ACCOUNTS} and all(map(list, says["tables"].values()))
+    except (AttributeError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise _damaged(folder, [f"{MANIFEST} is not as it was written"])
     return says
 
 

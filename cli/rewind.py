@@ -50,9 +50,11 @@ def parse_when(text: str, now: datetime) -> datetime:
 def plan(target: Target, when: datetime, prefix: str, now: datetime) -> list[Step]:
     """Return what it takes to have the objects under a prefix (or the one of a key) as then.
 
-    Raises Misuse for a prefix outside of what a lake keeps, and Trouble where S3 has forgotten
-    since.
+    Raises Misuse for a prefix outside of what a lake keeps, or under which nothing ever was, and
+    Trouble where S3 has forgotten since.
     """
+    if f"{prefix}/" in ZONES:
+        prefix = f"{prefix}/"
     if not prefix.startswith(ZONES):
         raise Misuse(f"{prefix!r} is not in {', '.join(ZONES)}; only what is there is kept.")
     days = _kept_days(target)
@@ -61,7 +63,10 @@ def plan(target: Target, when: datetime, prefix: str, now: datetime) -> list[Ste
             f"What was replaced more than {days} days ago is gone for good (NoncurrentDays); name "
             "a later time, or restore an export."
         )
-    return [step for each in _histories(target, prefix) if (step := _step(each, when)) is not None]
+    known = list(_histories(target, prefix))
+    if not known:
+        raise Misuse(f"Nothing is under {prefix!r}, and S3 keeps no version of anything there.")
+    return [step for each in known if (step := _step(each, when)) is not None]
 
 
 def _kept_days(target: Target) -> int | None:

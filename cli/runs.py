@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from soundlake.texts import shortened
 from soundlake.times import format_time
 
 from cli.errors import Misuse
@@ -21,6 +22,7 @@ from cli.target import MACHINES, Target
 
 MOST: Final = 100  # executions of a machine that are looked through for a number or a name
 _SHORT: Final = 8  # characters of an id that the list shows: enough to name it by
+_WHY: Final = 240  # characters of a reason that the list shows: a run may name 73 charts
 _FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
 # AWS's consoles, by partition.
 _CONSOLES: Final[Mapping[str, str]] = {
@@ -88,18 +90,30 @@ def chosen(target: Target, which: str) -> Run:
     elif which.isdecimal() and len(which) < 4:
         found = [one for one in known if one.number == int(which)]
     else:
-        found = [one for one in known if name and one.name == name]
-        found = found or [one for one in known if name and one.name.startswith(name)]
+        found = _named(known, name) or _named(_every(target), name)
     if len(found) == 1:
         return found[0]
     if found:
         raise Misuse(f"{len(found)} runs begin with {which!r}; write more of it.")
     if not known:
         raise Misuse("Nothing has run yet; ./soundlake run capture does.")
+    if which in MACHINES:
+        raise Misuse(f"{which} has not run yet, or more than 90 days ago.")
     raise Misuse(
         f"There is no run {which!r}; ./soundlake runs lists those there are, by number and id, the "
         f"last one being 1, {known[0].name}."
     )
+
+
+def _named(known: Iterable[Run], name: str) -> list[Run]:
+    """Those of an id, else those whose id begins so."""
+    found = [one for one in known if name and one.name.startswith(name)]
+    return [one for one in found if one.name == name] or found
+
+
+def _every(target: Target) -> list[Run]:
+    """Every execution of 90 days: of a run of two days ago 150 captures are younger."""
+    return [one for machine in MACHINES for one in all_of(target, machine)]
 
 
 def console_link(target: Target, arn: str) -> str | None:
@@ -119,7 +133,9 @@ def host(target: Target) -> str:
 def all_of(target: Target, machine: str) -> list[Run]:
     """Return every execution of a machine that Step Functions still knows, the latest first."""
     arn = target.output(MACHINES[machine])
-    pages = target.states.get_paginator("list_executions").paginate(stateMachineArn=arn)
+    pages = target.states.get_paginator("list_executions").paginate(
+        stateMachineArn=arn, PaginationConfig={"PageSize": 1000}
+    )
     return [
         Run(
             number,
@@ -179,7 +195,9 @@ def show_all(
     for one in shown:
         if one["why"]:
             console.print(
-                f"{one['number']:>3}   {escape(one['why'])}", highlight=False, soft_wrap=True
+                f"{one['number']:>3}   {escape(shortened(one['why'], _WHY))}",
+                highlight=False,
+                soft_wrap=True,
             )
     first = next((one["number"] for one in shown if one["why"]), shown[0]["number"])
     console.print(
@@ -247,7 +265,8 @@ def lines(target: Target, run: Run, found: Outcome) -> Iterator[str]:
     began = f"{run.started:%Y-%m-%d %H:%M:%S}"
     seconds = run.seconds(datetime.now(UTC))
     yield f"{mark} {run.machine} {run.status.lower()}: {run.name}"
-    yield f"  Began {began} UTC, took {seconds:.1f} s."
+    took = f"took {seconds:.1f} s" if run.stopped else f"{seconds:.0f} s ago, and goes on"
+    yield f"  Began {began} UTC, {took}."
     if found.why and run.status in _FAILED:
         yield f"  Why it failed: {escape(found.why)}"
     yield from (f"  {line}" for line in _parts(found))

@@ -88,9 +88,9 @@ def _charts(rows: Rows, run: Run, found: Outcome, name: str) -> Node:
     for each in wanted:
         about = {name: each.get(name) for name in ("status", "rows", "stage", "error")}
         name, day = str(each.get("chart")), _day(each)
-        node.because.append(
-            Node("chart", f"{name} {day}", about, rows.kept.all(kept.get((name, day), ())))
-        )
+        # The rows that the day has now are not of the run that failed at it.
+        keys = kept.get((name, day), []) if each.get("rows") else []
+        node.because.append(Node("chart", f"{name} {day}", about, rows.kept.all(keys)))
     return node
 
 

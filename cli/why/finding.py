@@ -81,6 +81,7 @@ def find(tables: Tables, table: str, words: Sequence[str]) -> Row:
     too, and `column=value` may be said of any column.
     """
     conditions = understood(table, words)
+    _check_columns(tables, table, conditions)
     where = _where(table, conditions)
     found = tables.rows(table, where, limit=SEVERAL + 1)
     if len(found) == 1:
@@ -90,13 +91,26 @@ def find(tables: Tables, table: str, words: Sequence[str]) -> Row:
     if not found:
         raise Misuse(_none(tables, table, conditions))
     many = f"more than {SEVERAL}" if len(found) > SEVERAL else str(len(found))
-    commands = "\n".join(f"  {command(table, row)}" for row in found[:SEVERAL])
+    commands = "\n".join(f"  {command(table, row)}{_called(row)}" for row in found[:SEVERAL])
     raise Misuse(f"{many} rows of {table} are meant; name one, like\n{commands}")
+
+
+def _check_columns(tables: Tables, table: str, conditions: Sequence[Condition]) -> None:
+    """Raise Misuse where a condition is of a column that the table does not have."""
+    own = {*KEYS[table], _NAMED.get(table), _MONTHS.get(table)}
+    others = [one.column for one in conditions if one.column not in own]
+    for row in tables.rows(table, [], limit=1) if others else ():
+        if missing := [each for each in others if each not in row]:
+            raise Misuse(f"{table} has no column {missing[0]!r}; it has {', '.join(row)}.")
 
 
 def command(table: str, row: Mapping[str, Any]) -> str:
     """The command that traces a row."""
-    words = [str(row[column]) for column in KEYS[table] if row.get(column) is not None]
+    words = [
+        f"{column}=" if row[column] is None else str(row[column])
+        for column in KEYS[table]
+        if column in row
+    ]
     return " ".join(["./soundlake why", table, *(_shell(word) for word in words)])
 
 
@@ -133,7 +147,10 @@ def _column(table: str, columns: Sequence[str], word: str) -> str:
             "another column write column=value."
         )
     first = columns[0]
-    if first == "account" and len(columns) > 1 and not _ACCOUNT.fullmatch(word):
+    if not word:  # as CSV has what is null
+        return first
+    left_out = first == "account" and len(columns) > 1 and not _ACCOUNT.fullmatch(word)
+    if left_out or (first == "chart" and len(columns) > 1 and _TIME.fullmatch(word)):
         return _column(table, columns[1:], word)
     if table == "captures" and first == "capture_id" and _TIME.fullmatch(word):
         return "captured_at"
@@ -149,7 +166,12 @@ def _spoken(columns: Sequence[str]) -> str:
 
 
 def condition(table: str, column: str, word: str) -> Condition:
-    """What a word says of a column; raises Misuse where it is none of its values."""
+    """What a word says of a column; raises Misuse where it is none of its values.
+
+    An empty one says that it is null.
+    """
+    if not word:
+        return Condition(column, "null", f"{column} IS NULL")
     kinds: list[tuple[Sequence[str], Callable[[str, str, str], Condition]]] = [
         (_TIMES, _time),
         (_DATES, _date),
@@ -168,7 +190,10 @@ def condition(table: str, column: str, word: str) -> Condition:
 def _time(table: str, column: str, word: str) -> Condition:
     found = _TIME.fullmatch(word)
     if not found:
-        raise Misuse(f"{word!r} is no {column}; write it like 2026-11-21T09:18:03.120Z, or a part.")
+        raise Misuse(
+            f"{word!r} is no {column}; write it like 2026-11-21T09:18:03.120Z, or to the "
+            "second, the minute or the day."
+        )
     day, minute, second, _ = found.groups()
     try:
         at = datetime.fromisoformat(word.removesuffix("Z").removesuffix("+00:00"))
@@ -239,9 +264,14 @@ def _none(tables: Tables, table: str, conditions: Sequence[Condition]) -> str:
         known, missing = conditions[:count], conditions[count]
         near = _near(tables, table, known, missing)
         if near:
-            commands = "\n".join(f"  {command(table, row)}" for row in near)
+            commands = "\n".join(f"  {command(table, row)}{_called(row)}" for row in near)
             return f"{sentence} The nearest by {missing.column}:\n{commands}"
     return sentence
+
+
+def _called(row: Row) -> str:
+    """What an entity is called, as a shell's comment."""
+    return f"  # {row['name']}" if row.get("name") else ""
 
 
 def _near(tables: Tables, table: str, known: Sequence[Condition], missing: Condition) -> list[Row]:
@@ -254,6 +284,13 @@ def _near(tables: Tables, table: str, known: Sequence[Condition], missing: Condi
     elif column in _NUMBERS:
         value = str(missing.value)
     where = [one.sql for one in known]
+    if missing.value == "null":
+        return []
+    if column == "name":
+        column, value = "lower(name)", quoted(str(missing.value).lower())
+        parts = [*where, f"strpos({column}, {value}) > 0"]
+        if with_it := tables.rows(table, parts, order=column, limit=SEVERAL):
+            return with_it
     found: list[Row] = []
     for sign, order in (("<", "DESC"), (">", "ASC")):
         found += tables.rows(

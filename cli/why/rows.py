@@ -93,6 +93,7 @@ class Rows:
         hidden = {"month", "evidence", "raw_keys", "raw_key", "asked", "genres_asked", "images"}
         hidden |= {name for name in row if name.endswith("_sequence")} | {"covered"}
         hidden |= {*KEYS[table]} - {"uri"}
+        hidden -= {"evidence"} if table == "data_quality" else set()  # there a sentence
         return {
             name: _shown(value)
             for name, value in row.items()
@@ -116,12 +117,12 @@ class Rows:
         if column in found["follows"]:
             parts = " and ".join(found["follows"][column])
             notes = [Node("note", f"{column} follows from {parts}")]
-        observations = [
-            self._observation(each, wanted)
-            for each in found["observations"]
-            if wanted is None or wanted & set(each["gives"])
-        ]
-        return [*notes, *observations]
+        elif column and row[column] is None:
+            notes = [Node("note", f"No observation of the play says its {column}; these are all:")]
+        giving = [each for each in found["observations"] if (wanted or set()) & set(each["gives"])]
+        if not giving:  # of all of them together, or of none
+            giving, wanted = found["observations"], None
+        return [*notes, *(self._observation(each, wanted) for each in giving)]
 
     def _unexplained(self, row: Row) -> list[Node]:
         """Of a play that is not one by what the lake has now: what it says itself."""
@@ -283,6 +284,8 @@ class Rows:
     def import_rows(self, row: Row, _: str | None) -> list[Node]:
         """The kept row, the play that it is evidence of now, and what it repeats."""
         nodes = self._raw_rows([row["raw_key"]], [row["row"]])
+        if any(each.facts.get("status") == "withdrawn" for one in nodes for each in one.because):
+            nodes.append(Node("note", "Its import was taken back: the row is evidence of nothing."))
         if row["of_raw_key"]:
             first = self._raw_rows([row["of_raw_key"]], [row["of_row"]] if row["of_row"] else None)
             nodes.append(Node("note", "A duplicate of what this says first", {}, first))

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from rich.console import Console
@@ -35,9 +36,11 @@ def trace(target: Target, what: str, words: Sequence[str], column: str | None) -
             return figures.size(rows, target, what)
         raise Misuse(f"--column is of one row; name it by {', '.join(finding.KEYS[what])}.")
     if not figures.is_figure(what):
+        near = get_close_matches(what, [*finding.KEYS, *figures.NAMES], 1)
+        meant = f" Is {near[0]} meant?" if near else ""
         raise Misuse(
-            f"There is no table and no figure {what!r}. The tables are {', '.join(finding.KEYS)}; "
-            f"the figures of a run are {', '.join(figures.NAMES)}."
+            f"There is no table and no figure {what!r}.{meant} The tables are "
+            f"{', '.join(finding.KEYS)}; the figures are {', '.join(figures.NAMES)}."
         )
     if column is not None:
         raise Misuse("--column is of a table's row; a figure has none.")
@@ -50,5 +53,5 @@ def show(node: Node, console: Console, *, as_json: bool, whole: bool) -> None:
         json.dump(node.as_json(), sys.stdout, indent=2, ensure_ascii=False, default=str)
         sys.stdout.write("\n")
         return
-    for line in lines(node, whole=whole):
+    for line in lines(node, whole=whole, width=console.width if console.is_terminal else None):
         console.print(line, soft_wrap=True, markup=False, highlight=False)

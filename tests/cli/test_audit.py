@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
+from rich.console import Console
 from rich.text import Text
 
-from cli import audit
+from cli import audit, machines
 from cli.audit import Audit, take
 from cli.errors import Misuse
+from cli.target import Target
 
 
 def exited(name: str, output: Any) -> dict[str, Any]:
@@ -45,6 +48,29 @@ def test_the_machine_is_asked_for_what_was_said() -> None:
     assert audit.given(None, everything=False) == {}
     assert audit.given("2026-11", everything=False) == {"month": "2026-11"}
     assert audit.given(None, everything=True) == {"all": True}
+    on = audit.given(None, everything=True, before="2025-03")
+    assert on == {"all": True, "before": "2025-03"}
+    with pytest.raises(Misuse, match="give both"):
+        audit.given(None, everything=False, before="2025-03")
+
+
+def test_one_that_is_no_longer_followed_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class States:
+        def describe_execution(self, **_: Any) -> Any:
+            raise KeyboardInterrupt
+
+    class Started:
+        arn = "arn:audit:run-1"
+
+    monkeypatch.setattr(machines, "start", lambda *_: Started())
+    monkeypatch.setattr(audit, "History", lambda *_: None)
+    target = Target(boto3.Session(), "soundlake-test")
+    target.__dict__["states"] = States()
+    with pytest.raises(machines.StillRunningError) as stopped:
+        next(audit.run(target, {"all": True}, Console(quiet=True)))
+    assert stopped.value.again == "see ./soundlake runs run-1"
+    one = found(SAME, status="RUNNING")
+    assert audit.again(one).endswith("go on with ./soundlake audit --all --before 2026-10")
 
 
 @pytest.mark.parametrize("month", ["2026-13", "2026", "November", "2026-11-01"])

@@ -161,6 +161,7 @@ def test_an_account_is_exported_alone(target: Target, tmp_path: Path) -> None:
     assert any("without --account" in why for why in says["left_out"])
     with pytest.raises(Misuse, match="no account 'nobody'"):
         exported(target, tmp_path / "nobody", "nobody")
+    assert not (tmp_path / "nobody").exists()  # the folder stays free for the right name
 
 
 class DiedError(Exception):
@@ -462,6 +463,34 @@ def test_a_manifest_that_is_none_is_named(tmp_path: Path) -> None:
         restore.opened(tmp_path)
 
 
+@pytest.mark.parametrize("changed", [{"files": []}, {"files": [{}]}, {"tables": []}])
+def test_a_manifest_that_was_edited_is_refused(
+    target: Target, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    exported(target, tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+    with pytest.raises(Trouble, match="not as it was written"):
+        restore.opened(tmp_path)
+
+
+@pytest.mark.parametrize("verb", ["export", "restore"])
+def test_copying_that_is_stopped_says_that_it_can_go_on(
+    verb: str, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    exported(target, tmp_path)
+    monkeypatch.setattr(cli, "choose", lambda *_: target)
+    monkeypatch.setattr(cli.export, "export", stop)
+    monkeypatch.setattr(cli.restore, "restore", stop)
+
+    done = CliRunner().invoke(cli.main, [verb, str(tmp_path)])
+    assert isinstance(done.exception, cli.Stopped)
+
+
 def test_a_key_that_leads_out_of_the_folder_is_refused() -> None:
     for key in ("../secret", "lake/../../secret", "/etc/passwd", "athena/answer.csv"):
         line = json.dumps(
@@ -650,6 +679,20 @@ def test_what_s3_has_forgotten_is_not_taken_for_what_never_was() -> None:
         rewind.plan(target, NOW - timedelta(days=31), "lake/", NOW)
 
     assert rewind.plan(target, NOW - timedelta(days=29), "lake/", NOW) != []
+
+
+def test_a_zone_may_be_named_without_its_slash_and_nothing_is_not_as_it_was(
+    clock: Callable[[int], datetime],
+) -> None:
+    target = stack(BUCKET)
+    put(target, PLAYS, b"first")
+    then = clock(1)
+    clock(2)
+    put(target, PLAYS, b"second")
+
+    assert [one.key for one in rewind.plan(target, then, "lake", then)] == [PLAYS]
+    with pytest.raises(Misuse, match="Nothing is under 'lake/play/'"):
+        rewind.plan(target, then, "lake/play/", then)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,12 @@ class FakeStates:
         own = [name for kind, name, _, _ in self.runs if kind == machine]
         return {"executions": [self._of(name) for name in own[::-1]]}
 
+    def get_paginator(self, _: str) -> "FakeStates":
+        return self
+
+    def paginate(self, stateMachineArn: str, **_: Any) -> list[dict[str, Any]]:  # noqa: N803
+        return [self.list_executions(stateMachineArn)]
+
     def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
         return self._of(executionArn.rpartition(":")[2])
 
@@ -64,6 +70,7 @@ class FakeStates:
                     | {"requests": {"playlists/{id}": 3}},
                 ),
             ],
+            "eeee-1": [("Survey", {"survey": {"parts": [{}]}})],
             "aaaa-1": [
                 (
                     "CaptureAccounts",
@@ -131,12 +138,50 @@ def test_a_run_is_meant_by_number_id_or_machine(which: str, name: str, target: T
         ("bb", "2 runs begin with 'bb'"),
         ("zz", "no run 'zz'; ./soundlake runs lists .* last one being 1, dddd-2"),
         ("9", "no run '9'"),
-        ("import", "no run 'import'"),
+        ("import", "import has not run yet"),
     ],
 )
 def test_a_run_that_is_not_one_is_refused(which: str, says: str, target: Target) -> None:
     with pytest.raises(Misuse, match=says):
         runs.chosen(target, which)
+
+
+def test_a_run_that_the_list_no_longer_has_is_found_by_its_id(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred captures are a day and a half; `why` names runs of up to 90 days."""
+    known = runs.listed(target)
+    monkeypatch.setattr(runs, "listed", lambda *_: known[:1])
+
+    assert runs.chosen(target, "aaaa-1").name == "aaaa-1"
+    assert runs.chosen(target, "aaa").name == "aaaa-1"
+
+
+def test_a_run_of_the_audit_is_shown(target: Target, command: Command) -> None:
+    target.__dict__["states"].runs = (("audit", "eeee-1", 0, "FAILED"),)
+    code, out, _ = command("runs", "audit")
+    assert code == 0
+    assert "✗ audit failed: eeee-1" in out
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [("ABORTED", "somebody aborted it"), ("TIMED_OUT", "it took longer than the machine may")],
+)
+def test_an_end_without_a_cause_is_told(
+    status: str, why: str, target: Target, command: Command
+) -> None:
+    target.__dict__["states"].runs = (("daily", "eeee-1", 0, status),)
+    assert why in command("runs", "daily")[1]
+    assert why in command("runs")[1]
+
+
+def test_the_list_shortens_what_a_run_says_of_many_charts(
+    target: Target, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_WHY", 20)
+    assert "  2   Not all charts: d...\n" in command("runs")[1]
+    assert "daily-NO (503)" in command("runs", "2")[1]
 
 
 def test_where_nothing_ran_that_is_said(target: Target, command: Command) -> None:
@@ -261,6 +306,15 @@ def test_lines_about_a_word_and_as_json(lines: FakeLogs, command: Command) -> No
 
     (one,) = map(json.loads, out.splitlines())
     assert one == {"function": "Extract", "at": "2026-11-21T09:20:00.000Z", "said": OWN}
+
+
+def test_lines_of_another_day_have_their_date_and_no_line_about_a_word_is_said(
+    lines: FakeLogs, command: Command
+) -> None:
+    assert "2026-11-21 09:20:00 Extract" in command("logs", "--run", "2")[1]
+    code, _, err = command("logs", "--run", "2", "--about", "daily-XX")
+    assert code == 1
+    assert "No log line of that run has 'daily-XX'" in err
 
 
 def test_a_run_without_lines_says_how_long_they_are_kept(

@@ -504,6 +504,9 @@ def test_ids_that_are_too_many_for_metadata_are_read_beside_the_answer(
         (("artists", "Nobody"), "nearest by name"),
         (("imports", "ffff"), f"nearest by import_id:\n.*{IMPORT}"),
         (("plays", "soon"), "'soon' is no played_at; write it like"),
+        (("plays", "track=x"), "plays has no column 'track'; it has account, played_at"),
+        (("artists", "one"), f"nearest by name:\n.*{ARTIST}  # It's One"),
+        (("playz", "soon"), "no table and no figure 'playz'. Is plays meant?"),
         (("plays", "2026-13-01"), "is no time"),
         (("account_days", "today"), "'today' is no day; write it like"),
         (("chart_entries", "SE", DAY, "first"), "'first' is no position"),
@@ -533,6 +536,41 @@ def test_any_column_can_be_said_and_a_quote_is_no_end(target: Target) -> None:
     assert why(target, "plays", "track_name=A title").what == "plays"
     with pytest.raises(Misuse, match="no row of plays with track_name x' OR 'a' = 'a"):
         why(target, "plays", "track_name=x' OR 'a' = 'a")
+
+
+@pytest.mark.parametrize("word", ["", "flags="])
+def test_an_empty_word_is_null_as_csv_has_it(word: str) -> None:
+    (one,) = finding.understood("data_quality", ["" if word == "" else word])
+    assert one.sql.endswith(" IS NULL")
+
+
+def test_a_key_that_is_null_is_part_of_the_command() -> None:
+    row = {"chart": None, "chart_date": DAY, "expectation": "charts_loaded", "about": "run"}
+    said = finding.command("data_quality", row)
+    assert said == f"./soundlake why data_quality chart= {DAY} charts_loaded run"
+    words = shlex.split(said)[3:]
+    found = finding.understood("data_quality", words)
+    assert [each.column for each in found] == [*finding.KEYS["data_quality"]]
+    assert found[0].sql == "chart IS NULL"
+    # A chart may be left out where a day is said.
+    (day, _) = finding.understood("data_quality", [DAY, "charts_loaded"])
+    assert (day.column, day.month) == ("chart_date", DAY[:7])
+
+
+def test_what_breaks_an_expectation_is_shown_with_its_evidence(target: Target) -> None:
+    found = why(target, "data_quality", *WORDS["data_quality"])
+    assert found.facts["evidence"]
+
+
+def test_a_column_that_no_observation_says_shows_all_of_them(target: Target) -> None:
+    (row,) = Tables(target).rows("plays", [], limit=1)
+    node = rows.Rows(target).trace("plays", row | {"platform": None}, "platform")
+    said = list(lines(node))
+    assert said[1] == "│ platform: null"
+    assert "No observation of the play says its platform" in said[2]
+    assert len(nodes(node, "observation")) == 2
+    of_all = rows.Rows(target).trace("plays", row, "sources")
+    assert len(nodes(of_all, "observation")) == 2
 
 
 def test_a_table_without_rows_says_so(target: Target, bucket: Any) -> None:
@@ -604,6 +642,25 @@ def test_the_charts_and_requests_and_warnings_of_a_run(target: Target) -> None:
     assert nodes(why(target, "errors"), "data_quality") == []
     asked = {each.name: each.facts for each in nodes(why(target, "requests"), "asked by")}
     assert asked["chart daily-NO"] == {"playlists/{id}": 2}
+
+
+def test_what_a_later_run_made_up_for_is_not_of_the_run_that_failed_at_it(target: Target) -> None:
+    states: FakeStates = target.__dict__["states"]
+    states.histories["run-d"] = [
+        _exited("RecordSuccess", {"chart": "daily-NO", "date": DAY, "status": "loaded", "rows": 3}),
+        _exited("RecordFailure", {"chart": "daily-SE", "date": DAY, "status": "failed"})
+        | {"id": 2},
+    ]
+    assert names(why(target, "charts"), "raw object") == []
+
+
+def test_a_row_of_an_import_that_was_taken_back_is_said_to_be(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Node("import", IMPORT, {"status": "withdrawn"})
+    monkeypatch.setattr(rows.Rows, "_import_of", lambda *_: [gone])
+    found = why(target, "import_rows", *WORDS["import_rows"])
+    assert any("was taken back" in each.name for each in nodes(found, "note"))
 
 
 def test_what_status_says_leads_to_accounts_findings_and_hours(target: Target) -> None:
@@ -682,6 +739,33 @@ def test_what_was_shown_is_not_shown_again_and_many_are_counted() -> None:
     assert sum("status: SUCCEEDED" in line for line in said) == 1
     assert said[-2:] == ["├─ An end.", "└─ 2 more of chart (--all shows them)"]
     assert sum("chart" in line for line in lines(root, whole=True)) == MOST + 3
+
+
+def test_what_is_another_one_by_the_same_name_is_shown() -> None:
+    """The same request was answered twice, and a file has many rows."""
+    pages = [
+        Node("raw object", f"page {n}", {}, [Node("request", "GET /plays", {"answered": str(n)})])
+        for n in (1, 2)
+    ]
+    file = [Node("raw object", "file", {"row": n, "bytes": 9}) for n in (3, 4)]
+    twins = [Node("observation", "of 12:00", {}, more={"row": {"uri": n}}) for n in "ab"]
+    said = list(lines(Node("plays", "one", {}, [*pages, *file, *twins])))
+    assert [line.split(": ")[1] for line in said if "answered" in line] == ["1", "2"]
+    assert [line.split(": ")[1] for line in said if "row" in line] == ["3", "4"]
+    assert "├─ raw object file (as above)" in said
+    assert sum("bytes" in line for line in said) == 1
+    assert not [line for line in said if "of 12:00 (as above)" in line]
+
+
+def test_lines_are_broken_between_words_where_they_are_too_wide() -> None:
+    leaf = Node("raw object", "k" * 100, {"gives": "a word " * 20})
+    request = Node("request", "GET /albums?ids=" + "x" * 900)
+    said = list(lines(Node("plays", "one", {}, [leaf, request]), width=60))
+    assert f"├─ raw object {'k' * 100}" in said or f"│    {'k' * 100}" in said
+    assert all(len(line) <= 60 for line in said if "word" in line)
+    assert sum("word" in line for line in said) > 2
+    assert max(map(len, said)) < 200
+    assert len(list(lines(Node("plays", "one", {}, [leaf])))) == 3
 
 
 Command = Callable[..., tuple[int, str, str]]

@@ -327,7 +327,7 @@ def test_another_object_of_a_table_that_has_one_is_found(
 ) -> None:
     """Queries read it, too, as a copy that somebody made."""
     key = f"lake/{table}/month=2026-11/copy of {table}.parquet"
-    named = {name: None for name in SCHEMAS[table].names}
+    named = dict.fromkeys(SCHEMAS[table].names)
     zones.put(key, to_parquet(encode_rows([named], SCHEMAS[table], key)))
 
     part = {"month": "2026-11", "kind": kind, "of": []}
