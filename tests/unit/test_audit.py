@@ -14,7 +14,7 @@ from soundlake.store.lake import encode_rows, to_parquet
 from soundlake.store.schemas import SCHEMAS
 from soundlake.times import month_of
 
-from tests.unit.helpers import ACCOUNT, Row, Zones, invoke, keep_page, played
+from tests.unit.helpers import ACCOUNT, BUCKET, Row, Zones, invoke, keep_page, played
 
 START = datetime(2026, 6, 20, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -286,6 +286,16 @@ def test_a_raw_page_that_was_damaged_since_is_found_too(life: Life) -> None:
     life.zones.damage(key)
     result = life.month(month_of(life.at))
     assert result["tables"]["captures"] == {"changed": 1}
+
+
+def test_a_raw_page_that_is_gone_is_named_before_what_follows_from_it(life: Life) -> None:
+    """Who puts the rows right by what is left loses them."""
+    life.days(4)
+    (*_, key) = life.zones.keys("raw/recently-played/")
+    life.zones.s3.delete_object(Bucket=BUCKET, Key=key)
+    result = life.month(month_of(life.at))
+    assert result["tables"]["observations"]["extra"] == 1
+    assert result["first"][0] == f"{key} is gone: bring it back first"
 
 
 def test_an_object_that_cannot_be_read_lacks_all_its_rows(life: Life) -> None:

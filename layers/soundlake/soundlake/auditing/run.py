@@ -19,6 +19,7 @@ SCRATCH = "scratch/audit"
 PASSES = 3  # of which two in a row must say the same, or somebody writes all the time
 PAUSE_S = 1
 FIRST = 3  # differences that the result names; the report has all
+LOOKED_FOR = 100  # raw objects that rows name, which are looked for
 # Whose rows are somebody's listening: the result names times alone, and never what was heard.
 _TIMES = {
     "observations": ("time",),
@@ -52,9 +53,10 @@ def audit(
     """Derive a part again and compare it: `{status, part, ...}`.
 
     `status` is `same` with the `objects` and `rows` that were compared; `differs` with `tables`
-    (by table how many rows are missing, extra or changed), the `first` of them, and `report`, where
-    all of them are; or `waiting` with the `error` that says for what. An object counts as differing
-    only if it does so twice while nobody wrote it.
+    (by table how many rows are missing, extra or changed), the `first` of them, after raw objects
+    that they name and that are gone, and `report`, where all of them are; or `waiting` with the
+    `error` that says for what. An object counts as differing only if it does so twice while nobody
+    wrote it.
     """
     about = {"part": name_of(part)}
     try:
@@ -70,12 +72,27 @@ def audit(
         "status": "differs",
         "tables": _tables(differing),
         "first": [
-            f"{table}: {told}"
-            for one in differing.values()
-            for table, told in [_told(one.subject, each) for each in one.found]
-        ][:FIRST],
+            *_gone(bucket, differing),
+            *[
+                f"{table}: {told}"
+                for one in differing.values()
+                for table, told in [_told(one.subject, each) for each in one.found]
+            ][:FIRST],
+        ],
         "report": report,
     }
+
+
+def _gone(bucket: Bucket, differing: Mapping[str, "_Seen"]) -> list[str]:
+    """The raw objects that rows name and that are not there: to put rows right would lose them."""
+    named: dict[str, None] = {}
+    for one in differing.values():
+        for each in one.found:
+            row = each.there or {}
+            keys = [row.get("raw_key"), *(row.get("raw_keys") or ()), *(row.get("evidence") or ())]
+            named.update(dict.fromkeys(filter(None, keys)))
+    gone = [key for key in list(named)[:LOOKED_FOR] if bucket.end(key, 1) is None]
+    return [f"{key} is gone: bring it back first" for key in gone[:FIRST]]
 
 
 def name_of(part: Mapping[str, Any]) -> str:
