@@ -825,8 +825,8 @@ def export_lake(
 ) -> None:
     """Write everything into FOLDER, as open files: tables, and the answers they are made of.
 
-    One that was cut off goes on when it is run again; into an earlier export it brings what is
-    new. No token is in it.
+    One that was cut off goes on when it is run again. Into an earlier export it brings what is new,
+    and takes away what the lake no longer has. No token is in it.
     """
     target, console = _target(profile, region, stage), Console()
     with _going_on(), copy_display.display(None if as_json else console, "exporting") as shown:
@@ -863,7 +863,11 @@ def restore_lake(
     region: str | None,
     stage: str | None,
 ) -> None:
-    """Bring the export in FOLDER into a stack that has nothing of it yet."""
+    """Bring the export in FOLDER into a stack that has nothing of it yet.
+
+    Every file is checked before anything is written, and nothing is replaced. One that was cut off
+    goes on when it is run again.
+    """
     target, console = _target(profile, region, stage), Console()
     found = restore.opened(folder)
     with _going_on(), copy_display.display(None if as_json else console, "restoring") as shown:
@@ -894,7 +898,8 @@ def rewind_lake(
 ) -> None:
     """Have the lake as it was at WHEN, like 2026-11-20T18:00:00Z, from the versions that S3 keeps.
 
-    PREFIX is what of it: lake/plays/, or the key of one object.
+    PREFIX is what of it: lake/plays/, or the key of one object; without it, all tables. It says
+    what is going to change and asks first; what it replaces can be brought back in the same way.
     """
     now = machines.now()
     at = rewind.parse_when(when, now)
