@@ -16,13 +16,13 @@ from cli.why.tree import Node, lines
 
 HELP: Final = """Trace a row or a figure to what was kept, asked and run.
 
-    ./soundlake why plays 2026-11-25T07:30   a play, by its time or a part of it
+    ./soundlake why plays 2026-11-25T07:30  a play, by its time or part of it
     ./soundlake why plays 2026-11-25T07:30 --column ms_played
     ./soundlake why chart_entries sweden 2026-11-25 7
     ./soundlake why artists "Some Name" --column genres
     ./soundlake why account_days 2026-11-25
-    ./soundlake why plays                    how many rows a table has
-    ./soundlake why warnings                 a figure of the last run's summary
+    ./soundlake why plays                   how many rows a table has
+    ./soundlake why warnings                a figure of the last summary
 """
 
 

@@ -351,7 +351,7 @@ def test_log_lines_are_readable() -> None:
     event = {"message": json.dumps(said), "timestamp": 1_763_715_600_000}
     line = logs.readable("Load", event)
     assert line is not None
-    assert line.plain == "09:00:00 Load       Loaded chart=daily-NO"
+    assert line.plain == "2025-11-21 09:00:00 Load       Loaded chart=daily-NO"
     metrics = {"message": '{"_aws": {}, "Rows": 1}', "timestamp": 0}
     assert logs.readable("Load", metrics) is None
     assert logs.readable("Load", {"message": "REPORT RequestId: 1", "timestamp": 0}) is None
