@@ -40,11 +40,13 @@ def activity(bucket: Bucket, account: str, month: str, now: datetime) -> list[Su
     if not there and plays is None:
         return []
     made = there.get(key)
+    young = plays is not None and now - plays < WAITS
+    newer = UnsettledError("Its plays are newer than its activity; the daily run derives it.")
     if plays is not None and (made is None or made <= plays):
         if not there:
             return []  # charts and details are not wanted here
-        if now - plays < WAITS:
-            raise UnsettledError("Its plays are newer than its activity; the daily run derives it.")
+        if young and made != plays:
+            raise newer
     rows = readable_rows(real, "plays", object_key("plays", month, account)).to_pylist()
     named: dict[str | None, str] = dict(LakeNames(real).track_of.items())
     found = activity_of(
@@ -54,7 +56,11 @@ def activity(bucket: Bucket, account: str, month: str, now: datetime) -> list[Su
         features={},
         sections={},
     )
-    return [subject(bucket, ACTIVITY, key, encode_rows(found, SCHEMAS[ACTIVITY], key))]
+    one = subject(bucket, ACTIVITY, key, encode_rows(found, SCHEMAS[ACTIVITY], key))
+    # S3 says whole seconds: of one second, what it holds tells which of the two came first.
+    if young and made == plays and one.differences():
+        raise newer
+    return [one]
 
 
 def profiles(bucket: Bucket, month: str, now: datetime, names: Mapping[str, str]) -> list[Subject]:
