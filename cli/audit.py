@@ -144,8 +144,8 @@ def lines(found: Audit, bucket: str) -> Iterator[str]:
         yield f"    all of it: s3://{escape(bucket)}/{escape(one['report'])}"
     for one in found.of("failed"):
         yield f"[red]✗[/] {escape(one['part'])} could not be derived: {escape(one['error'])}"
-    for one in found.of("waiting"):
-        yield f"[yellow]![/] {escape(one['part'])} waits: {escape(one['error'])}"
+    for (what, why), months in _waiting(found).items():
+        yield f"[yellow]![/] {escape(what)} in {_months(months)} waits: {escape(why)}"
     told = found.told()
     if found.same:
         what = f"{told['rows']:,} rows of {_months(found.months)} are what the raw zone gives"
@@ -154,6 +154,15 @@ def lines(found: Audit, bucket: str) -> Iterator[str]:
         yield f"[red]✗[/] audit {found.status.lower()}: {escape(found.cause or found.error)}"
     else:
         yield "docs/operations.md#audit says what to do."
+
+
+def _waiting(found: Audit) -> dict[tuple[str, str], list[str]]:
+    """The months of what waits for the same: after an import all of an account's do."""
+    months: dict[tuple[str, str], list[str]] = {}
+    for one in found.of("waiting"):
+        what, _, month = one["part"].rpartition(" in ")
+        months.setdefault((what, one["error"]), []).append(month)
+    return months
 
 
 def _months(months: list[str]) -> str:

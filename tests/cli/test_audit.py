@@ -107,6 +107,15 @@ def test_what_could_not_be_derived_or_waits_is_told() -> None:
     ]
 
 
+def test_months_that_wait_for_the_same_are_one_line() -> None:
+    parts = [WAITS | {"part": f"activity of main in 2026-{month:02}"} for month in (4, 1, 3, 2)]
+    other = {"status": "waiting", "part": "plays of main in 2026-04", "error": "A capture does."}
+    assert lines(found(*parts, other))[:2] == [
+        "! activity of main in 4 months from 2026-01 to 2026-04 waits: The daily run does.",
+        "! plays of main in 2026-04 waits: A capture does.",
+    ]
+
+
 def test_a_run_that_never_came_so_far_says_why() -> None:
     one = Audit("arn:run", "FAILED", error="NotSurveyed", cause="'x' is not a month.")
     assert lines(one) == ["✗ audit failed: 'x' is not a month."]
