@@ -93,7 +93,12 @@ def show(target: Target, now: datetime, console: Console, *, as_json: bool) -> N
         return
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Account", "Name", "State", "Last capture (UTC)", "Plays", "Consent", "Time zone"):
-        shown.add_column(name, justify="right" if name == "Plays" else "left")
+        shown.add_column(
+            name,
+            justify="right" if name == "Plays" else "left",
+            overflow="fold",
+            no_wrap=name in ("Account", "State", "Plays"),
+        )
     for one in found:
         last = f"{one.last_capture_at:%Y-%m-%d %H:%M}" if one.last_capture_at else "never"
         kept = f"{plays.get(one.account, 0):,}"

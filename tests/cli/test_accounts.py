@@ -397,6 +397,26 @@ def test_accounts_are_listed_with_what_to_do(
     assert found[1]["plays"] == 0
 
 
+def test_a_terminal_of_80_columns_cuts_no_id_and_no_state(
+    run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = accounts.table(target)
+    mine = accounts.find(target, MINE)
+    away = replace(mine, name="Somebody With a Long Name", state=State.NEEDS_CONSENT)
+    zone = "America/Argentina/Buenos_Aires"
+    known.replace(mine, replace(away, last_capture_at=NOW, time_zone=zone))
+    monkeypatch.setattr(accounts, "_plays", lambda _: {MINE: 1_234_567})
+    monkeypatch.setenv("COLUMNS", "80")
+
+    lines = run("accounts").output.splitlines()
+
+    (row,) = (line for line in lines if line.strip().startswith(f"{MINE} "))
+    assert "needs_consent" in row
+    assert "1,234,567" in row
+    assert max(map(len, lines[: lines.index(row) + 1])) <= 80
+    assert "…" not in "".join(lines)
+
+
 def test_an_account_whose_plays_alone_are_here_is_lost_and_can_be_made_anew(
     run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
