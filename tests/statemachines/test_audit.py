@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +12,27 @@ from soundlake.auditing.comparing import KEYS
 from soundlake.times import format_time, shift_month
 
 from tests.statemachines.engine import Execution
-from tests.statemachines.scenarios import SCENARIOS, story
-from tests.statemachines.world import ACCOUNT, MONTH, Story, World
+from tests.statemachines.scenarios import SCENARIOS, chart_key, story
+from tests.statemachines.world import (
+    ACCOUNT,
+    DAY,
+    MONTH,
+    Story,
+    World,
+    chart_list,
+)
 
 TO_PARTS = ["Survey", "CheckSurvey", "AuditParts", "CheckOutcome"]
 SAME = ["Audit", "CheckAudit", "RecordSame"]
 REPORTS = "scratch/audit/"
+NO = "daily-NO"
+YEARS_LATER = "2030-01-01T00:00:00Z"
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks."""
+    monkeypatch.setattr(auditing, "PAUSE_S", 0)
 
 
 def _reported(told: Story) -> list[dict[str, Any]]:
@@ -192,6 +208,98 @@ def test_what_a_state_carries_stays_small(name: str) -> None:
         assert len(json.dumps(call.result)) < 1500
 
 
+#### CHARTS ########################################################################################
+
+
+@pytest.fixture
+def read() -> Iterator[World]:
+    """A day whose charts were read."""
+    world = World()
+    with world.opened():
+        SCENARIOS["day"](world)
+        yield world
+
+
+def _part(world: World, at: str, kind: str, *of: str) -> dict[str, Any]:
+    """What an audit of this time finds of one part."""
+    part = {"month": MONTH, "kind": kind, "of": [*of]}
+    event = {"part": part, "execution": "made-up", "start_time": at}
+    return dict(world.engine.call("Audit", event))
+
+
+def _charts(world: World, at: str) -> dict[str, Any]:
+    return _part(world, at, "charts", "daily-FI", NO, "daily-SE")
+
+
+def test_a_chart_that_is_listed_no_more_is_the_same(read: World) -> None:
+    only_one = [line for line in chart_list().splitlines() if line.startswith(("chart,", "weekly"))]
+    read.put("config/charts.csv", "\n".join(only_one))
+    found = _charts(read, YEARS_LATER)
+    assert (found["status"], found["rows"]) == ("same", 10)  # seven entries, and a record of each
+
+
+def test_what_follows_from_a_damaged_answer_is_told(read: World) -> None:
+    (answer,) = [key for key in read.versions() if key.startswith(f"raw/charts/spotify/{NO}/")]
+    read.put(answer, b"no gzip")
+    found = _charts(read, YEARS_LATER)
+    assert (found["status"], found["tables"]) == (
+        "differs",
+        {"chart_days": {"extra": 1}, "chart_entries": {"extra": 3}},
+    )
+
+
+def test_answers_that_no_run_has_loaded_yet_wait_for_one_and_are_missed_later(read: World) -> None:
+    for chart in ("daily-FI", "daily-NO", "daily-SE"):
+        read.delete(chart_key(chart))
+    read.delete(chart_key("chart_days", "chart_days"))
+    assert _charts(read, f"{DAY}T13:00:00Z")["status"] == "same"
+    assert _charts(read, YEARS_LATER)["tables"] == {
+        "chart_days": {"missing": 3},
+        "chart_entries": {"missing": 7},
+    }
+
+
+def test_a_record_that_lacks_is_found(read: World) -> None:
+    read.change("chart_days", "chart_days", lambda rows: rows[1:])
+    assert _charts(read, YEARS_LATER)["tables"] == {"chart_days": {"missing": 1}}
+
+
+#### FEATURES ######################################################################################
+
+
+def test_features_that_lack_are_found(read: World) -> None:
+    read.change("audio_features", "audio_features", lambda rows: rows[1:])
+    found = _part(read, YEARS_LATER, "audio_features")
+    assert found["tables"] == {"audio_features": {"missing": 1}}
+
+
+def test_features_of_a_damaged_answer_follow_from_nothing(read: World) -> None:
+    answers = [key for key in read.versions() if key.startswith("raw/audio-features/")]
+    for key in answers:
+        read.put(key, b"no gzip")
+    found = _part(read, YEARS_LATER, "audio_features")
+    assert found["tables"] == {"audio_features": {"extra": 5}}
+
+
+#### THE INPUT #####################################################################################
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"months": "2025-03"}, "The input's 'months' is wrong ("),
+        ({"month": "2025-04"}, "2025-04 lies in the future; there is nothing to audit yet."),
+        ({"all": True, "before": "soon"}, "'soon' is not a month; write it like 2026-11."),
+    ],
+)
+def test_an_input_that_cannot_be_followed_says_why(
+    given: dict[str, Any], sentence: str, read: World
+) -> None:
+    found = read.engine.call("Audit", {"input": given, "start_time": f"{DAY}T13:00:00Z"})
+    assert found["status"] == "invalid"
+    assert found["error"].startswith(sentence)
+
+
 #### AFTER EVERYTHING ELSE #########################################################################
 
 # What a scenario leaves that does not follow from the raw zone, by table: objects that it damages
@@ -212,12 +320,27 @@ LEFT = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SCENARIOS if not name.startswith("audit")])
+# Those with answers and files of many kinds; all of them take minutes.
+QUICK = {
+    "charts_withdrawn",
+    "import_finds_a_damaged_file",
+    "kworb_in_trouble",
+    "playlist_of_a_day_that_a_file_has",
+    "withdraw_throws",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in SCENARIOS
+        if not name.startswith("audit")
+    ],
+)
 def test_an_audit_after_it_finds_what_it_left_and_no_more(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
 ) -> None:
-    monkeypatch.setattr(auditing, "PAUSE_S", 0)
     world = World()
     with world.opened():
         SCENARIOS[name](world)
