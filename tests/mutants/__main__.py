@@ -48,8 +48,9 @@ MODULES = (
     "countries",
     "enriching.queue",
     "enriching.progress",
+    "auditing.comparing",
 )
-TESTED_WITH = {"enriching.progress": "queue"}
+TESTED_WITH = {"enriching.progress": "queue", "auditing.comparing": "audit_comparing"}
 
 
 def tests_of(module: str) -> str:
@@ -63,7 +64,7 @@ CONFIG = """\
 [tool.mutmut]
 source_paths = ["soundlake"]
 only_mutate = {modules}
-also_copy = ["functions", "local", "conftest.py"]
+also_copy = ["functions", "local", "docs", "conftest.py"]
 pytest_add_cli_args = ["-p", "no:cacheprovider"]
 pytest_add_cli_args_test_selection = {tests}
 use_git_change_detection = false
@@ -106,9 +107,10 @@ def lay_out(modules: Sequence[str]) -> None:
     shutil.rmtree(HOME, ignore_errors=True)
     for source, target in (
         (ROOT / "layers" / "soundlake" / "soundlake", HOME / "soundlake"),
-        (ROOT / "tests" / "unit", HOME / "tests" / "unit"),
+        (ROOT / "tests", HOME / "tests"),
         (ROOT / "functions", HOME / "functions"),
         (ROOT / "local", HOME / "local"),
+        (ROOT / "docs", HOME / "docs"),  # one of the tests compares a page
     ):
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     paths = json.dumps([f"soundlake/{path_of(name)}" for name in modules])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from soundlake.auditing import comparing
-from soundlake.auditing.comparing import KEYS, counted, differences
+from soundlake.auditing.comparing import KEYS, counted, differences, plain
 from soundlake.store.schemas import SCHEMAS
 
 SCHEMA = SCHEMAS["chart_entries"]
@@ -38,6 +38,23 @@ def test_a_row_that_is_not_there_is_missing_and_one_that_nothing_says_is_extra()
     derived = table((1, "a"), (2, "b"))
     assert told(derived, table((1, "a"))) == [("missing", 2, [])]
     assert told(table((1, "a")), derived) == [("extra", 2, [])]
+
+
+def test_a_report_has_the_row_that_is_missing_or_extra() -> None:
+    (missing,) = differences("chart_entries", table((1, "a")), table())
+    (extra,) = differences("chart_entries", table(), table((1, "a")))
+    row, other = missing.told(), extra.told()
+    assert (row["derived"]["track_id"], row["there"]) == ("a", None)
+    assert (other["there"]["track_id"], other["derived"]) == ("a", None)
+
+
+def test_what_a_row_lists_is_told_as_json_has_it() -> None:
+    """Fractions that differ in the last digits are the same there, too."""
+    span = {"from_time": datetime(2026, 11, 21), "share": 0.1 + 0.2}  # noqa: DTZ001 - as tables
+    assert plain([span, [0.3]]) == [
+        {"from_time": "2026-11-21T00:00:00.000Z", "share": 0.3},
+        [0.3],
+    ]
 
 
 def test_a_value_that_changed_names_its_column_and_both_rows() -> None:
