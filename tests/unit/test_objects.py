@@ -113,6 +113,18 @@ class RefusingS3:
         raise ClientError({"Error": {"Code": self.code, "Message": ""}}, "GetObject")
 
 
+@pytest.mark.parametrize("code", ["InvalidRange", "416"])
+def test_the_end_of_nothing_is_nothing_though_s3_calls_it_a_wrong_range(code: str) -> None:
+    assert Bucket("any", RefusingS3(code)).end("empty", 9) == b""  # type: ignore[arg-type]
+
+
+def test_an_end_that_s3_refuses_is_no_absence() -> None:
+    bucket = Bucket("any", RefusingS3("AccessDenied"))  # type: ignore[arg-type]
+
+    with pytest.raises(ClientError):
+        bucket.end("a", 9)
+
+
 @pytest.mark.parametrize(
     ("code", "etag"),
     [
