@@ -40,6 +40,7 @@ DOMAIN = (
     "texts",
     "times",
     "enriching.queue",
+    "auditing.comparing",
 )
 # And through these each source: what only reads answers asks nobody.
 READS = ("sources.features", "sources.charts")
