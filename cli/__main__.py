@@ -666,8 +666,7 @@ def disconnect(
     if delete_data:
         deleted = accounts.erase(target, account)
         click.echo(
-            f"Deleted {deleted} versions of objects (results of queries and audits among them), "
-            "and the account."
+            f"Deleted {deleted} versions of objects (query results among them), and the account."
         )
         click.echo(
             f"Looked again: no version of an object, no item and no token of {account} is left."

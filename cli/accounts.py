@@ -1,6 +1,7 @@
 """The connected accounts: how each is doing, and its end."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -33,9 +34,9 @@ from cli.target import Target
 from cli.world import has_parameter
 
 # Where an account's data may be: whole zones are looked through, for whatever is of the account.
-ZONES: Final = ("raw/", "lake/", "marts/")
-# And what was found out about anybody's: answers of queries, and reports of audits with whole rows.
-FOUND_OUT: Final = ("athena/", "scratch/audit/")
+# Reports of audits have whole rows.
+ZONES: Final = ("raw/", "lake/", "marts/", "scratch/")
+QUERY_RESULTS: Final = "athena/"
 DAMAGED: Final = "damaged"  # shown as the state of an account whose item cannot be read
 LOST: Final = "lost"  # and of one whose item is gone, and whose plays are here
 _BATCH: Final = 1000  # objects that S3 deletes at once
@@ -330,12 +331,12 @@ def _delete_token(target: Target, name: str) -> None:
 
 
 def is_of(key: str, name: str) -> bool:
-    """Tell whether an object is an account's: a folder or a file of its name.
+    """Tell whether an object is an account's: a folder or a file of its name, or with it in it.
 
     Names are random, so a part of a key that is the same is no coincidence.
     """
     *folders, file = key.split("/")
-    return file.partition(".")[0] == name or any(
+    return name in re.split("[.-]", file) or any(
         part == name or part.endswith(f"={name}") for part in folders
     )
 
@@ -385,16 +386,15 @@ def _delete(target: Target, versions: Sequence[Version]) -> None:
 
 
 def erase(target: Target, name: str) -> int:
-    """Delete everything of an account, and what queries and audits found; the number of versions.
+    """Delete everything of an account, and what queries have answered; the number of versions.
 
     A run that had begun before may write once more: so it is looked again until nothing is left.
     Raises Trouble when something still is.
     """
     deleted = 0
-    for place in FOUND_OUT:
-        found_out = list(_versions(target, place))
-        _delete(target, found_out)
-        deleted += len(found_out)
+    results = list(_versions(target, QUERY_RESULTS))
+    _delete(target, results)
+    deleted += len(results)
     for _ in range(_ROUNDS):
         found = left(target, name)
         if found.nothing:

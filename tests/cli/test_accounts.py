@@ -739,6 +739,8 @@ KEPT = [
     f"lake/import_rows/month=2026-11/{MINE}b.0123456789abcdef-0001.parquet",
     "lake/tracks/month=2026-11/tracks.parquet",
     f"config/{MINE}.csv",
+    f"scratch/audit/some-run/2026-11/plays-{OTHER}.jsonl",
+    f"scratch/audit/some-run/2026-11/plays-{MINE}b.jsonl",
 ]
 GONE = [
     f"raw/recently-played/{MINE}/month=2026-11/1.json.gz",
@@ -754,6 +756,7 @@ GONE = [
     "athena/some-query.csv",
     f"scratch/audit/some-run/lake/plays/month=2026-11/{MINE}.parquet",
     f"scratch/audit/some-run/2026-11/plays-{MINE}.jsonl",
+    f"scratch/audit/some-run/2026-11/import-{MINE}-0123456789abcdef.jsonl",
 ]
 
 
@@ -843,16 +846,18 @@ def test_what_was_dropped_into_its_folder_is_deleted_too(run: Any, full: Target)
 def test_a_run_that_still_writes_is_caught_up_with(
     full: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delete, late = accounts._delete, iter([GONE[0], GONE[2]])
+    """An audit's report comes late, too."""
+    delete, late = accounts._delete, iter([(GONE[0], GONE[-1]), (GONE[2],)])
 
     def deleted(*given: Any) -> None:
         delete(*given)
-        if (key := next(late, None)) is not None:
+        for key in next(late, ()):
             put(full, key)
 
     monkeypatch.setattr(accounts, "_delete", deleted)
     accounts.erase(full, MINE)
     assert accounts.left(full, MINE).nothing
+    assert versions(full) == set(KEPT)
 
     monkeypatch.setattr(accounts, "_delete", lambda *_: None)
     put(full, GONE[0])
