@@ -626,14 +626,21 @@ def test_one_object_is_brought_back(clock: Callable[[int], datetime]) -> None:
     assert objects(target) == {PLAYS: b"whole", OTHERS: b"damaged"}
 
 
-def test_an_object_that_was_written_meanwhile_is_not_replaced(
-    clock: Callable[[int], datetime],
-) -> None:
+@pytest.fixture
+def replaced(clock: Callable[[int], datetime]) -> tuple[Target, datetime]:
+    """A lake in which one object was replaced, and a time before that."""
     target = stack(BUCKET)
     put(target, PLAYS, b"first")
     then = clock(1)
     clock(2)
     put(target, PLAYS, b"second")
+    return target, then
+
+
+def test_an_object_that_was_written_meanwhile_is_not_replaced(
+    replaced: tuple[Target, datetime],
+) -> None:
+    target, then = replaced
     steps = rewind.plan(target, then, "lake/", then)
     put(target, PLAYS, b"third")
 
@@ -682,14 +689,9 @@ def test_what_s3_has_forgotten_is_not_taken_for_what_never_was() -> None:
 
 
 def test_a_zone_may_be_named_without_its_slash_and_nothing_is_not_as_it_was(
-    clock: Callable[[int], datetime],
+    replaced: tuple[Target, datetime],
 ) -> None:
-    target = stack(BUCKET)
-    put(target, PLAYS, b"first")
-    then = clock(1)
-    clock(2)
-    put(target, PLAYS, b"second")
-
+    target, then = replaced
     assert [one.key for one in rewind.plan(target, then, "lake", then)] == [PLAYS]
     with pytest.raises(Misuse, match="Nothing is under 'lake/play/'"):
         rewind.plan(target, then, "lake/play/", then)

@@ -702,6 +702,21 @@ def all_switched_off(world: World) -> None:
 
 
 @scenario
+def day_without_a_chart_list(world: World) -> None:
+    """As of a new stack."""
+    world.delete("config/charts.csv")
+    world.run("capture", HOURLY)
+    world.run("daily", at(DAY))
+
+
+@scenario
+def chart_list_that_is_gone(world: World) -> None:
+    world.run("daily", at(DAY))
+    world.delete("config/charts.csv")
+    world.run("daily", at(DAY, "16:30"))
+
+
+@scenario
 def day_of_the_future(world: World) -> None:
     world.run("daily", {"date": "2999-01-01"})
 

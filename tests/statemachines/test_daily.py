@@ -172,13 +172,23 @@ def test_played_tracks_are_asked_about_too() -> None:
     assert len(told.rows("music_activity")) == 6
 
 
-def test_without_charts_all_else_is_done() -> None:
-    told = story("all_switched_off")
+@pytest.mark.parametrize("name", ["all_switched_off", "day_without_a_chart_list"])
+def test_without_charts_all_else_is_done(name: str) -> None:
+    told = story(name)
     assert (told.run.status, told.run.path) == ("SUCCEEDED", DONE)
     assert told.run.output["charts"] == []
     assert told.rows("chart_entries") == []
     assert _ids(told, "audio_features") == {row["track_id"] for row in told.rows("plays")} != set()
     assert len(told.rows("music_activity")) == 5
+
+
+def test_a_chart_list_that_is_gone_fails_the_run_and_leaves_what_is_there() -> None:
+    told = story("chart_list_that_is_gone")
+    first, second = told.runs
+    assert first.status == "SUCCEEDED"
+    assert (second.status, second.error, second.path) == ("FAILED", "NotPlanned", NOT_PLANNED)
+    assert str(second.cause).startswith("The chart list is gone, and charts were read lately:")
+    assert len(told.rows("chart_entries")) > 0
 
 
 #### ONE CHART #####################################################################################

@@ -1,6 +1,5 @@
 """Which months a run of the audit looks at, and in what parts."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,14 +14,12 @@ from soundlake.store.chart_files import ChartFileKey
 from soundlake.store.imports import Imports
 from soundlake.store.lake import Lake, month_of_key
 from soundlake.store.objects import Bucket, CorruptObjectError
-from soundlake.times import month_of, parse_time, shift_month
+from soundlake.times import TimeError, month_of, parse_month, parse_time, shift_month
 
 CHARTS_AT_ONCE = 25  # charts of a month that one invocation derives
 MOST_PARTS = 400  # of a run: its states carry what became of each
 OF_ACCOUNTS = ("observations", "plays", "captures", "gaps", "account_days", "music_activity")
 OF_ALL = ("audio_features", "track_sections", "country_profiles")
-
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 Part = dict[str, Any]
 
@@ -74,7 +71,7 @@ def survey(
     for row in imported.to_pylist():
         if row["from_time"] is not None:
             known |= {*months_between(row["from_time"], row["to_time"])}
-    known = {each for each in known if _MONTH.fullmatch(each)}  # nobody reads what lies elsewhere
+    known = {each for each in known if _is_month(each)}  # nobody reads what lies elsewhere
     if month is not None:
         wanted = [month]
     elif everything:
@@ -104,6 +101,14 @@ def survey(
         found += parts
         done.append(one)
     return Survey(done, found, None)
+
+
+def _is_month(text: str) -> bool:
+    try:
+        parse_month(text)
+    except TimeError:
+        return False
+    return True
 
 
 def _begun(imports: Imports, wanted: Sequence[str]) -> dict[str, str]:
